@@ -1,0 +1,152 @@
+//! Bytecode instructions as the recorder sees them: the meaning, not the encoding of one version.
+//!
+//! The `cpython` crate decodes a version's base bytecode (not specialized, not instrumented) into
+//! these. Jump targets are absolute offsets in code units of two bytes.
+
+/// A binary operator. Whether it was written as an augmented assignment makes no difference for the
+/// immutable operands that traces handle, and is not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    MatMul,
+    TrueDiv,
+    FloorDiv,
+    Mod,
+    Pow,
+    LShift,
+    RShift,
+    And,
+    Or,
+    Xor,
+}
+
+/// A comparison.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum CompareOp {
+    Lt,
+    Le,
+    Eq,
+    Ne,
+    Gt,
+    Ge,
+}
+
+/// When a conditional jump is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum JumpIf {
+    True,
+    False,
+    None,
+    NotNone,
+}
+
+/// One instruction.
+///
+/// Stack effects are written `before -- after`, top of the stack on the right.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// Nothing to do: `NOP`, `RESUME`, `CACHE`, …
+    Nop,
+    /// `-- local`
+    LoadFast(u32),
+    /// `-- local`, raising where it is unbound.
+    LoadFastCheck(u32),
+    /// `-- local`, which becomes unbound (may push null).
+    LoadFastAndClear(u32),
+    /// `-- a b`
+    LoadFastLoadFast(u32, u32),
+    /// `value --`
+    StoreFast(u32),
+    /// `value -- local`: stores to the first, then loads the second.
+    StoreFastLoadFast(u32, u32),
+    /// `b a --`: the top goes to the first, the next to the second.
+    StoreFastStoreFast(u32, u32),
+    /// The local becomes unbound; raises where it already is.
+    DeleteFast(u32),
+    /// `-- constant`, an index into `co_consts`.
+    LoadConst(u32),
+    /// `-- global`, or `-- global null` where a call follows.
+    LoadGlobal {
+        /// Index into `co_names`.
+        name: u32,
+        /// Whether a null is pushed after it.
+        push_null: bool,
+    },
+    /// `-- content` of the cell in this slot of the frame.
+    LoadDeref(u32),
+    /// `value --` into the cell in this slot of the frame.
+    StoreDeref(u32),
+    /// The closure's cells go to the frame's last slots.
+    CopyFreeVars(u32),
+    /// `owner -- attribute`, or `owner -- function self` / `owner -- attribute null` for a method call.
+    LoadAttr {
+        /// Index into `co_names`.
+        name: u32,
+        /// Whether a method call follows.
+        method: bool,
+    },
+    /// `value owner --`
+    StoreAttr {
+        /// Index into `co_names`.
+        name: u32,
+    },
+    /// `left right -- result`
+    Binary(BinaryOp),
+    /// `value -- -value`
+    Negative,
+    /// `value -- +value`
+    Positive,
+    /// `value -- ~value`
+    Invert,
+    /// `value -- not value` (the value is a bool already).
+    Not,
+    /// `value -- bool(value)`
+    ToBool,
+    /// `left right -- result`, made a bool where asked.
+    Compare(CompareOp, bool),
+    /// `left right -- left is right`, inverted where asked.
+    Is(bool),
+    /// `left right -- left in right`, inverted where asked.
+    Contains(bool),
+    /// `value --`, then perhaps a jump to the target.
+    PopJump(JumpIf, u32),
+    /// A jump forward to the target.
+    JumpForward(u32),
+    /// A jump backward to the target.
+    JumpBackward(u32),
+    /// `iterable -- iterator`
+    GetIter,
+    /// `iterator -- iterator next`; at the end `iterator --` and a jump to the given offset.
+    ForIter(u32),
+    /// `value --`
+    PopTop,
+    /// `-- null`
+    PushNull,
+    /// `-- nth`, counted from the top, which is 1.
+    Copy(u32),
+    /// Exchanges the top with the nth, counted from the top, which is 1.
+    Swap(u32),
+    /// `items -- tuple`
+    BuildTuple(u32),
+    /// `items -- list`
+    BuildList(u32),
+    /// `sequence -- items`, the first item on top.
+    UnpackSequence(u32),
+    /// `container index -- item`
+    Subscript,
+    /// `value container index --`
+    StoreSubscript,
+    /// `callable self-or-null arguments -- result`
+    Call(u32),
+    /// `value --`, and the frame is left.
+    Return,
+    /// The frame is left with a constant, an index into `co_consts`.
+    ReturnConst(u32),
+    /// An instruction that traces do not handle, by name.
+    Unsupported(&'static str),
+}

@@ -1,0 +1,262 @@
+//! What was observed while CPython ran: the input of the recorder.
+//!
+//! A recording is a list of events, one for each instruction of decal's frames, taken just before
+//! the instruction ran. Objects appear as addresses with their type's address and a kind; the
+//! recorder never looks through them, it only puts them into guards and constants. The recording
+//! keeps all objects it names alive until the trace is compiled or abandoned.
+
+use crate::bytecode::Op;
+
+/// A code object, by its index in [`Recording::codes`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct CodeId(pub u32);
+
+/// What kind of object was seen. Kinds name exact types: an instance of a subclass is `Instance`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// No object: a null on the stack, an unbound local.
+    Null,
+    /// `None`.
+    None,
+    /// `True` or `False`.
+    Bool,
+    /// An `int` of at most 60 bits.
+    Int,
+    /// An `int` of more than 60 bits.
+    BigInt,
+    /// A `float`.
+    Float,
+    /// A `str`.
+    Str,
+    /// A `bytes`.
+    Bytes,
+    /// A `bytearray`.
+    ByteArray,
+    /// A `list`.
+    List,
+    /// A `tuple`.
+    Tuple,
+    /// A `range`.
+    Range,
+    /// The iterator of a `range` (of machine integers).
+    RangeIter,
+    /// The iterator of a `list`.
+    ListIter,
+    /// The iterator of a `tuple`.
+    TupleIter,
+    /// A Python function.
+    Function,
+    /// A bound method.
+    Method,
+    /// A builtin function or a C method.
+    Builtin,
+    /// A class.
+    Type,
+    /// A module.
+    Module,
+    /// A cell.
+    Cell,
+    /// Anything else.
+    Other,
+}
+
+/// An object as it was seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Operand {
+    /// Its address; 0 for null.
+    pub object: u64,
+    /// Its type's address; 0 for null.
+    pub ty: u64,
+    /// Its kind.
+    pub kind: Kind,
+}
+
+impl Operand {
+    /// A null.
+    pub const NULL: Operand = Operand {
+        object: 0,
+        ty: 0,
+        kind: Kind::Null,
+    };
+}
+
+/// A Python function that a call enters, when it can be inlined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Callee {
+    /// The function object.
+    pub function: u64,
+    /// Its code.
+    pub code: CodeId,
+    /// Whether a `self` is put before the arguments (the callable was a bound method): its address, else 0.
+    pub bound_self: u64,
+}
+
+/// Builtin callables whose calls are translated into uops.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum KnownCall {
+    Len,
+    Abs,
+    Min,
+    Max,
+    Int,
+    Float,
+    Bool,
+    Round,
+    /// `range(…)` with one to three arguments.
+    Range,
+    MathSqrt,
+    MathFloor,
+    MathCeil,
+    MathFabs,
+    /// Another function of `math` of one float without state: the C function's address.
+    Math1(u64),
+    /// Another function of `math` of two floats without state: the C function's address.
+    Math2(u64),
+    /// `list.append`
+    ListAppend,
+}
+
+/// How an attribute was found. Everything named here is watched or guarded by the recorder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attribute {
+    /// In the instance's inline values: at this displacement from the object.
+    /// `valid_disp` is the displacement of the byte that is 1 while the inline values are in use;
+    /// `dict_disp` of the word that is null while the instance has no dict of its own.
+    Inline {
+        /// Of the value.
+        disp: i32,
+        /// Of the byte that says that inline values are in use.
+        valid_disp: i32,
+        /// Of the pointer to a dict made for the instance.
+        dict_disp: i32,
+    },
+    /// In a slot (`__slots__`) at this displacement.
+    Slot {
+        /// Of the value.
+        disp: i32,
+    },
+    /// A plain function found on the class: a method. Where instances could shadow it, `keys_version` is
+    /// the address and the value of the version of the shared keys, and `valid_disp` as in `Inline`.
+    Method {
+        /// The function.
+        function: u64,
+        /// Address and value of the shared keys' version, where instances have inline values.
+        keys_version: Option<(u64, u32)>,
+        /// Of the byte that says that inline values are in use, where instances have them.
+        valid_disp: i32,
+    },
+    /// A constant found on the class or in a module whose dict is watched.
+    Constant {
+        /// The object.
+        value: Operand,
+    },
+    /// Found in a way that traces do not handle: a few words for the user.
+    Unsupported(&'static str),
+}
+
+/// What an event carries besides its operands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// Nothing.
+    None,
+    /// `LoadGlobal`: the value, from a dict that is watched; an operand of kind `Null` where it cannot be watched.
+    Global(Operand),
+    /// `LoadConst`, `ReturnConst`: the constant.
+    Const(Operand),
+    /// `LoadDeref`, `StoreDeref`: the cell, and its content before the instruction.
+    Cell(Operand, Operand),
+    /// `LoadAttr`, `StoreAttr`.
+    Attribute(Attribute),
+    /// `Call` of a Python function that is entered and observed.
+    Enter(Callee),
+    /// `Call` of a builtin that traces know.
+    Known(KnownCall),
+    /// `Call` of anything else: a few words for the user.
+    Opaque(&'static str),
+    /// `ForIter`: whether the iterator has a next item.
+    Next(bool),
+    /// `PopJump`: whether the jump is taken. Known from the operand.
+    Taken(bool),
+}
+
+/// One instruction, just before it runs.
+///
+/// `operands`, by instruction (top of the stack last, as pushed):
+/// * `StoreFast`: value, old local. `StoreFastLoadFast`: value, old local.
+///   `StoreFastStoreFast`: top, next, old of the first local, old of the second.
+/// * `LoadFastCheck`, `LoadFastAndClear`, `DeleteFast`: the local.
+/// * `Binary`, `Compare`, `Is`, `Contains`, `Subscript`: left, right.
+/// * `StoreSubscript`: value, container, index, and for lists the item that is replaced (else null).
+/// * `LoadAttr`: owner. `StoreAttr`: value, owner, and the attribute's old value (else null).
+/// * `Negative`, `Positive`, `Invert`, `Not`, `ToBool`, `PopJump`, `GetIter`, `ForIter`, `PopTop`,
+///   `UnpackSequence`, `Return`, `StoreDeref`: top of the stack.
+/// * `Call(n)`: callable, self or null, n arguments.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// 0 for the frame in which the trace starts, 1 for a call inlined into it, and so on.
+    pub depth: u32,
+    /// The frame's code.
+    pub code: CodeId,
+    /// The instruction's offset in code units.
+    pub offset: u32,
+    /// Offset of the instruction that follows in memory (behind the inline caches).
+    pub next: u32,
+    /// The instruction.
+    pub op: Op,
+    /// See above.
+    pub operands: Vec<Operand>,
+    /// See [`Detail`].
+    pub detail: Detail,
+}
+
+/// What the recorder needs to know of a code object.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Code {
+    /// The code object's address.
+    pub object: u64,
+    /// `co_qualname`, for messages.
+    pub name: String,
+    /// `co_filename`, for messages.
+    pub file: String,
+    /// Number of local slots (`co_nlocalsplus`: locals, cells and free variables).
+    pub locals: u32,
+    /// Parameters (positional).
+    pub parameters: u32,
+    /// Source line of each code unit, 0 where there is none.
+    pub lines: Vec<u32>,
+    /// For each code unit, offset of the handler that the exception table names for it, if any.
+    pub handlers: Vec<Option<u32>>,
+}
+
+impl Code {
+    /// The source line of the instruction at `offset`, 0 where there is none.
+    pub fn line(&self, offset: u32) -> u32 {
+        self.lines.get(offset as usize).copied().unwrap_or(0)
+    }
+}
+
+/// How observing ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// The frame in which the trace starts is about to run the instruction at this offset again,
+    /// which is the head of a loop that the engine counts or has compiled.
+    Head(u32),
+    /// The frame in which the trace starts returned (the last event is its `Return`).
+    Returned,
+    /// Too many events.
+    TooLong,
+    /// An exception was raised, or the frame was left in another way.
+    Left,
+}
+
+/// One pass that was observed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Recording {
+    /// All code objects that occur.
+    pub codes: Vec<Code>,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// How it ended.
+    pub ending: Ending,
+}

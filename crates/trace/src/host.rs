@@ -1,0 +1,114 @@
+//! What the recorder needs to know of the running interpreter, as plain numbers.
+
+/// Displacements in bytes of fields in objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Layout {
+    /// Of the first local in an interpreter frame.
+    pub frame_locals: i32,
+    /// `ob_size` of var-sized objects.
+    pub size: i32,
+    pub list_items: i32,
+    pub tuple_items: i32,
+    pub bytes_data: i32,
+    /// Pointer to the first used byte.
+    pub bytearray_start: i32,
+    pub float_value: i32,
+    pub range_iter_start: i32,
+    pub range_iter_step: i32,
+    pub range_iter_len: i32,
+    pub list_iter_index: i32,
+    /// The list; null when exhausted.
+    pub list_iter_list: i32,
+    pub tuple_iter_index: i32,
+    pub tuple_iter_tuple: i32,
+    pub cell_content: i32,
+    /// Of a bound method: the function and the object.
+    pub method_function: i32,
+    pub method_self: i32,
+    /// Of a `range`: start, stop, step and length, all `int` objects.
+    pub range_start: i32,
+    pub range_stop: i32,
+    pub range_step: i32,
+    pub range_length: i32,
+    /// Of a `str`: its length in code points.
+    pub str_length: i32,
+    /// `func_code` of a function.
+    pub function_code: i32,
+}
+
+/// Addresses of types and singletons.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Objects {
+    pub none: u64,
+    pub true_: u64,
+    pub false_: u64,
+    pub int: u64,
+    pub float: u64,
+    pub bool_: u64,
+    pub none_type: u64,
+    pub str_: u64,
+    pub bytes: u64,
+    pub bytearray: u64,
+    pub list: u64,
+    pub tuple: u64,
+    pub range: u64,
+    pub range_iter: u64,
+    pub list_iter: u64,
+    pub tuple_iter: u64,
+    pub function: u64,
+    pub method: u64,
+    pub cell: u64,
+}
+
+/// Addresses of C functions that uops call. None of them runs Python code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Functions {
+    /// `PyLong_FromLongLong`.
+    pub new_int: u64,
+    /// `PyFloat_FromDouble`.
+    pub new_float: u64,
+    /// See `renew_float` in the uop table.
+    pub renew_float: u64,
+    /// `_Py_Dealloc`.
+    pub dealloc: u64,
+    /// `PyTuple_New`.
+    pub new_tuple: u64,
+    /// `PyList_New`.
+    pub new_list: u64,
+    /// Of two floats: Python's `%`, not a number where the divisor is 0.
+    pub float_mod: u64,
+    /// Of two floats: Python's `//`, not a number where the divisor is 0.
+    pub float_floordiv: u64,
+    /// Of two floats: Python's `**` where the result is a finite float, else not a number.
+    pub float_pow: u64,
+    /// `PyNumber_Add` and so on, in the order of [`BinaryOp`](crate::bytecode::BinaryOp); called with exact ints only.
+    pub number: [u64; 13],
+    /// Of two exact ints of any size: compare, by operator in the order of
+    /// [`CompareOp`](crate::bytecode::CompareOp); 0, 1, or -1 with an exception.
+    pub int_compare: [u64; 6],
+    /// Of one exact int of any size: negative, positive, invert.
+    pub int_unary: [u64; 3],
+    /// Of two exact `str`: 1 where equal, else 0.
+    pub str_equal: u64,
+    /// Of three ints (start, stop, step as 64-bit numbers): a new iterator of a `range`, null with an exception.
+    pub new_range_iter: u64,
+    /// Of an exact list: a new iterator.
+    pub new_list_iter: u64,
+    /// Of an exact tuple: a new iterator.
+    pub new_tuple_iter: u64,
+    /// `list.append` without Python code: of list and item, 1; or -1 with an exception.
+    pub list_append: u64,
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// Displacements.
+    pub layout: Layout,
+    /// Types and singletons.
+    pub objects: Objects,
+    /// C functions.
+    pub functions: Functions,
+}

@@ -1,0 +1,132 @@
+//! Snapshots: how to rebuild Python's state at a point of a trace.
+//!
+//! Think of a snapshot as a form to fill in: for each Python frame, outermost first, where it
+//! stands and what each slot holds. Slots of the frame that the trace was entered on may say
+//! "unchanged": memory already holds the right thing. Every other slot names a value and how to make
+//! an object of it. Frames of inlined calls do not exist in memory until an exit builds them.
+//!
+//! Who owns what: a slot that is written takes a reference of its own. [`Source::Owned`] hands over
+//! the reference that the trace holds; [`Source::Borrowed`] takes a new one; boxes are new objects.
+//! The old content of a written slot of the entry frame is dropped; the recorder makes sure that
+//! this cannot run code. Two slots with the same box number hold the same object.
+
+use crate::event::CodeId;
+use crate::ir::Val;
+
+/// A snapshot, by its index in [`Trace::snaps`](crate::ir::Trace::snaps).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SnapId(pub u32);
+
+/// Identity of an object that does not exist yet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct BoxId(pub u32);
+
+/// Where a slot's object comes from.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Source {
+    /// The slot of the entry frame holds it already.
+    Unchanged,
+    /// Null: an unbound local, the null below a call.
+    Null,
+    /// An `int` to be made.
+    Int(Val, BoxId),
+    /// A `float` to be made.
+    Float(Val, BoxId),
+    /// `True` or `False`, from 1 or 0.
+    Bool(Val),
+    /// An object that somebody else keeps alive: the slot takes a new reference.
+    Borrowed(Val),
+    /// An object whose reference the trace holds: the slot takes it over.
+    Owned(Val),
+    /// A tuple to be made.
+    Tuple(Vec<Source>, BoxId),
+    /// The iterator of a `range` to be made: next value, step, values left. Only where a trace made it.
+    RangeIter(Val, Val, Val, BoxId),
+    /// A constant object, kept alive by code or a watched dict: the slot takes a new reference.
+    Const(u64),
+}
+
+/// A Python frame to rebuild.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Frame {
+    /// The frame's code.
+    pub code: CodeId,
+    /// The function object's address; 0 for the entry frame, which exists.
+    pub function: u64,
+    /// Instruction to go on with. For an outer frame: the call that is under way.
+    pub offset: u32,
+    /// For an outer frame: the instruction after that call, with the result pushed. Else equal to `offset`.
+    pub after: u32,
+    /// One source per local slot.
+    pub locals: Vec<Source>,
+    /// The operand stack, bottom first. For an outer frame without callable and arguments.
+    pub stack: Vec<Source>,
+}
+
+/// What happens once the frames are rebuilt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Then {
+    /// CPython goes on at the innermost frame's instruction.
+    Resume,
+    /// An exception is set, raised by the innermost frame's instruction.
+    Raise,
+    /// The innermost frame is the entry frame and stands at the head of a compiled loop: enter it.
+    Enter,
+}
+
+/// A field to be written when the trace is left, because the trace keeps it in a register.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FieldStore {
+    /// The object.
+    pub base: Val,
+    /// Displacement in bytes.
+    pub disp: i32,
+    /// The 64-bit number to write.
+    pub value: Val,
+}
+
+/// A snapshot.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Snapshot {
+    /// The frames, outermost (the entry frame) first.
+    pub frames: Vec<Frame>,
+    /// Fields to write first.
+    pub stores: Vec<FieldStore>,
+    /// What comes next.
+    pub then: Then,
+}
+
+impl Source {
+    /// Calls `visit` with each value that this source needs.
+    pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
+        match self {
+            Source::Unchanged | Source::Null | Source::Const(_) => {}
+            Source::Int(v, _)
+            | Source::Float(v, _)
+            | Source::Bool(v)
+            | Source::Borrowed(v)
+            | Source::Owned(v) => visit(*v),
+            Source::Tuple(items, _) => items.iter().for_each(|item| item.each_value(visit)),
+            Source::RangeIter(next, step, left, _) => {
+                visit(*next);
+                visit(*step);
+                visit(*left);
+            }
+        }
+    }
+}
+
+impl Snapshot {
+    /// Calls `visit` with each value that this snapshot needs, repetitions included.
+    pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
+        for frame in &self.frames {
+            for source in frame.locals.iter().chain(&frame.stack) {
+                source.each_value(visit);
+            }
+        }
+        for store in &self.stores {
+            visit(store.base);
+            visit(store.value);
+        }
+    }
+}
