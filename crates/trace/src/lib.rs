@@ -7,6 +7,7 @@
 //! plain data: addresses of Python objects are opaque constants, and nothing is `unsafe`.
 #![forbid(unsafe_code)]
 
+pub mod allocated;
 pub mod bytecode;
 pub mod event;
 pub mod host;
