@@ -141,6 +141,12 @@ pub enum Op {
     Subscript,
     /// `value container index --`
     StoreSubscript,
+    /// `container start stop -- container[start:stop]`
+    Slice,
+    /// `value container start stop --`
+    StoreSlice,
+    /// `parts -- slice`, two or three parts.
+    BuildSlice(u32),
     /// `callable self-or-null arguments -- result`
     Call(u32),
     /// `value --`, and the frame is left.

@@ -6,6 +6,7 @@
 //! keeps all objects it names alive until the trace is compiled or abandoned.
 
 use crate::bytecode::Op;
+use std::collections::BTreeMap;
 
 /// A code object, by its index in [`Recording::codes`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -69,6 +70,10 @@ pub struct Operand {
     pub ty: u64,
     /// Its kind.
     pub kind: Kind,
+    /// Its value, as 64 bits: of `Int` the number, of `Float` the double's bits, of `Bool` 0 or 1, of
+    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray` the length; else 0. Objects that can change are as they were
+    /// when seen, so that this is a hint for them; for constants it is the value.
+    pub bits: u64,
 }
 
 impl Operand {
@@ -77,6 +82,7 @@ impl Operand {
         object: 0,
         ty: 0,
         kind: Kind::Null,
+        bits: 0,
     };
 }
 
@@ -192,6 +198,8 @@ pub enum Detail {
 /// * `Negative`, `Positive`, `Invert`, `Not`, `ToBool`, `PopJump`, `GetIter`, `ForIter`, `PopTop`,
 ///   `UnpackSequence`, `Return`, `StoreDeref`: top of the stack.
 /// * `Call(n)`: callable, self or null, n arguments.
+/// * `CopyFreeVars(n)`: the closure's n cells.
+/// * `Slice`: container, start, stop. `StoreSlice`: value, container, start, stop. `BuildSlice(n)`: its operands.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
     /// 0 for the frame in which the trace starts, 1 for a call inlined into it, and so on.
@@ -259,4 +267,6 @@ pub struct Recording {
     pub events: Vec<Event>,
     /// How it ended.
     pub ending: Ending,
+    /// Items of the constant tuples that occur (as `LoadConst` operands), by the tuple's address.
+    pub tuples: BTreeMap<u64, Vec<Operand>>,
 }

@@ -7,8 +7,9 @@
 //!
 //! Who owns what: a slot that is written takes a reference of its own. [`Source::Owned`] hands over
 //! the reference that the trace holds; [`Source::Borrowed`] takes a new one; boxes are new objects.
-//! The old content of a written slot of the entry frame is dropped; the recorder makes sure that
-//! this cannot run code. Two slots with the same box number hold the same object.
+//! The old content of a written local of the entry frame is dropped; the recorder makes sure that
+//! this cannot run code. Slots of the entry frame's operand stack are written over without
+//! dropping anything: a value that leaves the stack takes its reference along. Two slots with the same box number hold the same object.
 
 use crate::event::CodeId;
 use crate::ir::Val;
