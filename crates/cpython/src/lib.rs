@@ -1,1 +1,32 @@
+//! All that decal knows about CPython's inside: layouts of objects and frames, bytecode tables,
+//! monitoring, watchers. No policy lives here.
+//!
+//! Think of it as the adapter between a socket that changes its shape with every Python version and
+//! an engine that must not notice. What differs between versions is in one module per version
+//! ([`v313`] is the only one today); the modules around it are the interface that the engine uses.
+//!
+//! General contract of this crate: call it with the GIL held (attached to the main interpreter) and
+//! only after [`support::check`] said yes. Objects are raw pointers and borrowed unless a function says
+//! otherwise. Nothing here runs Python code but what says so.
 
+pub mod code;
+pub mod frame;
+pub mod helpers;
+pub mod monitoring;
+pub mod objects;
+pub mod observe;
+pub mod support;
+pub mod thread;
+pub mod v313;
+pub mod watch;
+
+mod host;
+
+pub use host::host;
+
+/// A Python object, as C sees it.
+pub use pyo3_ffi::PyObject;
+
+/// A Python exception has been set; the caller passes it on or clears it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Raised;

@@ -1,0 +1,2 @@
+//! CPython 3.13.
+pub mod layout;
