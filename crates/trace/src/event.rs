@@ -78,12 +78,7 @@ pub struct Operand {
 
 impl Operand {
     /// A null.
-    pub const NULL: Operand = Operand {
-        object: 0,
-        ty: 0,
-        kind: Kind::Null,
-        bits: 0,
-    };
+    pub const NULL: Operand = Operand { object: 0, ty: 0, kind: Kind::Null, bits: 0 };
 }
 
 /// A Python function that a call enters, when it can be inlined.
@@ -265,6 +260,8 @@ pub struct Recording {
     pub codes: Vec<Code>,
     /// What happened.
     pub events: Vec<Event>,
+    /// Depth of the entry frame's operand stack before the first event.
+    pub stack: u32,
     /// How it ended.
     pub ending: Ending,
     /// Items of the constant tuples that occur (as `LoadConst` operands), by the tuple's address.

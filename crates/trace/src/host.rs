@@ -60,6 +60,9 @@ pub struct Objects {
     pub function: u64,
     pub method: u64,
     pub cell: u64,
+    /// The `int` object of -5, which begins the interpreter's table of small ones, 32 bytes each; 0 where
+    /// there is no such table.
+    pub small_ints: u64,
 }
 
 /// Addresses of C functions that uops call. None of them runs Python code.

@@ -159,8 +159,6 @@ impl Trace {
     /// The phis, as a range of values. Empty where the trace does not loop.
     pub fn phis(&self) -> impl Iterator<Item = Val> + '_ {
         let first = self.label.unwrap_or(self.insts.len() as u32);
-        (first..self.insts.len() as u32)
-            .map(Val)
-            .take_while(|v| matches!(self.insts[v.index()], Inst::Phi { .. }))
+        (first..self.insts.len() as u32).map(Val).take_while(|v| matches!(self.insts[v.index()], Inst::Phi { .. }))
     }
 }

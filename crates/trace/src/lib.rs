@@ -12,4 +12,6 @@ pub mod bytecode;
 pub mod event;
 pub mod host;
 pub mod ir;
+pub mod opt;
+pub mod record;
 pub mod snapshot;

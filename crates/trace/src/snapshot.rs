@@ -102,11 +102,9 @@ impl Source {
     pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
         match self {
             Source::Unchanged | Source::Null | Source::Const(_) => {}
-            Source::Int(v, _)
-            | Source::Float(v, _)
-            | Source::Bool(v)
-            | Source::Borrowed(v)
-            | Source::Owned(v) => visit(*v),
+            Source::Int(v, _) | Source::Float(v, _) | Source::Bool(v) | Source::Borrowed(v) | Source::Owned(v) => {
+                visit(*v)
+            }
             Source::Tuple(items, _) => items.iter().for_each(|item| item.each_value(visit)),
             Source::RangeIter(next, step, left, _) => {
                 visit(*next);

@@ -557,6 +557,15 @@ uops! {
     };
     /// Exits where the reference count is 1, so that CPython sees the object die.
     guard_not_last(a: obj) -> [or exit] [Free, reads] |m| guard(m.load64(a.0) != 1);
+    /// Exits unless the reference count is 1: nobody else can see the object change.
+    guard_last(a: obj) -> [or exit] [Free, reads] |m| guard(m.load64(a.0) == 1);
+    /// The same reference under a new name, after its object was changed in place.
+    renamed(a: obj) -> [obj] [Tied, writes] |m| a;
+    /// The `int` object of a number from -5 to 256, from the interpreter's table of them; exits for other numbers.
+    small_int(a: int; table: imm64) -> [obj or exit] [Free] |m| {
+        let index = a.wrapping_add(5) as u64;
+        if index >= 262 { Err(SideExit) } else { Ok(Obj(table.wrapping_add(index.wrapping_mul(32)))) }
+    };
     /// Drops a reference to an object whose death runs no Python code; `dealloc` frees it with the last one.
     decref_plain(a: obj; dealloc: imm64) [Free, writes] |m| {
         let count = m.load64(a.0);

@@ -1,0 +1,193 @@
+//! Removal of dead code: instructions whose values nobody needs, and snapshots that nobody names.
+//!
+//! One walk from the end: an instruction stays if it writes, raises or may exit, or if something
+//! that stays uses it, an exit's snapshot included. A guard stays even where its result is unused, but an
+//! arithmetic uop that can only fail to produce an unused result goes: its exit existed for the result.
+//! Phis stay if the body or an exit uses them; a phi that only feeds itself goes.
+//!
+//! Afterwards values and snapshots are numbered without gaps; the map from old to new is the second
+//! part of the result. Linear in the trace, but for phis, which are walked until nothing changes.
+
+use crate::ir::{End, Inst, Trace, Val};
+use crate::snapshot::{SnapId, Snapshot, Source};
+
+/// See the module's text.
+pub fn run(trace: Trace) -> (Trace, Vec<Option<Val>>) {
+    let live = mark(&trace);
+    sweep(trace, &live)
+}
+
+struct Marks {
+    insts: Vec<bool>,
+    snaps: Vec<bool>,
+}
+
+/// Whether an instruction stays even if nobody uses its result.
+fn is_root(inst: &Inst) -> bool {
+    match inst {
+        Inst::Param(_) => true,
+        Inst::Phi { .. } => false,
+        Inst::Uop(inst) => {
+            let info = inst.uop.info();
+            let effects = info.effects;
+            effects.writes || effects.raises || (effects.exits && info.result.is_none())
+        }
+    }
+}
+
+fn mark(trace: &Trace) -> Marks {
+    let mut marks = Marks { insts: vec![false; trace.insts.len()], snaps: vec![false; trace.snaps.len()] };
+    let mut work: Vec<Val> = Vec::new();
+    let mark_val = |insts: &mut Vec<bool>, work: &mut Vec<Val>, val: Val| {
+        if let Some(slot) = insts.get_mut(val.index())
+            && !*slot
+        {
+            *slot = true;
+            work.push(val);
+        }
+    };
+    for (index, inst) in trace.insts.iter().enumerate() {
+        if is_root(inst) {
+            mark_val(&mut marks.insts, &mut work, Val(index as u32));
+        }
+    }
+    match &trace.end {
+        End::Join(args) => args.iter().for_each(|val| mark_val(&mut marks.insts, &mut work, *val)),
+        End::Exit(snap) => mark_snap(trace, *snap, &mut marks, &mut work),
+        End::Loop(_) => {}
+    }
+    let phis: Vec<Val> = trace.phis().collect();
+    while let Some(val) = work.pop() {
+        match &trace.insts[val.index()] {
+            Inst::Param(_) => {}
+            Inst::Phi { entry, .. } => {
+                mark_val(&mut marks.insts, &mut work, *entry);
+                let position = phis.iter().position(|phi| *phi == val);
+                if let (End::Loop(args), Some(position)) = (&trace.end, position)
+                    && let Some(arg) = args.get(position)
+                {
+                    mark_val(&mut marks.insts, &mut work, *arg);
+                }
+            }
+            Inst::Uop(inst) => {
+                for arg in &inst.args {
+                    mark_val(&mut marks.insts, &mut work, *arg);
+                }
+                if let Some(snap) = inst.snap {
+                    mark_snap(trace, snap, &mut marks, &mut work);
+                }
+            }
+        }
+    }
+    marks
+}
+
+fn mark_snap(trace: &Trace, snap: SnapId, marks: &mut Marks, work: &mut Vec<Val>) {
+    let (Some(slot), Some(snapshot)) = (marks.snaps.get_mut(snap.0 as usize), trace.snaps.get(snap.0 as usize)) else {
+        return;
+    };
+    if std::mem::replace(slot, true) {
+        return;
+    }
+    snapshot.each_value(&mut |val| {
+        if let Some(slot) = marks.insts.get_mut(val.index())
+            && !std::mem::replace(slot, true)
+        {
+            work.push(val);
+        }
+    });
+}
+
+fn sweep(trace: Trace, marks: &Marks) -> (Trace, Vec<Option<Val>>) {
+    let mut next = 0;
+    let map: Vec<Option<Val>> = marks
+        .insts
+        .iter()
+        .map(|live| {
+            live.then(|| {
+                next += 1;
+                Val(next - 1)
+            })
+        })
+        .collect();
+    let number = |val: Val| map.get(val.index()).copied().flatten().unwrap_or(val);
+    let mut next_snap = 0;
+    let snap_map: Vec<Option<SnapId>> = marks
+        .snaps
+        .iter()
+        .map(|live| {
+            live.then(|| {
+                next_snap += 1;
+                SnapId(next_snap - 1)
+            })
+        })
+        .collect();
+    let snap_number = |snap: SnapId| snap_map.get(snap.0 as usize).copied().flatten().unwrap_or(snap);
+
+    let phi_live: Vec<bool> = trace.phis().map(|phi| marks.insts[phi.index()]).collect();
+    let end = match trace.end {
+        End::Loop(args) => {
+            End::Loop(args.into_iter().zip(&phi_live).filter(|(_, live)| **live).map(|(val, _)| number(val)).collect())
+        }
+        End::Join(args) => End::Join(args.into_iter().map(number).collect()),
+        End::Exit(snap) => End::Exit(snap_number(snap)),
+    };
+    // The label stands before the first instruction at or behind it that stays.
+    let label = trace.label.map(|first| marks.insts.iter().take(first as usize).filter(|live| **live).count() as u32);
+    let origins = trace.origins;
+    let insts = trace
+        .insts
+        .into_iter()
+        .zip(&marks.insts)
+        .filter(|(_, live)| **live)
+        .map(|(inst, _)| match inst {
+            Inst::Param(class) => Inst::Param(class),
+            Inst::Phi { class, entry } => Inst::Phi { class, entry: number(entry) },
+            Inst::Uop(mut inst) => {
+                inst.args.iter_mut().for_each(|arg| *arg = number(*arg));
+                inst.snap = inst.snap.map(snap_number);
+                Inst::Uop(inst)
+            }
+        })
+        .collect();
+    let snaps = trace
+        .snaps
+        .into_iter()
+        .zip(&marks.snaps)
+        .filter(|(_, live)| **live)
+        .map(|(snapshot, _)| renumber(snapshot, &number))
+        .collect();
+    (Trace { insts, snaps, label, end, origins, ..trace }, map)
+}
+
+fn renumber(mut snapshot: Snapshot, number: &impl Fn(Val) -> Val) -> Snapshot {
+    for frame in &mut snapshot.frames {
+        for source in frame.locals.iter_mut().chain(&mut frame.stack) {
+            renumber_source(source, number);
+        }
+    }
+    for store in &mut snapshot.stores {
+        store.base = number(store.base);
+        store.value = number(store.value);
+    }
+    snapshot
+}
+
+fn renumber_source(source: &mut Source, number: &impl Fn(Val) -> Val) {
+    match source {
+        Source::Unchanged | Source::Null | Source::Const(_) => {}
+        Source::Int(val, _)
+        | Source::Float(val, _)
+        | Source::Bool(val)
+        | Source::Borrowed(val)
+        | Source::Owned(val) => {
+            *val = number(*val);
+        }
+        Source::Tuple(items, _) => items.iter_mut().for_each(|item| renumber_source(item, number)),
+        Source::RangeIter(next, step, left, _) => {
+            *next = number(*next);
+            *step = number(*step);
+            *left = number(*left);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The emitter: every instruction of a trace passes through here, and most do not get out again.
+//!
+//! An instruction is put into canonical form, folded, and then looked up: a pure uop that was
+//! computed before is not computed again (value numbering), a guard that was passed before is not
+//! passed again, and a load is answered from [`Heap`] where memory is known. Type guards are kept as
+//! facts on the value, so that a value made by decal needs none.
+//!
+//! Why here and not in passes over a finished trace: a trace is a straight line, so what dominates
+//! an instruction is simply what was emitted before it, and one table says it all. LuaJIT's fold
+//! engine works this way. At the loop's label nothing is forgotten but what the loop's body may
+//! overwrite; this is what makes the second pass over the same events a loop body without invariant work.
+//!
+//! Holds: every instruction emitted is valid at its place; a value's facts hold wherever the value
+//! exists. Cost: constant time per instruction, but for stores (see [`Heap`]).
+
+use crate::ir::{Inst, Region, UopInst, Val};
+use crate::opt::fold::{Folded, fold};
+use crate::opt::heap::{Heap, Place};
+use crate::snapshot::{SnapId, Snapshot, Then};
+use decal_uops::{Class, Uop};
+use std::collections::HashMap;
+
+/// What makes two pure instructions equal.
+type Key = (Uop, [Val; 3], i32, u64);
+
+const NO_VAL: Val = Val(u32::MAX);
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Emitter {
+    insts: Vec<Inst>,
+    snaps: Vec<Snapshot>,
+    origins: Vec<Val>,
+    label: Option<u32>,
+    consts: HashMap<(Uop, u64), Val>,
+    numbered: HashMap<Key, Val>,
+    types: HashMap<Val, u64>,
+    heap: Heap,
+    optimize: bool,
+}
+
+impl Emitter {
+    /// An empty trace. Without `optimize` every instruction is emitted as it comes.
+    pub fn new(optimize: bool) -> Emitter {
+        Emitter {
+            insts: Vec::new(),
+            snaps: Vec::new(),
+            origins: Vec::new(),
+            label: None,
+            consts: HashMap::new(),
+            numbered: HashMap::new(),
+            types: HashMap::new(),
+            heap: Heap::default(),
+            optimize,
+        }
+    }
+
+    /// What is known of memory.
+    pub fn heap(&mut self) -> &mut Heap {
+        &mut self.heap
+    }
+
+    /// Number of instructions so far.
+    pub fn len(&self) -> usize {
+        self.insts.len()
+    }
+
+    /// Whether nothing was emitted yet.
+    pub fn is_empty(&self) -> bool {
+        self.insts.is_empty()
+    }
+
+    /// Adds a parameter: a value of the parent trace. Parameters come before all other instructions.
+    pub fn param(&mut self, class: Class, origin: Val) -> Val {
+        self.origins.push(origin);
+        self.push(Inst::Param(class))
+    }
+
+    /// Adds a snapshot.
+    pub fn snapshot(&mut self, snapshot: Snapshot) -> SnapId {
+        self.snaps.push(snapshot);
+        SnapId(self.snaps.len() as u32 - 1)
+    }
+
+    /// Adds a copy of a snapshot after which something else happens.
+    pub fn snapshot_with(&mut self, snap: SnapId, then: Then) -> SnapId {
+        match self.snaps.get(snap.0 as usize).cloned() {
+            Some(snapshot) => self.snapshot(Snapshot { then, ..snapshot }),
+            None => snap,
+        }
+    }
+
+    fn push(&mut self, inst: Inst) -> Val {
+        self.insts.push(inst);
+        Val(self.insts.len() as u32 - 1)
+    }
+
+    fn constant(&mut self, uop: Uop, imm32: i32, imm64: u64) -> Val {
+        let key = (uop, if imm64 == 0 { imm32 as u32 as u64 } else { imm64 });
+        if let Some(val) = self.consts.get(&key) {
+            return *val;
+        }
+        let val =
+            self.push(Inst::Uop(UopInst { uop, args: Vec::new(), imm32, imm64, region: Region::Fixed, snap: None }));
+        self.consts.insert(key, val);
+        val
+    }
+
+    /// An integer constant.
+    pub fn int(&mut self, value: i64) -> Val {
+        match i32::try_from(value) {
+            Ok(small) => self.constant(Uop::const_int, small, 0),
+            Err(_) => self.constant(Uop::const_int64, 0, value as u64),
+        }
+    }
+
+    /// A float constant, given as its bits.
+    pub fn float(&mut self, bits: u64) -> Val {
+        self.constant(Uop::const_float, 0, bits)
+    }
+
+    /// An object that lives at least as long as the trace, of this type.
+    pub fn object(&mut self, address: u64, ty: u64) -> Val {
+        let val = self.constant(Uop::const_obj, 0, address);
+        if ty != 0 {
+            self.types.insert(val, ty);
+        }
+        val
+    }
+
+    /// A constant address.
+    pub fn raw(&mut self, address: u64) -> Val {
+        self.constant(Uop::const_raw, 0, address)
+    }
+
+    /// The frame that the trace was entered on.
+    pub fn frame(&mut self) -> Val {
+        self.constant(Uop::frame, 0, 0)
+    }
+
+    /// The bits of a constant.
+    pub fn constant_of(&self, val: Val) -> Option<u64> {
+        match self.insts.get(val.index())? {
+            Inst::Uop(inst) => match inst.uop {
+                Uop::const_int => Some(inst.imm32 as i64 as u64),
+                Uop::const_int64 | Uop::const_float | Uop::const_obj | Uop::const_raw => Some(inst.imm64),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The exact type of an object, if it was guarded or is known otherwise.
+    pub fn type_of(&self, val: Val) -> Option<u64> {
+        self.types.get(&val).copied()
+    }
+
+    /// Says what exact type an object has.
+    pub fn set_type(&mut self, val: Val, ty: u64) {
+        self.types.insert(val, ty);
+    }
+
+    /// Emits a uop that only computes, or a guard on values alone. `snap` is where it exits to.
+    pub fn pure(&mut self, uop: Uop, args: &[Val], imm32: i32, imm64: u64, snap: Option<SnapId>) -> Val {
+        let mut operands: Vec<Val> = args.to_vec();
+        let info = uop.info();
+        if info.effects.commutes
+            && operands.len() == 2
+            && self.constant_of(operands[0]).is_some()
+            && self.constant_of(operands[1]).is_none()
+        {
+            operands.swap(0, 1);
+        }
+        if self.optimize {
+            let bits: Vec<Option<u64>> = operands.iter().map(|v| self.constant_of(*v)).collect();
+            match fold(uop, &bits) {
+                Folded::Keep => {}
+                Folded::Operand(index) => return operands[index],
+                Folded::Int(value) => return self.int(value),
+                Folded::Float(bits) => return self.float(bits),
+                Folded::Holds => return NO_VAL,
+            }
+        }
+        let mut key = (uop, [NO_VAL; 3], imm32, imm64);
+        for (slot, val) in key.1.iter_mut().zip(&operands) {
+            *slot = *val;
+        }
+        if self.optimize
+            && let Some(val) = self.numbered.get(&key)
+        {
+            return *val;
+        }
+        let snap = if info.effects.exits { snap } else { None };
+        let val = self.push(Inst::Uop(UopInst { uop, args: operands, imm32, imm64, region: Region::Fixed, snap }));
+        self.numbered.insert(key, val);
+        val
+    }
+
+    /// Exits unless the object's type is exactly `ty`.
+    pub fn guard_type(&mut self, object: Val, ty: u64, snap: SnapId) {
+        if self.optimize && self.types.get(&object) == Some(&ty) {
+            return;
+        }
+        self.pure(Uop::guard_type, &[object], 0, ty, Some(snap));
+        self.types.insert(object, ty);
+    }
+
+    /// Emits a load. `index` is given for items.
+    pub fn load(
+        &mut self,
+        uop: Uop,
+        base: Val,
+        index: Option<Val>,
+        disp: i32,
+        region: Region,
+        snap: Option<SnapId>,
+    ) -> Val {
+        let place = self.place(base, index, disp);
+        if self.optimize
+            && let Some(val) = self.heap.lookup(region, &place)
+        {
+            return val;
+        }
+        let mut args = vec![base];
+        args.extend(index);
+        let snap = if uop.info().effects.exits { snap } else { None };
+        let val = self.push(Inst::Uop(UopInst { uop, args, imm32: disp, imm64: 0, region, snap }));
+        self.heap.learn(region, place, val);
+        val
+    }
+
+    /// Emits a store of a value that memory then holds.
+    pub fn store(
+        &mut self,
+        uop: Uop,
+        base: Val,
+        index: Option<Val>,
+        value: Val,
+        disp: i32,
+        region: Region,
+        snap: Option<SnapId>,
+    ) {
+        let place = self.place(base, index, disp);
+        let mut args = vec![base];
+        args.extend(index);
+        args.push(value);
+        let snap = if uop.info().effects.exits { snap } else { None };
+        self.push(Inst::Uop(UopInst { uop, args, imm32: disp, imm64: 0, region, snap }));
+        self.heap.store(region, place, Some(value));
+    }
+
+    /// Says that a store has just happened by other means: memory at this place holds `value`.
+    pub fn learn_store(&mut self, base: Val, index: Option<Val>, value: Val, disp: i32, region: Region) {
+        let place = self.place(base, index, disp);
+        self.heap.store(region, place, Some(value));
+    }
+
+    /// Emits a uop with an effect, which is neither folded nor remembered.
+    pub fn effect(
+        &mut self,
+        uop: Uop,
+        args: &[Val],
+        imm32: i32,
+        imm64: u64,
+        region: Region,
+        snap: Option<SnapId>,
+    ) -> Val {
+        let snap = if uop.info().effects.exits { snap } else { None };
+        self.push(Inst::Uop(UopInst { uop, args: args.to_vec(), imm32, imm64, region, snap }))
+    }
+
+    fn place(&self, base: Val, index: Option<Val>, disp: i32) -> Place {
+        Place { base, index: index.map(|v| (v, self.constant_of(v).map(|bits| bits as i64))), disp }
+    }
+
+    /// Starts the loop: one phi for each entry value. Forgets what the body may overwrite.
+    pub fn label(&mut self, entries: &[(Class, Val)]) -> Vec<Val> {
+        self.label = Some(self.insts.len() as u32);
+        self.heap.enter_loop();
+        entries.iter().map(|(class, entry)| self.push(Inst::Phi { class: *class, entry: *entry })).collect()
+    }
+
+    /// The finished parts: instructions, snapshots, origins of the parameters, label.
+    pub fn into_parts(self) -> (Vec<Inst>, Vec<Snapshot>, Vec<Val>, Option<u32>) {
+        (self.insts, self.snaps, self.origins, self.label)
+    }
+}

@@ -1,0 +1,129 @@
+//! Folding: algebraic rules applied when a uop is emitted.
+//!
+//! Laws that every rule obeys: the result has the same class and the same bits for all operands; a
+//! rule never makes more code; the rewritten form is not folded again, so folding ends.
+//! Floats are left alone but for constants: `x + 0.0` is not `x` for −0.0, and not-a-number keeps its bits.
+//! Canonical form: the constant operand of a commuting uop stands on the right.
+
+use decal_uops::{Machine, Uop, execute};
+
+/// What a uop becomes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Folded {
+    /// Nothing better was found.
+    Keep,
+    /// The same as its operand with this index.
+    Operand(usize),
+    /// An integer constant.
+    Int(i64),
+    /// A float constant, as its bits.
+    Float(u64),
+    /// Its guard always holds.
+    Holds,
+}
+
+/// A machine that refuses memory and calls: only arithmetic is folded.
+struct NoMachine;
+
+impl Machine for NoMachine {
+    fn load64(&mut self, _: u64) -> u64 {
+        0
+    }
+    fn load32(&mut self, _: u64) -> u32 {
+        0
+    }
+    fn load8(&mut self, _: u64) -> u8 {
+        0
+    }
+    fn store64(&mut self, _: u64, _: u64) {}
+    fn store32(&mut self, _: u64, _: u32) {}
+    fn store8(&mut self, _: u64, _: u8) {}
+    fn context(&mut self) -> u64 {
+        0
+    }
+    fn call(&mut self, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
+        0
+    }
+    fn call_float(&mut self, _: u64, _: f64, _: f64) -> f64 {
+        0.0
+    }
+    fn call_new_float(&mut self, _: u64, _: f64) -> u64 {
+        0
+    }
+    fn call_renew_float(&mut self, _: u64, _: f64, _: u64) -> u64 {
+        0
+    }
+    fn sqrt(&mut self, a: f64) -> f64 {
+        a.sqrt()
+    }
+}
+
+/// Uops that compute from their operands alone, so that constants can be folded by running them.
+fn is_arithmetic(uop: Uop) -> bool {
+    let from = Uop::add_int as u8;
+    let to = Uop::ceil_float as u8;
+    (from..=to).contains(&(uop as u8))
+}
+
+/// Folds a uop whose operands are constants (their bits) where `Some`.
+pub fn fold(uop: Uop, operands: &[Option<u64>]) -> Folded {
+    if is_arithmetic(uop) && operands.iter().all(Option::is_some) {
+        let mut args = [0; 4];
+        for (slot, bits) in args.iter_mut().zip(operands) {
+            *slot = bits.unwrap_or(0);
+        }
+        return match (execute(uop, &mut NoMachine, &args, 0, 0), uop.info().result) {
+            (Ok(bits), Some(decal_uops::Class::Int)) => Folded::Int(bits as i64),
+            (Ok(bits), Some(decal_uops::Class::Float)) => Folded::Float(bits),
+            (Ok(_), None) => Folded::Holds,
+            _ => Folded::Keep,
+        };
+    }
+    let right = operands.get(1).copied().flatten().map(|bits| bits as i64);
+    match (uop, right) {
+        (
+            Uop::add_int
+            | Uop::sub_int
+            | Uop::wrap_add_int
+            | Uop::wrap_sub_int
+            | Uop::or_int
+            | Uop::xor_int
+            | Uop::shl_int
+            | Uop::shr_int,
+            Some(0),
+        ) => Folded::Operand(0),
+        (Uop::mul_int | Uop::floordiv_int | Uop::pow_int, Some(1)) => Folded::Operand(0),
+        (Uop::mul_int | Uop::and_int, Some(0)) => Folded::Int(0),
+        (Uop::and_int, Some(-1)) => Folded::Operand(0),
+        _ => Folded::Keep,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_are_computed() {
+        assert_eq!(fold(Uop::add_int, &[Some(2), Some(3)]), Folded::Int(5));
+        assert_eq!(fold(Uop::mod_int, &[Some(-7i64 as u64), Some(3)]), Folded::Int(2));
+        assert_eq!(fold(Uop::guard_lt_int, &[Some(1), Some(2)]), Folded::Holds);
+        let half = 0.5f64.to_bits();
+        assert_eq!(fold(Uop::add_float, &[Some(half), Some(half)]), Folded::Float(1.0f64.to_bits()));
+    }
+
+    #[test]
+    fn what_would_exit_is_kept() {
+        assert_eq!(fold(Uop::add_int, &[Some(i64::MAX as u64), Some(1)]), Folded::Keep);
+        assert_eq!(fold(Uop::guard_lt_int, &[Some(2), Some(2)]), Folded::Keep);
+        assert_eq!(fold(Uop::mod_int, &[Some(1), Some(0)]), Folded::Keep);
+    }
+
+    #[test]
+    fn neutral_elements_disappear() {
+        assert_eq!(fold(Uop::add_int, &[None, Some(0)]), Folded::Operand(0));
+        assert_eq!(fold(Uop::mul_int, &[None, Some(1)]), Folded::Operand(0));
+        assert_eq!(fold(Uop::mul_int, &[None, Some(0)]), Folded::Int(0));
+        assert_eq!(fold(Uop::add_float, &[None, Some(0)]), Folded::Keep);
+    }
+}

@@ -1,0 +1,158 @@
+//! What is known of memory while a trace is emitted: stores are forwarded to loads, and a load that
+//! was done before is not done again.
+//!
+//! Two accesses of one region touch the same bytes only where their displacements are equal and
+//! their bases and indexes may be equal. Fields of objects: another displacement is another field,
+//! of this object or of another. Items: two different constant indexes are different items, of this
+//! array or of another. Anything else may be the same, and a store makes what was known void.
+//!
+//! Holds before and after: an entry says what memory holds at this point of the trace. Cost: a
+//! store looks at the entries of its own region only.
+
+use crate::ir::{REGIONS, Region, Val};
+
+/// A place in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The base address.
+    pub base: Val,
+    /// The index, for items, and its number where it is a constant.
+    pub index: Option<(Val, Option<i64>)>,
+    /// Displacement in bytes.
+    pub disp: i32,
+}
+
+impl Place {
+    fn same(&self, other: &Place) -> bool {
+        let index = match (self.index, other.index) {
+            (None, None) => true,
+            (Some((a, _)), Some((b, _))) => a == b,
+            _ => false,
+        };
+        self.base == other.base && self.disp == other.disp && index
+    }
+
+    fn may_alias(&self, other: &Place) -> bool {
+        match (self.index, other.index) {
+            (Some((a, number_a)), Some((b, number_b))) => match (number_a, number_b) {
+                (Some(x), Some(y)) => x == y,
+                _ => a == b || self.disp == other.disp,
+            },
+            (None, None) => self.disp == other.disp,
+            _ => true,
+        }
+    }
+}
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct Heap {
+    known: Vec<Vec<(Place, Val)>>,
+    written: Vec<bool>,
+}
+
+impl Default for Heap {
+    fn default() -> Heap {
+        Heap { known: vec![Vec::new(); REGIONS.len()], written: vec![false; REGIONS.len()] }
+    }
+}
+
+impl Heap {
+    /// What memory holds at this place, if that is known.
+    pub fn lookup(&self, region: Region, place: &Place) -> Option<Val> {
+        self.known[region as usize].iter().rev().find(|(known, _)| known.same(place)).map(|(_, val)| *val)
+    }
+
+    /// Memory was seen to hold `val` at this place.
+    pub fn learn(&mut self, region: Region, place: Place, val: Val) {
+        self.known[region as usize].push((place, val));
+    }
+
+    /// Memory at this place was written; it now holds `val`, where that can be said.
+    pub fn store(&mut self, region: Region, place: Place, val: Option<Val>) {
+        self.written[region as usize] = true;
+        let known = &mut self.known[region as usize];
+        known.retain(|(other, _)| !other.may_alias(&place));
+        if let Some(val) = val {
+            known.push((place, val));
+        }
+    }
+
+    /// All that was known of a region is void.
+    pub fn clobber(&mut self, region: Region) {
+        self.written[region as usize] = true;
+        self.known[region as usize].clear();
+    }
+
+    /// The regions written so far.
+    pub fn written(&self) -> Vec<Region> {
+        REGIONS.iter().copied().filter(|r| self.written[*r as usize]).collect()
+    }
+
+    /// The regions of which something is known.
+    pub fn relied_on(&self) -> Vec<Region> {
+        REGIONS.iter().copied().filter(|r| *r != Region::Fixed && !self.known[*r as usize].is_empty()).collect()
+    }
+
+    /// At a loop's label: forgets what the loop's body may overwrite, which is what the first pass wrote.
+    pub fn enter_loop(&mut self) {
+        for (known, written) in self.known.iter_mut().zip(&self.written) {
+            if *written {
+                known.clear();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(base: u32, index: u32, number: Option<i64>) -> Place {
+        Place { base: Val(base), index: Some((Val(index), number)), disp: 0 }
+    }
+
+    #[test]
+    fn store_is_forwarded_to_load() {
+        let mut heap = Heap::default();
+        heap.store(Region::ListItems, item(1, 2, None), Some(Val(9)));
+        assert_eq!(heap.lookup(Region::ListItems, &item(1, 2, None)), Some(Val(9)));
+    }
+
+    #[test]
+    fn store_at_unknown_index_voids_all_items() {
+        let mut heap = Heap::default();
+        heap.learn(Region::ListItems, item(1, 2, Some(0)), Val(9));
+        heap.store(Region::ListItems, item(5, 6, None), Some(Val(10)));
+        assert_eq!(heap.lookup(Region::ListItems, &item(1, 2, Some(0))), None);
+    }
+
+    #[test]
+    fn different_constant_indexes_do_not_disturb_each_other() {
+        let mut heap = Heap::default();
+        heap.learn(Region::ListItems, item(1, 2, Some(0)), Val(9));
+        heap.store(Region::ListItems, item(5, 6, Some(1)), Some(Val(10)));
+        assert_eq!(heap.lookup(Region::ListItems, &item(1, 2, Some(0))), Some(Val(9)));
+    }
+
+    #[test]
+    fn fields_alias_by_displacement_only() {
+        let field = |base, disp| Place { base: Val(base), index: None, disp };
+        let mut heap = Heap::default();
+        heap.learn(Region::Attributes, field(1, 8), Val(9));
+        heap.store(Region::Attributes, field(2, 16), None);
+        assert_eq!(heap.lookup(Region::Attributes, &field(1, 8)), Some(Val(9)));
+        heap.store(Region::Attributes, field(2, 8), None);
+        assert_eq!(heap.lookup(Region::Attributes, &field(1, 8)), None);
+    }
+
+    #[test]
+    fn loop_keeps_only_what_it_does_not_write() {
+        let mut heap = Heap::default();
+        heap.learn(Region::ListHead, Place { base: Val(1), index: None, disp: 16 }, Val(3));
+        heap.learn(Region::ListItems, item(1, 2, None), Val(9));
+        heap.store(Region::ListItems, item(1, 4, None), Some(Val(5)));
+        heap.enter_loop();
+        assert_eq!(heap.relied_on(), [Region::ListHead]);
+    }
+}

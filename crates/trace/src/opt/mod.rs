@@ -1,0 +1,28 @@
+//! Optimizing: what is known while a trace is emitted, and the passes over the whole trace.
+//!
+//! Most of the work happens at the moment an instruction is emitted ([`emit`]): it is folded
+//! ([`fold`]), found among what was computed before, or answered from what is known of the heap
+//! ([`heap`]). Later code never sees the redundant form, so no pass has to find it again, and the
+//! loop's body, which is emitted after one full pass of the same events, drops everything that the
+//! first pass has already checked: what does not change is checked once before the loop.
+//!
+//! [`PASSES`] lists what runs over the finished trace. With optimizing switched off nothing is
+//! folded, remembered or removed, which tells a bug of the optimizer from one of the code generator.
+
+use crate::ir::{Trace, Val};
+
+pub mod dce;
+pub mod emit;
+pub mod fold;
+pub mod heap;
+
+/// A pass over a finished trace.
+pub struct Pass {
+    /// Its name, as in dumps.
+    pub name: &'static str,
+    /// What it does to a trace. Gives for each old value its new number, if it is still there.
+    pub run: fn(Trace) -> (Trace, Vec<Option<Val>>),
+}
+
+/// The passes, in order.
+pub const PASSES: &[Pass] = &[Pass { name: "dce", run: crate::opt::dce::run }];

@@ -1,0 +1,337 @@
+//! Calls: Python functions are inlined, builtins that traces know become uops.
+
+use super::numbers::Number;
+use super::state::{FrameState, Local};
+use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
+use crate::bytecode::Op;
+use crate::event::{Callee, Detail, Event, KnownCall, Operand};
+use crate::ir::Val;
+use decal_uops::Uop;
+
+impl Recorder<'_> {
+    /// Gives whether the next event was handled too.
+    pub(super) fn call(&mut self, count: u32, event: &Event, next: Option<&Event>) -> Step<bool> {
+        let mut args = Vec::new();
+        for _ in 0..count {
+            args.push(self.pop()?);
+        }
+        args.reverse();
+        let (receiver, callable) = (self.pop()?, self.pop()?);
+        let seen_callable = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;
+        match event.detail {
+            Detail::Enter(callee) => {
+                if receiver != Sym::Null {
+                    args.insert(0, receiver);
+                }
+                self.enter(callee, callable, seen_callable, args, event)?;
+                Ok(false)
+            }
+            Detail::Known(known) => {
+                if receiver != Sym::Null {
+                    return Err(AbortReason::Call("builtin with a receiver"));
+                }
+                self.guard_callable(&callable, seen_callable)?;
+                let seen = event.operands.get(2..).unwrap_or(&[]);
+                self.known(known, callable, args, seen, next)
+            }
+            Detail::Opaque(what) => Err(AbortReason::Call(what)),
+            _ => Err(AbortReason::Inconsistent("call without callee")),
+        }
+    }
+
+    fn guard_callable(&mut self, callable: &Sym, seen: Operand) -> Step<()> {
+        match callable {
+            Sym::Const(_) => Ok(()),
+            Sym::Obj(val, _) => {
+                let snap = self.snap();
+                self.e.pure(Uop::guard_is, &[*val], 0, seen.object, Some(snap));
+                Ok(())
+            }
+            _ => Err(AbortReason::Call("not a function")),
+        }
+    }
+
+    /// Enters a Python function: a frame that exists only in the trace.
+    fn enter(&mut self, callee: Callee, callable: Sym, seen: Operand, args: Vec<Sym>, event: &Event) -> Step<()> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(AbortReason::TooDeep);
+        }
+        if callee.bound_self != 0 {
+            return Err(AbortReason::Call("a bound method object"));
+        }
+        self.guard_callable(&callable, seen)?;
+        let rec = self.rec;
+        let code = rec.codes.get(callee.code.0 as usize).ok_or(AbortReason::Inconsistent("callee"))?;
+        if args.len() != code.parameters as usize {
+            return Err(AbortReason::Call("default arguments"));
+        }
+        self.discard(&[callable])?;
+        let mut locals: Vec<Local> = Vec::new();
+        for arg in args {
+            // An argument borrowed from a container needs a reference that lasts.
+            locals.push(Local::of(self.lasting(arg)));
+        }
+        locals.resize(code.locals as usize, Local::of(Sym::Null));
+        self.top().call = (event.offset, event.next);
+        self.frames.push(FrameState {
+            code: callee.code,
+            function: callee.function,
+            locals,
+            stack: Vec::new(),
+            call: (0, 0),
+        });
+        self.max_depth = self.max_depth.max(self.frames.len() as u32 - 1);
+        Ok(())
+    }
+
+    /// Leaves an inlined function with the result on top of its stack.
+    pub(super) fn leave(&mut self) -> Step<()> {
+        let result = self.pop()?;
+        let result = self.lasting(result);
+        // What the frame's locals own and the result borrows goes to the result.
+        self.push(result);
+        let position = self.frames.len() - 1;
+        let locals = std::mem::take(&mut self.frames[position].locals);
+        let syms: Vec<Sym> = locals.into_iter().map(|local| local.sym).collect();
+        self.discard(&syms)?;
+        let result = self.pop()?;
+        self.frames.pop();
+        self.push(result);
+        Ok(())
+    }
+
+    /// Calls of builtins. The callable is a constant or was guarded.
+    fn known(
+        &mut self,
+        known: KnownCall,
+        callable: Sym,
+        args: Vec<Sym>,
+        seen: &[Operand],
+        next: Option<&Event>,
+    ) -> Step<bool> {
+        if args.len() != seen.len() {
+            return Err(AbortReason::Inconsistent("arguments"));
+        }
+        let result = match (known, args.as_slice()) {
+            (KnownCall::Len, [x]) => {
+                let length = self.length(x, seen[0])?;
+                self.int_sym(length)
+            }
+            (KnownCall::Abs, [x]) => self.abs(x, seen[0])?,
+            (KnownCall::Min, [a, b]) => return self.min_max(false, callable, a.clone(), b.clone(), seen),
+            (KnownCall::Max, [a, b]) => return self.min_max(true, callable, a.clone(), b.clone(), seen),
+            (KnownCall::Int, [x]) => match self.number(x, seen[0]) {
+                Number::Int => {
+                    // The same object.
+                    self.guard_exact(x, seen[0])?;
+                    self.discard(&[callable])?;
+                    self.push(x.clone());
+                    return Ok(false);
+                }
+                Number::Bool => {
+                    let val = self.as_int(x, seen[0])?;
+                    self.int_sym(val)
+                }
+                Number::Float => self.float_to_int(Uop::float_to_int, x, seen[0])?,
+                _ => return Err(AbortReason::Call("int() of this type")),
+            },
+            (KnownCall::Float, [x]) => match self.number(x, seen[0]) {
+                Number::Float => {
+                    self.guard_exact(x, seen[0])?;
+                    self.discard(&[callable])?;
+                    self.push(x.clone());
+                    return Ok(false);
+                }
+                Number::Int | Number::Bool => {
+                    let val = self.to_float(x, seen[0], false)?;
+                    self.float_sym(val)
+                }
+                _ => return Err(AbortReason::Call("float() of this type")),
+            },
+            (KnownCall::Bool, [x]) => match self.number(x, seen[0]) {
+                Number::Bool => {
+                    let val = self.as_int(x, seen[0])?;
+                    Sym::Bool(val)
+                }
+                Number::Int => {
+                    let (val, zero) = (self.as_int(x, seen[0])?, self.e.int(0));
+                    Sym::Bool(self.e.pure(Uop::ne_int, &[val, zero], 0, 0, None))
+                }
+                Number::Float => {
+                    let (val, zero) = (self.as_float(x, seen[0])?, self.e.float(0));
+                    Sym::Bool(self.e.pure(Uop::ne_float, &[val, zero], 0, 0, None))
+                }
+                _ => return Err(AbortReason::Call("bool() of this type")),
+            },
+            (KnownCall::Round, [x]) => match self.number(x, seen[0]) {
+                Number::Float => self.float_to_int(Uop::round_float, x, seen[0])?,
+                _ => return Err(AbortReason::Call("round() of this type")),
+            },
+            (KnownCall::MathFloor, [x]) if self.number(x, seen[0]) == Number::Float => {
+                self.float_to_int(Uop::floor_float, x, seen[0])?
+            }
+            (KnownCall::MathCeil, [x]) if self.number(x, seen[0]) == Number::Float => {
+                self.float_to_int(Uop::ceil_float, x, seen[0])?
+            }
+            (KnownCall::MathSqrt, [x]) => {
+                self.math(x, seen[0], |r, val, snap| r.e.pure(Uop::sqrt_float, &[val], 0, 0, Some(snap)))?
+            }
+            (KnownCall::MathFabs, [x]) => {
+                self.math(x, seen[0], |r, val, _| r.e.pure(Uop::abs_float, &[val], 0, 0, None))?
+            }
+            (KnownCall::Math1(function), [x]) => {
+                self.math(x, seen[0], |r, val, snap| r.e.pure(Uop::call_float_1, &[val], 0, function, Some(snap)))?
+            }
+            (KnownCall::Math2(function), [x, y]) => {
+                let a = self.to_float(x, seen[0], false)?;
+                let b = self.to_float(y, seen[1], false)?;
+                let snap = self.snap();
+                let val = self.e.pure(Uop::call_float_2, &[a, b], 0, function, Some(snap));
+                self.float_sym(val)
+            }
+            (KnownCall::Range, _) => return self.range(callable, &args, seen, next),
+            _ => return Err(AbortReason::Call("a builtin with these arguments")),
+        };
+        let mut operands = args;
+        operands.push(callable);
+        self.discard(&operands)?;
+        self.push(result);
+        Ok(false)
+    }
+
+    fn math(
+        &mut self,
+        x: &Sym,
+        seen: Operand,
+        emit: impl FnOnce(&mut Self, Val, crate::snapshot::SnapId) -> Val,
+    ) -> Step<Sym> {
+        let val = self.to_float(x, seen, false).map_err(|_| AbortReason::Call("a math function of this type"))?;
+        let snap = self.snap();
+        let result = emit(self, val, snap);
+        Ok(self.float_sym(result))
+    }
+
+    fn float_to_int(&mut self, uop: Uop, x: &Sym, seen: Operand) -> Step<Sym> {
+        let val = self.as_float(x, seen)?;
+        let snap = self.snap();
+        let result = self.e.pure(uop, &[val], 0, 0, Some(snap));
+        Ok(self.int_sym(result))
+    }
+
+    /// `abs` of a number that is not negative is the same object for ints; floats get a new one.
+    fn abs(&mut self, x: &Sym, seen: Operand) -> Step<Sym> {
+        match self.number(x, seen) {
+            Number::Float => {
+                let val = self.as_float(x, seen)?;
+                let result = self.e.pure(Uop::abs_float, &[val], 0, 0, None);
+                Ok(self.float_sym(result))
+            }
+            Number::Int => {
+                let val = self.as_int(x, seen)?;
+                let snap = self.snap();
+                let fresh = match x {
+                    Sym::Int(_, id) => {
+                        let id = *id;
+                        self.uses(id) == 0
+                    }
+                    _ => false,
+                };
+                if fresh {
+                    // Nobody can compare the result's identity with the operand's.
+                    let result = self.e.pure(Uop::abs_int, &[val], 0, 0, Some(snap));
+                    return Ok(self.int_sym(result));
+                }
+                let zero = self.e.int(0);
+                if (seen.bits as i64) < 0 {
+                    self.e.pure(Uop::guard_lt_int, &[val, zero], 0, 0, Some(snap));
+                    let result = self.e.pure(Uop::neg_int, &[val], 0, 0, Some(snap));
+                    Ok(self.int_sym(result))
+                } else {
+                    self.e.pure(Uop::guard_ge_int, &[val, zero], 0, 0, Some(snap));
+                    Ok(Self::duplicate(x))
+                }
+            }
+            _ => Err(AbortReason::Call("abs() of this type")),
+        }
+    }
+
+    /// `min` and `max` of two numbers give one of the two objects: which one is guarded.
+    fn min_max(&mut self, max: bool, callable: Sym, a: Sym, b: Sym, seen: &[Operand]) -> Step<bool> {
+        use Number::*;
+        let kinds = (self.number(&a, seen[0]), self.number(&b, seen[1]));
+        let snap = self.snap();
+        // CPython keeps the first unless the other is truly smaller (larger).
+        let second = match kinds {
+            (Int, Int) => {
+                let (x, y) = (self.as_int(&a, seen[0])?, self.as_int(&b, seen[1])?);
+                let (seen_x, seen_y) = (seen[0].bits as i64, seen[1].bits as i64);
+                let second = if max { seen_y > seen_x } else { seen_y < seen_x };
+                let uop = match (max, second) {
+                    (true, true) => Uop::guard_gt_int,
+                    (true, false) => Uop::guard_le_int,
+                    (false, true) => Uop::guard_lt_int,
+                    (false, false) => Uop::guard_ge_int,
+                };
+                self.e.pure(uop, &[y, x], 0, 0, Some(snap));
+                second
+            }
+            (Float, Float) => {
+                let (x, y) = (self.as_float(&a, seen[0])?, self.as_float(&b, seen[1])?);
+                let (seen_x, seen_y) = (f64::from_bits(seen[0].bits), f64::from_bits(seen[1].bits));
+                let second = if max { seen_y > seen_x } else { seen_y < seen_x };
+                let (less, more) = if max { (x, y) } else { (y, x) };
+                let uop = if second { Uop::guard_lt_float } else { Uop::guard_nlt_float };
+                self.e.pure(uop, &[less, more], 0, 0, Some(snap));
+                second
+            }
+            _ => return Err(AbortReason::Call("min() or max() of these types")),
+        };
+        let (kept, dropped) = if second { (b, a) } else { (a, b) };
+        self.guard_exact(&kept, if second { seen[1] } else { seen[0] })?;
+        self.push(kept);
+        self.discard(&[dropped, callable])?;
+        Ok(false)
+    }
+
+    /// `range(…)` directly before a loop: its iterator is three numbers.
+    fn range(&mut self, callable: Sym, args: &[Sym], seen: &[Operand], next: Option<&Event>) -> Step<bool> {
+        if !next.is_some_and(|next| next.op == Op::GetIter && next.depth as usize + 1 == self.frames.len()) {
+            return Err(AbortReason::Call("range() that is not looped over at once"));
+        }
+        let mut numbers = Vec::new();
+        for (arg, seen) in args.iter().zip(seen) {
+            if self.number(arg, *seen) != Number::Int {
+                return Err(AbortReason::Call("range() of this type"));
+            }
+            numbers.push(self.as_int(arg, *seen)?);
+        }
+        let (zero, one) = (self.e.int(0), self.e.int(1));
+        let (start, stop, step) = match numbers.as_slice() {
+            [stop] => (zero, *stop, one),
+            [start, stop] => (*start, *stop, one),
+            [start, stop, step] => (*start, *stop, *step),
+            _ => return Err(AbortReason::Call("range() with these arguments")),
+        };
+        let Some(stride) = self.e.constant_of(step).map(|bits| bits as i64).filter(|s| *s != 0 && s.abs() < 1 << 31)
+        else {
+            return Err(AbortReason::Call("range() with a step that is not a constant"));
+        };
+        let snap = self.snap();
+        let (from, to) = if stride > 0 { (start, stop) } else { (stop, start) };
+        let span = self.e.pure(Uop::sub_int, &[to, from], 0, 0, Some(snap));
+        let count = if stride.abs() == 1 {
+            span
+        } else {
+            let (round, width) = (self.e.int(stride.abs() - 1), self.e.int(stride.abs()));
+            let rounded = self.e.pure(Uop::add_int, &[span, round], 0, 0, Some(snap));
+            self.e.pure(Uop::floordiv_int, &[rounded, width], 0, 0, Some(snap))
+        };
+        let left = self.e.pure(Uop::max_int, &[count, zero], 0, 0, None);
+        let mut operands = args.to_vec();
+        operands.push(callable);
+        self.discard(&operands)?;
+        let id = self.new_box();
+        self.push(Sym::RangeIter(start, step, left, id));
+        Ok(true)
+    }
+}

@@ -1,0 +1,332 @@
+//! Tuples, lists, `bytes` and `bytearray`: packing, unpacking, indexing, storing, lengths, membership.
+
+use super::numbers::{Number, one, two};
+use super::state::Own;
+use super::{AbortReason, Recorder, Step, Sym};
+use crate::event::{Event, Kind, Operand};
+use crate::ir::{Region, Val};
+use decal_uops::Uop;
+use std::rc::Rc;
+
+/// The longest constant tuple whose membership test becomes comparisons.
+const CONTAINS_LIMIT: usize = 8;
+
+impl Recorder<'_> {
+    /// `len(x)` of a container, as an unboxed number.
+    pub(super) fn length(&mut self, sym: &Sym, seen: Operand) -> Step<Val> {
+        let val = match sym {
+            Sym::Tuple(items, _) => return Ok(self.e.int(items.len() as i64)),
+            Sym::Const(operand) => match operand.kind {
+                Kind::Tuple | Kind::Str | Kind::Bytes => return Ok(self.e.int(operand.bits as i64)),
+                _ => self.e.object(operand.object, operand.ty),
+            },
+            Sym::Obj(val, _) => *val,
+            _ => return Err(AbortReason::Subscript),
+        };
+        self.guard_exact(sym, seen)?;
+        let layout = &self.host.layout;
+        let (disp, region) = match seen.kind {
+            Kind::List => (layout.size, Region::ListHead),
+            Kind::ByteArray => (layout.size, Region::BytesHead),
+            Kind::Tuple | Kind::Bytes => (layout.size, Region::Fixed),
+            Kind::Str => (layout.str_length, Region::Fixed),
+            _ => return Err(AbortReason::Call("len() of this type")),
+        };
+        Ok(self.e.load(Uop::load_int, val, None, disp, region, None))
+    }
+
+    /// The object behind a symbol that stands for one.
+    pub(super) fn object(&mut self, sym: &Sym) -> Step<Val> {
+        match sym {
+            Sym::Obj(val, _) => Ok(*val),
+            Sym::Const(operand) => Ok(self.e.object(operand.object, operand.ty)),
+            _ => Err(AbortReason::Inconsistent("no object")),
+        }
+    }
+
+    /// The index as it is used, guarded to lie within the container.
+    fn index(&mut self, index: &Sym, seen: Operand, length: Val) -> Step<Val> {
+        if !matches!(self.number(index, seen), Number::Int | Number::Bool) {
+            return Err(AbortReason::Subscript);
+        }
+        let val = self.as_int(index, seen)?;
+        let snap = self.snap();
+        let negative = self.e.constant_of(val).map_or((seen.bits as i64) < 0, |bits| (bits as i64) < 0);
+        let val = if negative {
+            let zero = self.e.int(0);
+            self.e.pure(Uop::guard_lt_int, &[val, zero], 0, 0, Some(snap));
+            self.e.pure(Uop::wrap_add_int, &[length, val], 0, 0, None)
+        } else {
+            val
+        };
+        self.e.pure(Uop::guard_index, &[val, length], 0, 0, Some(snap));
+        Ok(val)
+    }
+
+    pub(super) fn subscript(&mut self, event: &Event) -> Step<()> {
+        let (index, container) = (self.pop()?, self.pop()?);
+        let [seen, seen_index] = two(event)?;
+        if let Sym::Tuple(items, _) = &container {
+            let length = items.len() as i64;
+            let at = match &index {
+                Sym::Const(operand) if operand.kind == Kind::Int => operand.bits as i64,
+                _ => return Err(AbortReason::Subscript),
+            };
+            let at = if at < 0 { at + length } else { at };
+            let item = usize::try_from(at).ok().and_then(|at| items.get(at)).ok_or(AbortReason::Subscript)?;
+            // The tuple lets go of its items; the one that is wanted stays.
+            let mut rest: Vec<Sym> = items.to_vec();
+            let wanted = item.clone();
+            if let Some(slot) = rest.get_mut(at as usize) {
+                *slot = Sym::Null;
+            }
+            self.discard(&rest)?;
+            self.push(wanted);
+            return Ok(());
+        }
+        let length = self.length(&container, seen).map_err(|_| AbortReason::Subscript)?;
+        let base = self.object(&container)?;
+        let snap = self.snap();
+        let layout = self.host.layout.clone();
+        let result = match seen.kind {
+            Kind::List => {
+                let at = self.index(&index, seen_index, length)?;
+                let items = self.e.load(Uop::load_raw, base, None, layout.list_items, Region::ListHead, None);
+                Sym::Obj(self.e.load(Uop::load_item, items, Some(at), 0, Region::ListItems, Some(snap)), Own::Container)
+            }
+            Kind::Tuple => {
+                let at = self.index(&index, seen_index, length)?;
+                let item = self.e.load(Uop::load_item, base, Some(at), layout.tuple_items, Region::Fixed, Some(snap));
+                Sym::Obj(item, Own::Container)
+            }
+            Kind::Bytes => {
+                let at = self.index(&index, seen_index, length)?;
+                let byte = self.e.load(Uop::load_byte, base, Some(at), layout.bytes_data, Region::Fixed, None);
+                self.int_sym(byte)
+            }
+            Kind::ByteArray => {
+                let at = self.index(&index, seen_index, length)?;
+                let data = self.e.load(Uop::load_raw, base, None, layout.bytearray_start, Region::BytesHead, None);
+                let byte = self.e.load(Uop::load_byte, data, Some(at), 0, Region::BytesItems, None);
+                self.int_sym(byte)
+            }
+            _ => return Err(AbortReason::Subscript),
+        };
+        self.discard_keeping(&[container, index], &result)?;
+        self.push(result);
+        Ok(())
+    }
+
+    /// Discards operands of which a result may be borrowed: if a container that the trace owns lets go,
+    /// somebody else still holds it, so what it holds stays alive.
+    fn discard_keeping(&mut self, syms: &[Sym], _result: &Sym) -> Step<()> {
+        self.discard(syms)
+    }
+
+    pub(super) fn store_subscript(&mut self, event: &Event) -> Step<()> {
+        let (index, container, value) = (self.pop()?, self.pop()?, self.pop()?);
+        let [seen_value, seen, seen_index, seen_old] = match event.operands.as_slice() {
+            [a, b, c, d, ..] => [*a, *b, *c, *d],
+            _ => return Err(AbortReason::Inconsistent("missing operands")),
+        };
+        let layout = self.host.layout.clone();
+        match seen.kind {
+            Kind::List => {
+                let length = self.length(&container, seen)?;
+                let base = self.object(&container)?;
+                let at = self.index(&index, seen_index, length)?;
+                let snap = self.snap();
+                let items = self.e.load(Uop::load_raw, base, None, layout.list_items, Region::ListHead, None);
+                let old = self.e.load(Uop::load_item, items, Some(at), 0, Region::ListItems, Some(snap));
+                let drops = self.guard_discard(&[container, index]);
+                self.replace(items, Some(at), 0, Region::ListItems, &value, seen_value, old, seen_old)?;
+                self.drop_all(&drops);
+            }
+            Kind::ByteArray => {
+                if !matches!(self.number(&value, seen_value), Number::Int | Number::Bool) {
+                    return Err(AbortReason::StoreSubscript);
+                }
+                let length = self.length(&container, seen)?;
+                let base = self.object(&container)?;
+                let at = self.index(&index, seen_index, length)?;
+                let byte = self.as_int(&value, seen_value)?;
+                let snap = self.snap();
+                let data = self.e.load(Uop::load_raw, base, None, layout.bytearray_start, Region::BytesHead, None);
+                let drops = self.guard_discard(&[container, index, value]);
+                self.e.store(Uop::store_byte, data, Some(at), byte, 0, Region::BytesItems, Some(snap));
+                self.drop_all(&drops);
+            }
+            _ => return Err(AbortReason::StoreSubscript),
+        }
+        Ok(())
+    }
+
+    /// Replaces a reference in the heap: the exits, then the new object, the store, and the old one's drop.
+    ///
+    /// A float that replaces a float which nobody else holds is written into the old object: nobody can
+    /// tell it from a new one at the same address.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn replace(
+        &mut self,
+        base: Val,
+        index: Option<Val>,
+        disp: i32,
+        region: Region,
+        value: &Sym,
+        seen: Operand,
+        old: Val,
+        seen_old: Operand,
+    ) -> Step<()> {
+        let store = if index.is_some() { Uop::store_item } else { Uop::store_obj };
+        let snap = self.snap();
+        // The heap's reference goes away: whoever borrowed a plain object from there needs one of its own.
+        if let Sym::Float(val, id) = value
+            && seen_old.kind == Kind::Float
+            && self.uses(*id) == 0
+        {
+            self.e.guard_type(old, seen_old.ty, snap);
+            let float_disp = self.host.layout.float_value;
+            self.own_borrowed_before_change(old);
+            if !self.general {
+                self.e.effect(Uop::guard_last, &[old], 0, 0, Region::Counts, Some(snap));
+                self.e.effect(Uop::store_float, &[old, *val], float_disp, 0, Region::Fixed, None);
+                let renamed = self.e.effect(Uop::renamed, &[old], 0, 0, Region::Fixed, None);
+                self.learn_float(renamed, *val);
+                self.e.learn_store(base, index, renamed, disp, region);
+            } else {
+                let (raise, function) = (self.raise_snap(), self.host.functions.renew_float);
+                let new = self.e.effect(Uop::renew_float, &[*val, old], 0, function, Region::Counts, Some(raise));
+                self.learn_float(new, *val);
+                self.e.store(store, base, index, new, disp, region, None);
+            }
+            return Ok(());
+        }
+        self.guard_drop(old, seen_old);
+        let new = self.into_owned(value, seen)?;
+        self.own_borrowed();
+        self.e.store(store, base, index, new, disp, region, None);
+        self.drop_all(&[old]);
+        Ok(())
+    }
+
+    /// Borrowers of this very object would see it change, or die: they get references, and the guard that
+    /// nobody else holds it then fails, as it must.
+    fn own_borrowed_before_change(&mut self, old: Val) {
+        let mut borrowed = false;
+        self.each_sym(&mut |sym| {
+            if matches!(sym, Sym::Obj(v, Own::Container) if *v == old) {
+                borrowed = true;
+            }
+        });
+        if borrowed {
+            self.general = true;
+        }
+        self.own_borrowed();
+    }
+
+    fn learn_float(&mut self, object: Val, value: Val) {
+        self.e.set_type(object, self.host.objects.float);
+        let disp = self.host.layout.float_value;
+        self.e.heap().learn(Region::Fixed, crate::opt::heap::Place { base: object, index: None, disp }, value);
+    }
+
+    pub(super) fn build_tuple(&mut self, count: u32) -> Step<()> {
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(self.pop()?);
+        }
+        items.reverse();
+        if items.contains(&Sym::Null) {
+            return Err(AbortReason::Inconsistent("null in a tuple"));
+        }
+        let id = self.new_box();
+        self.push(Sym::Tuple(Rc::new(items), id));
+        Ok(())
+    }
+
+    pub(super) fn unpack(&mut self, count: u32, event: &Event) -> Step<()> {
+        let seen = one(event)?;
+        let sequence = self.pop()?;
+        if let Sym::Tuple(items, _) = &sequence {
+            if items.len() != count as usize {
+                return Err(AbortReason::Unpack);
+            }
+            for item in items.iter().rev() {
+                self.push(item.clone());
+            }
+            return Ok(());
+        }
+        let length = self.length(&sequence, seen).map_err(|_| AbortReason::Unpack)?;
+        let base = self.object(&sequence)?;
+        let snap = self.snap();
+        let layout = self.host.layout.clone();
+        let wanted = self.e.int(count as i64);
+        self.e.pure(Uop::guard_eq_int, &[length, wanted], 0, 0, Some(snap));
+        let mut items = Vec::new();
+        for i in 0..count as i32 {
+            let item = match seen.kind {
+                Kind::Tuple => {
+                    self.e.load(Uop::load_obj, base, None, layout.tuple_items + 8 * i, Region::Fixed, Some(snap))
+                }
+                Kind::List => {
+                    let data = self.e.load(Uop::load_raw, base, None, layout.list_items, Region::ListHead, None);
+                    let at = self.e.int(i as i64);
+                    self.e.load(Uop::load_item, data, Some(at), 0, Region::ListItems, Some(snap))
+                }
+                _ => return Err(AbortReason::Unpack),
+            };
+            items.push(Sym::Obj(item, Own::Container));
+        }
+        self.discard(&[sequence])?;
+        for item in items.into_iter().rev() {
+            self.push(item);
+        }
+        Ok(())
+    }
+
+    /// `x in (1, 2, 3)` for numbers, guarding the outcome that was seen.
+    pub(super) fn contains(&mut self, inverted: bool, event: &Event) -> Step<()> {
+        let (container, needle) = (self.pop()?, self.pop()?);
+        let [seen_needle, _] = two(event)?;
+        let rec = self.rec;
+        let items: Vec<Sym> = match &container {
+            Sym::Tuple(items, _) => items.to_vec(),
+            Sym::Const(operand) => rec
+                .tuples
+                .get(&operand.object)
+                .ok_or(AbortReason::Contains)?
+                .iter()
+                .map(|item| Sym::Const(*item))
+                .collect(),
+            _ => return Err(AbortReason::Contains),
+        };
+        if items.len() > CONTAINS_LIMIT || self.number(&needle, seen_needle) != Number::Int {
+            return Err(AbortReason::Contains);
+        }
+        let x = self.as_int(&needle, seen_needle)?;
+        let mut any: Option<Val> = None;
+        for item in &items {
+            let item = match item {
+                Sym::Int(val, _) => *val,
+                Sym::Const(operand) if operand.kind == Kind::Int => self.e.int(operand.bits as i64),
+                _ => return Err(AbortReason::Contains),
+            };
+            let equal = self.e.pure(Uop::eq_int, &[x, item], 0, 0, None);
+            any = Some(match any {
+                Some(before) => self.e.pure(Uop::or_int, &[before, equal], 0, 0, None),
+                None => equal,
+            });
+        }
+        let mut truth = match any {
+            Some(val) => val,
+            None => self.e.int(0),
+        };
+        if inverted {
+            let one = self.e.int(1);
+            truth = self.e.pure(Uop::xor_int, &[truth, one], 0, 0, None);
+        }
+        self.discard(&[container, needle])?;
+        self.push(Sym::Bool(truth));
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! Loops: making iterators and stepping them.
+//!
+//! The fields of an iterator that exists are kept in registers between turns and written back by
+//! exits (`FieldStore`): only code that runs outside the trace could see them.
+
+use super::numbers::one;
+use super::state::{IterState, Own};
+use super::{AbortReason, Recorder, Step, Sym};
+use crate::event::{Detail, Event, Kind, Operand};
+use crate::ir::{Region, Val};
+use decal_uops::Uop;
+
+impl Recorder<'_> {
+    pub(super) fn get_iter(&mut self, event: &Event) -> Step<()> {
+        let seen = one(event)?;
+        let (function, ty) = match seen.kind {
+            Kind::RangeIter | Kind::ListIter | Kind::TupleIter => {
+                let sym = self.peek(1)?;
+                return self.guard_exact(&sym, seen);
+            }
+            Kind::List => (self.host.functions.new_list_iter, self.host.objects.list_iter),
+            Kind::Tuple => (self.host.functions.new_tuple_iter, self.host.objects.tuple_iter),
+            _ => return Err(AbortReason::Iterate),
+        };
+        let sym = self.pop()?;
+        if !matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
+            return Err(AbortReason::Iterate);
+        }
+        self.guard_exact(&sym, seen)?;
+        let base = self.object(&sym)?;
+        let drops = self.guard_discard(&[sym]);
+        let snap = self.raise_snap();
+        let val = self.e.effect(Uop::call_obj_1, &[base], 0, function, Region::Fixed, Some(snap));
+        self.e.set_type(val, ty);
+        self.drop_all(&drops);
+        self.push(Sym::Obj(val, Own::Owned));
+        Ok(())
+    }
+
+    /// The registers that hold an iterator's fields.
+    fn iter_state(&mut self, iterator: Val, kind: Kind) -> usize {
+        if let Some(index) = self.iters.iter().position(|iter| iter.iterator == iterator) {
+            return index;
+        }
+        let layout = self.host.layout.clone();
+        let mut load = |disp| self.e.load(Uop::load_int, iterator, None, disp, Region::Iterators, None);
+        let (next, left) = match kind {
+            Kind::RangeIter => (load(layout.range_iter_start), Some(load(layout.range_iter_len))),
+            Kind::ListIter => (load(layout.list_iter_index), None),
+            _ => (load(layout.tuple_iter_index), None),
+        };
+        self.iters.push(IterState { iterator, kind, next, left, dirty: false });
+        self.iters.len() - 1
+    }
+
+    pub(super) fn for_iter(&mut self, event: &Event) -> Step<()> {
+        let Detail::Next(more) = event.detail else {
+            return Err(AbortReason::Iterate);
+        };
+        let seen = one(event)?;
+        let sym = self.peek(1)?;
+        let snap = self.snap();
+        if let Sym::RangeIter(next, step, left, id) = sym {
+            let zero = self.e.int(0);
+            if !more {
+                self.e.pure(Uop::guard_le_int, &[left, zero], 0, 0, Some(snap));
+                self.pop()?;
+                return Ok(());
+            }
+            self.e.pure(Uop::guard_gt_int, &[left, zero], 0, 0, Some(snap));
+            let one = self.e.int(1);
+            let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
+            let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
+            self.pop()?;
+            self.push(Sym::RangeIter(after, step, fewer, id));
+            let value = self.int_sym(next);
+            self.push(value);
+            return Ok(());
+        }
+        let Sym::Obj(iterator, _) = sym else {
+            return Err(AbortReason::Iterate);
+        };
+        self.e.guard_type(iterator, seen.ty, snap);
+        match seen.kind {
+            Kind::RangeIter => self.step_range(iterator, more),
+            Kind::ListIter | Kind::TupleIter => self.step_sequence(iterator, seen, more),
+            _ => Err(AbortReason::Iterate),
+        }
+    }
+
+    fn step_range(&mut self, iterator: Val, more: bool) -> Step<()> {
+        let snap = self.snap();
+        let at = self.iter_state(iterator, Kind::RangeIter);
+        let IterState { next, left, .. } = self.iters[at].clone();
+        let left = left.ok_or(AbortReason::Inconsistent("range iterator"))?;
+        let zero = self.e.int(0);
+        if !more {
+            self.e.pure(Uop::guard_le_int, &[left, zero], 0, 0, Some(snap));
+            return self.finish(iterator, None);
+        }
+        self.e.pure(Uop::guard_gt_int, &[left, zero], 0, 0, Some(snap));
+        let disp = self.host.layout.range_iter_step;
+        let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+        let one = self.e.int(1);
+        let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
+        let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
+        self.iters[at] = IterState { iterator, kind: Kind::RangeIter, next: after, left: Some(fewer), dirty: true };
+        let value = self.int_sym(next);
+        self.push(value);
+        Ok(())
+    }
+
+    fn step_sequence(&mut self, iterator: Val, seen: Operand, more: bool) -> Step<()> {
+        let snap = self.snap();
+        let layout = self.host.layout.clone();
+        let list = seen.kind == Kind::ListIter;
+        let at = self.iter_state(iterator, seen.kind);
+        let index = self.iters[at].next;
+        let disp = if list { layout.list_iter_list } else { layout.tuple_iter_tuple };
+        let sequence = self.e.load(Uop::load_obj, iterator, None, disp, Region::Iterators, Some(snap));
+        let region = if list { Region::ListHead } else { Region::Fixed };
+        let length = self.e.load(Uop::load_int, sequence, None, layout.size, region, None);
+        if !more {
+            self.e.pure(Uop::guard_ge_int, &[index, length], 0, 0, Some(snap));
+            return self.finish(iterator, Some((sequence, disp)));
+        }
+        self.e.pure(Uop::guard_index, &[index, length], 0, 0, Some(snap));
+        let item = if list {
+            let items = self.e.load(Uop::load_raw, sequence, None, layout.list_items, Region::ListHead, None);
+            self.e.load(Uop::load_item, items, Some(index), 0, Region::ListItems, Some(snap))
+        } else {
+            self.e.load(Uop::load_item, sequence, Some(index), layout.tuple_items, Region::Fixed, Some(snap))
+        };
+        let one = self.e.int(1);
+        let after = self.e.pure(Uop::wrap_add_int, &[index, one], 0, 0, None);
+        self.iters[at] = IterState { iterator, kind: seen.kind, next: after, left: None, dirty: true };
+        self.push(Sym::Obj(item, Own::Container));
+        Ok(())
+    }
+
+    /// An iterator is exhausted: it lets go of its sequence and leaves the stack.
+    fn finish(&mut self, iterator: Val, sequence: Option<(Val, i32)>) -> Step<()> {
+        let snap = self.snap();
+        if let Some((sequence, _)) = sequence {
+            self.e.effect(Uop::guard_not_last, &[sequence], 0, 0, Region::Counts, Some(snap));
+        }
+        let owned = self.pop()?;
+        let keeps = matches!(owned, Sym::Obj(_, Own::Owned)) && self.hand_over(iterator, Own::Virtual);
+        // Somebody else may hold the iterator: its fields must be right.
+        if let Some(position) = self.iters.iter().position(|iter| iter.iterator == iterator) {
+            let iter = self.iters.remove(position);
+            let layout = self.host.layout.clone();
+            let store = |r: &mut Self, disp: i32, val: Val| {
+                r.e.store(Uop::store_int, iterator, None, val, disp, Region::Iterators, None);
+            };
+            match (iter.dirty, iter.left) {
+                (true, Some(left)) => {
+                    store(self, layout.range_iter_start, iter.next);
+                    store(self, layout.range_iter_len, left);
+                }
+                (true, None) => store(self, iter.index_disp(&layout), iter.next),
+                (false, _) => {}
+            }
+        }
+        if let Some((sequence, disp)) = sequence {
+            self.e.effect(Uop::store_null, &[iterator], disp, 0, Region::Iterators, None);
+            self.e.heap().clobber(Region::Iterators);
+            self.drop_all(&[sequence]);
+        }
+        if matches!(owned, Sym::Obj(_, Own::Owned)) && !keeps {
+            // Exhausted, it holds nothing: its death frees only itself.
+            self.drop_all(&[iterator]);
+        }
+        Ok(())
+    }
+}

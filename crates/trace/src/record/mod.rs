@@ -1,0 +1,483 @@
+//! Recording: from what was observed to a trace.
+//!
+//! A pure function from events to instructions. The recorder keeps a picture of Python's state in
+//! terms of values ([`state`]), and takes the events one by one: each instruction becomes uops with
+//! the guards that make them valid, and a snapshot of the state at its start, to which every exit of
+//! the instruction goes back. An instruction that it does not know ends the recording with a reason.
+//!
+//! A loop is recorded twice from the same events. The first pass starts from the frame in memory and checks
+//! everything; then comes the label, where every number that a local holds becomes a phi; the second pass is the
+//! loop's body, in which the emitter finds most checks already done. LuaJIT and PyPy peel loops in the
+//! same way by copying instructions; translating again is simpler here because the second pass may choose other
+//! uops (a local that is a number by then needs neither type check nor unboxing).
+//!
+//! Order within an instruction, which everything relies on: all exits, then allocations, then stores and
+//! drops, none of which can leave the trace.
+
+mod abort;
+mod calls;
+mod containers;
+mod iteration;
+mod link;
+mod names;
+mod numbers;
+mod state;
+
+pub use abort::{Abort, AbortReason};
+pub use link::{LabelState, Parent};
+pub use state::{FrameState, IterState, Local, Own, Sym};
+
+use crate::bytecode::Op;
+use crate::event::{CodeId, Detail, Ending, Event, Kind, Operand, Recording};
+use crate::host::Host;
+use crate::ir::{End, Start, Trace, Val};
+use crate::opt::emit::Emitter;
+use crate::snapshot::{SnapId, Then};
+use decal_uops::Uop;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Frames that a trace may have, the entry frame included.
+pub const MAX_DEPTH: usize = 12;
+
+/// How often a loop is recorded anew because what it carries changed its kind.
+const ATTEMPTS: usize = 4;
+
+type Step<T> = Result<T, AbortReason>;
+
+/// How to record.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether the emitter folds, numbers and forwards, and loops get their own pass.
+    pub optimize: bool,
+    /// Instructions that a trace may have.
+    pub max_insts: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { optimize: true, max_insts: 4000 }
+    }
+}
+
+/// A trace, and what side traces need to know of it.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The trace.
+    pub trace: Trace,
+    /// What its label expects, where it loops.
+    pub label: Option<LabelState>,
+    /// For side traces: values of the root's label interface, and where this trace has them.
+    pub carried: Vec<(Val, Val)>,
+    /// Constants that snapshots name.
+    pub consts: BTreeMap<u64, Operand>,
+    /// Calls within calls, at most.
+    pub max_depth: u32,
+    /// Instructions of the trace before the passes over the whole trace.
+    pub emitted: usize,
+}
+
+/// The recorder of one trace.
+pub(crate) struct Recorder<'a> {
+    rec: &'a Recording,
+    host: &'a Host,
+    options: &'a Options,
+    e: Emitter,
+    frames: Vec<FrameState>,
+    iters: Vec<IterState>,
+    next_box: u32,
+    /// Locals of frame 0 that were written in memory.
+    written: BTreeSet<u32>,
+    /// Locals that are put into memory at the end of each turn.
+    flush: BTreeSet<u32>,
+    consts: BTreeMap<u64, Operand>,
+    snap: SnapId,
+    raise_snap: Option<SnapId>,
+    /// The instruction at hand is translated in its general form: its fast form has failed at the exit that led here.
+    general: bool,
+    /// The exits of a store into a local were emitted beforehand.
+    prepared: bool,
+    max_depth: u32,
+    at: (CodeId, u32),
+}
+
+/// Why one attempt failed: for good, or because these locals must be kept in memory.
+enum Failure {
+    Abort(AbortReason),
+    Flush(BTreeSet<u32>),
+}
+
+impl From<AbortReason> for Failure {
+    fn from(reason: AbortReason) -> Failure {
+        Failure::Abort(reason)
+    }
+}
+
+/// Records a root trace: a loop whose head is the first event, or a function from its start.
+///
+/// # Errors
+/// [`Abort`] names the reason and the instruction.
+pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
+    let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
+    let here = Abort { reason: AbortReason::Unstable, code: first.code, offset: first.offset };
+    ended_well(rec, here)?;
+    let mut flush = BTreeSet::new();
+    for _ in 0..ATTEMPTS {
+        let mut recorder = Recorder::new(rec, host, options, first);
+        recorder.flush = flush.clone();
+        recorder.enter_root(first.code, rec.stack);
+        match recorder.record_root(first.offset) {
+            Ok((end, label)) => return Ok(recorder.finish_trace(start, end, label, Vec::new())),
+            Err(Failure::Abort(reason)) => {
+                let (code, offset) = recorder.at;
+                return Err(Abort { reason, code, offset });
+            }
+            Err(Failure::Flush(slots)) => {
+                let before = flush.len();
+                flush.extend(slots);
+                if flush.len() == before {
+                    break;
+                }
+            }
+        }
+    }
+    Err(here)
+}
+
+/// Records a side trace: what followed an exit of `parent`.
+///
+/// # Errors
+/// [`Abort`] names the reason and the instruction.
+pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
+    let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
+    ended_well(rec, Abort { reason: AbortReason::Exit, code: first.code, offset: first.offset })?;
+    let mut recorder = Recorder::new(rec, host, options, first);
+    let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
+        recorder.general = parent.failed_fast_form();
+        let end = recorder.record_side(parent, &carried)?;
+        Ok((end, carried))
+    });
+    match result {
+        Ok((end, carried)) => Ok(recorder.finish_trace(Start::Exit, end, None, carried)),
+        Err(failure) => {
+            let reason = match failure {
+                Failure::Abort(reason) => reason,
+                Failure::Flush(_) => AbortReason::Unstable,
+            };
+            let (code, offset) = recorder.at;
+            Err(Abort { reason, code, offset })
+        }
+    }
+}
+
+fn ended_well(rec: &Recording, at: Abort) -> Result<(), Abort> {
+    let (code, offset) = rec.events.last().map_or((at.code, at.offset), |event| (event.code, event.offset));
+    match rec.ending {
+        Ending::Head(_) | Ending::Returned => Ok(()),
+        Ending::TooLong => Err(Abort { reason: AbortReason::TooLong, code, offset }),
+        Ending::Left => Err(Abort { reason: AbortReason::LeftLoop, code, offset }),
+    }
+}
+
+impl<'a> Recorder<'a> {
+    fn new(rec: &'a Recording, host: &'a Host, options: &'a Options, first: &Event) -> Recorder<'a> {
+        Recorder {
+            rec,
+            host,
+            options,
+            e: Emitter::new(options.optimize),
+            frames: Vec::new(),
+            iters: Vec::new(),
+            next_box: 0,
+            written: BTreeSet::new(),
+            flush: BTreeSet::new(),
+            consts: BTreeMap::new(),
+            snap: SnapId(0),
+            raise_snap: None,
+            general: false,
+            prepared: false,
+            max_depth: 0,
+            at: (first.code, first.offset),
+        }
+    }
+
+    /// The entry frame: everything is in memory.
+    fn enter_root(&mut self, code: CodeId, stack: u32) {
+        let locals = self.rec.codes.get(code.0 as usize).map_or(0, |code| code.locals);
+        self.frames.push(FrameState {
+            code,
+            function: 0,
+            locals: vec![Local::of(Sym::Unchanged); locals as usize],
+            stack: vec![Sym::Unchanged; stack as usize],
+            call: (0, 0),
+        });
+    }
+
+    fn record_root(&mut self, head: u32) -> Result<(End, Option<LabelState>), Failure> {
+        self.run()?;
+        match self.rec.ending {
+            Ending::Head(at) if at == head => {
+                let label = self.begin_loop(head)?;
+                self.run()?;
+                let args = self.close_loop(&label)?;
+                Ok((End::Loop(args), Some(label)))
+            }
+            Ending::Head(at) => Ok((self.leave_to(at, Then::Enter)?, None)),
+            _ => Ok((self.leave_at_return()?, None)),
+        }
+    }
+
+    fn record_side(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)]) -> Result<End, Failure> {
+        self.run()?;
+        match self.rec.ending {
+            Ending::Head(at) => {
+                if let Some(args) = self.join(parent, carried, at)? {
+                    return Ok(End::Join(args));
+                }
+                Ok(self.leave_to(at, Then::Enter)?)
+            }
+            _ => Ok(self.leave_at_return()?),
+        }
+    }
+
+    /// Ends the trace: the entry frame goes on at `offset`.
+    fn leave_to(&mut self, offset: u32, then: Then) -> Step<End> {
+        if self.frames.len() != 1 {
+            return Err(AbortReason::Inconsistent("a loop's head within a call"));
+        }
+        Ok(End::Exit(self.build_snapshot(offset, then)))
+    }
+
+    /// Ends the trace at the entry frame's return, which CPython runs.
+    fn leave_at_return(&mut self) -> Step<End> {
+        let last = self.rec.events.last().ok_or(AbortReason::Empty)?;
+        self.leave_to(last.offset, Then::Resume)
+    }
+
+    /// Translates all events.
+    fn run(&mut self) -> Step<()> {
+        let rec = self.rec;
+        let mut index = 0;
+        while let Some(event) = rec.events.get(index) {
+            self.at = (event.code, event.offset);
+            if self.e.len() > self.options.max_insts {
+                return Err(AbortReason::TooLong);
+            }
+            let next = rec.events.get(index + 1);
+            if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
+                return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
+            }
+            let fused = self.instruction(event, next)?;
+            self.general = false;
+            index += if fused { 2 } else { 1 };
+        }
+        Ok(())
+    }
+
+    /// Translates one event; true where the next one was taken along.
+    fn instruction(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+        if event.depth as usize + 1 != self.frames.len() {
+            return Err(AbortReason::Inconsistent("call depth"));
+        }
+        if event.depth == 0 {
+            self.check_handler(event)?;
+        }
+        self.snap = self.build_snapshot(event.offset, Then::Resume);
+        self.raise_snap = None;
+        match event.op {
+            Op::Nop | Op::JumpForward(_) | Op::JumpBackward(_) => {}
+            Op::LoadFast(slot) => {
+                let sym = self.local(slot)?;
+                self.push(sym);
+            }
+            Op::LoadFastCheck(slot) => {
+                let seen = numbers::one(event)?;
+                if seen.kind == Kind::Null {
+                    return Err(AbortReason::Instruction("LOAD_FAST_CHECK of an unbound local"));
+                }
+                let sym = self.local(slot)?;
+                if let Sym::Obj(val, Own::Slot(_)) = sym {
+                    let snap = self.snap();
+                    self.e.pure(Uop::guard_is_not, &[val], 0, 0, Some(snap));
+                }
+                self.push(sym);
+            }
+            Op::LoadFastLoadFast(a, b) => {
+                let sym = self.local(a)?;
+                self.push(sym);
+                let sym = self.local(b)?;
+                self.push(sym);
+            }
+            Op::StoreFast(slot) => {
+                let sym = self.pop()?;
+                let [seen, old] = numbers::two(event)?;
+                self.store_local(slot, sym, seen, old)?;
+            }
+            Op::StoreFastLoadFast(to, from) => {
+                let sym = self.pop()?;
+                let [seen, old] = numbers::two(event)?;
+                self.store_local(to, sym, seen, old)?;
+                let sym = self.local(from)?;
+                self.push(sym);
+            }
+            Op::StoreFastStoreFast(a, b) => self.store_two(a, b, event)?,
+            Op::LoadConst(_) => match event.detail {
+                Detail::Const(operand) => self.push(Sym::Const(operand)),
+                _ => return Err(AbortReason::Inconsistent("constant")),
+            },
+            Op::LoadGlobal { push_null, .. } => self.load_global(push_null, event)?,
+            Op::LoadDeref(slot) => self.load_deref(slot, event)?,
+            Op::StoreDeref(slot) => self.store_deref(slot, event)?,
+            Op::CopyFreeVars(count) => self.copy_free_vars(count, event)?,
+            Op::LoadAttr { method, .. } => self.load_attr(method, event)?,
+            Op::StoreAttr { .. } => self.store_attr(event)?,
+            Op::Binary(op) => self.binary(op, event)?,
+            Op::Negative => self.negative(event)?,
+            Op::Positive => self.positive(event)?,
+            Op::Invert => self.invert(event)?,
+            Op::Not => self.not(event)?,
+            Op::ToBool => return self.to_bool(event, next),
+            Op::Compare(op, _) => return self.compare(op, event, next),
+            Op::Is(inverted) => return self.is_op(inverted, event, next),
+            Op::Contains(inverted) => self.contains(inverted, event)?,
+            Op::PopJump(on, _) => self.pop_jump(on, event)?,
+            Op::GetIter => self.get_iter(event)?,
+            Op::ForIter(_) => self.for_iter(event)?,
+            Op::PopTop => {
+                let sym = self.pop()?;
+                self.discard(&[sym])?;
+            }
+            Op::PushNull => self.push(Sym::Null),
+            Op::Copy(n) => {
+                let sym = self.peek(n)?;
+                let copy = Self::duplicate(&sym);
+                self.push(copy);
+            }
+            Op::Swap(n) => self.swap(n)?,
+            Op::BuildTuple(count) => self.build_tuple(count)?,
+            Op::UnpackSequence(count) => self.unpack(count, event)?,
+            Op::Subscript => self.subscript(event)?,
+            Op::StoreSubscript => self.store_subscript(event)?,
+            Op::Call(count) => return self.call(count, event, next),
+            Op::Return => self.leave()?,
+            Op::ReturnConst(_) => match event.detail {
+                Detail::Const(operand) => {
+                    self.push(Sym::Const(operand));
+                    self.leave()?;
+                }
+                _ => return Err(AbortReason::Inconsistent("constant")),
+            },
+            Op::LoadFastAndClear(_) => return Err(AbortReason::Instruction("LOAD_FAST_AND_CLEAR (a comprehension)")),
+            Op::DeleteFast(_) => return Err(AbortReason::Instruction("DELETE_FAST (del)")),
+            Op::BuildList(_) => return Err(AbortReason::Instruction("BUILD_LIST (a new list)")),
+            Op::Slice => return Err(AbortReason::Instruction("BINARY_SLICE (a slice)")),
+            Op::StoreSlice => return Err(AbortReason::Instruction("STORE_SLICE (a slice)")),
+            Op::BuildSlice(_) => return Err(AbortReason::Instruction("BUILD_SLICE (a slice)")),
+            Op::Unsupported(name) => return Err(AbortReason::Instruction(name)),
+        }
+        Ok(false)
+    }
+
+    /// Two stores in one instruction.
+    fn store_two(&mut self, a: u32, b: u32, event: &Event) -> Step<()> {
+        let (top, below) = (self.pop()?, self.pop()?);
+        let [seen_top, seen_below, old_a, old_b] = match event.operands.as_slice() {
+            [a, b, c, d, ..] => [*a, *b, *c, *d],
+            _ => return Err(AbortReason::Inconsistent("missing operands")),
+        };
+        // CPython can resume only at an instruction's boundary, so no exit may come between the two stores.
+        let kept: Vec<Val> = [(a, &top, old_a), (b, &below, old_b)]
+            .into_iter()
+            .map(|(slot, sym, old)| self.prepare_store(slot, sym, old))
+            .collect::<Step<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        if let [first, second] = kept[..] {
+            let snap = self.snap();
+            self.e.pure(Uop::guard_not_same, &[first, second], 0, 0, Some(snap));
+        }
+        self.prepared = true;
+        self.push(below);
+        self.store_local(a, top, seen_top, old_a)?;
+        let below = self.pop()?;
+        self.store_local(b, below, seen_below, old_b)?;
+        self.prepared = false;
+        Ok(())
+    }
+
+    fn swap(&mut self, n: u32) -> Step<()> {
+        // Make both sides known; memory no longer matches them afterwards.
+        let (a, b) = (self.peek(1)?, self.peek(n)?);
+        let own = |sym: Sym| match sym {
+            Sym::Obj(val, Own::StackSlot(_)) => Sym::Obj(val, Own::Owned),
+            other => other,
+        };
+        let stack = &mut self.top().stack;
+        let (top, other) = (stack.len() - 1, stack.len() - n as usize);
+        stack[top] = own(b);
+        stack[other] = own(a);
+        Ok(())
+    }
+
+    /// An exception raised in the entry frame must find its handler as CPython would look for it: from
+    /// the raising instruction, or, where the frame has none there, not at all.
+    fn check_handler(&self, event: &Event) -> Step<()> {
+        let (Some(code), Some(first)) = (self.rec.codes.get(event.code.0 as usize), self.rec.events.first()) else {
+            return Err(AbortReason::Inconsistent("code"));
+        };
+        let handler = |offset: u32| code.handlers.get(offset as usize).copied().flatten();
+        if handler(event.offset).is_none() && first.depth == 0 && handler(first.offset).is_some() {
+            return Err(AbortReason::Handler);
+        }
+        Ok(())
+    }
+
+    fn finish_trace(mut self, start: Start, end: End, label: Option<LabelState>, carried: Vec<(Val, Val)>) -> Recorded {
+        self.remember_consts();
+        let emitted = self.e.len();
+        let mut covers: Vec<CodeId> = self.rec.events.iter().map(|event| event.code).collect();
+        covers.sort();
+        covers.dedup();
+        let max_depth = self.max_depth;
+        let consts = std::mem::take(&mut self.consts);
+        let (insts, snaps, origins, first_phi) = self.e.into_parts();
+        let mut trace =
+            Trace { start, codes: self.rec.codes.clone(), insts, label: first_phi, end, snaps, origins, covers };
+        let (mut label, mut carried) = (label, carried);
+        if self.options.optimize {
+            for pass in crate::opt::PASSES {
+                let (next, map) = (pass.run)(trace);
+                trace = next;
+                let renumber = |val: Val| map.get(val.index()).copied().flatten();
+                label = label.map(|label| label.renumbered(&renumber));
+                carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
+            }
+        }
+        Recorded { trace, label, carried, consts, max_depth, emitted }
+    }
+
+    fn remember_consts(&mut self) {
+        for event in &self.rec.events {
+            let operand = match event.detail {
+                Detail::Const(operand) | Detail::Global(operand) | Detail::Cell(operand, _) => operand,
+                Detail::Attribute(crate::event::Attribute::Constant { value }) => value,
+                Detail::Attribute(crate::event::Attribute::Method { function, .. }) => {
+                    Operand { object: function, ty: self.host.objects.function, kind: Kind::Function, bits: 0 }
+                }
+                _ => Operand::NULL,
+            };
+            self.consts.insert(operand.object, operand);
+            if let Op::CopyFreeVars(_) = event.op {
+                self.consts.extend(event.operands.iter().map(|cell| (cell.object, *cell)));
+            }
+        }
+        for items in self.rec.tuples.values() {
+            self.consts.extend(items.iter().map(|item| (item.object, *item)));
+        }
+        for value in [false, true] {
+            if let Sym::Const(operand) = self.bool_const(value) {
+                self.consts.insert(operand.object, operand);
+            }
+        }
+    }
+}

@@ -1,0 +1,658 @@
+//! The recorder's picture of Python's state, and who owns what in it.
+//!
+//! Each slot of each frame holds a [`Sym`]: a number that has not become an object, or an object and
+//! the place that keeps it alive ([`Own`]). Numbers carry the identity ([`BoxId`]) of the object that
+//! CPython would have made, so that two slots that hold one object still do so after an exit.
+//!
+//! Two rules make borrowing safe without counting references:
+//! * no object whose death could run code, or free something that holds others, dies in a trace: a
+//!   reference to one is only dropped after `guard_not_last`, which leaves the trace before the last one goes;
+//! * plain objects (numbers, strings) may die, so a borrowed plain object gets a reference of its own
+//!   before its holder can be overwritten: [`Recorder::own_borrowed`] before stores into the heap, and the hand-over
+//!   in [`Recorder::release`] where a slot lets go of what others borrowed from it.
+//!
+//! Locals of frame 0 that hold objects are in memory; those that hold numbers are not, and memory
+//! holds a stale plain object until an exit writes the slot.
+
+use super::{AbortReason, Recorder, Step};
+use crate::event::{CodeId, Kind, Operand};
+use crate::ir::{Region, Val};
+use crate::snapshot::{BoxId, FieldStore, Frame, SnapId, Snapshot, Source, Then};
+use decal_uops::Uop;
+use std::rc::Rc;
+
+/// Who keeps an object alive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Own {
+    /// The trace holds a reference of its own for this slot.
+    Owned,
+    /// The local of frame 0 with this number, in memory.
+    Slot(u32),
+    /// The slot of frame 0's operand stack with this number, in memory; the slot itself or what it was copied to.
+    StackSlot(u32),
+    /// A container that holds it at this moment.
+    Container,
+    /// Another slot of the state that owns it.
+    Virtual,
+}
+
+/// What a slot holds.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Sym {
+    /// What memory of frame 0 holds; not looked at yet.
+    Unchanged,
+    /// Nothing.
+    Null,
+    /// An `int` that was not made.
+    Int(Val, BoxId),
+    /// A `float` that was not made.
+    Float(Val, BoxId),
+    /// A `bool`, as 0 or 1.
+    Bool(Val),
+    /// An object.
+    Obj(Val, Own),
+    /// An object that lives as long as the trace.
+    Const(Operand),
+    /// A tuple that was not made.
+    Tuple(Rc<Vec<Sym>>, BoxId),
+    /// The iterator of a `range` that was not made: next value, step, values left.
+    RangeIter(Val, Val, Val, BoxId),
+}
+
+/// A local slot.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Local {
+    /// What it holds.
+    pub sym: Sym,
+    /// Frame 0: what memory is known to hold.
+    pub memory: Option<Val>,
+    /// Frame 0: memory holds a plain object, or null, that may be dropped at any time.
+    pub plain: bool,
+}
+
+impl Local {
+    pub(super) fn of(sym: Sym) -> Local {
+        Local { sym, memory: None, plain: false }
+    }
+}
+
+/// A frame.
+#[derive(Clone, PartialEq, Debug)]
+pub struct FrameState {
+    /// Its code.
+    pub code: CodeId,
+    /// Its function's address; 0 for frame 0.
+    pub function: u64,
+    /// Its locals.
+    pub locals: Vec<Local>,
+    /// Its operand stack.
+    pub stack: Vec<Sym>,
+    /// While a call is under way: its instruction, and the one after it.
+    pub call: (u32, u32),
+}
+
+/// Fields of an iterator that are kept in registers.
+#[derive(Clone, PartialEq, Debug)]
+pub struct IterState {
+    /// The iterator object.
+    pub iterator: Val,
+    /// What it iterates over.
+    pub kind: Kind,
+    /// `range`: next value. List and tuple: index.
+    pub next: Val,
+    /// `range`: values left.
+    pub left: Option<Val>,
+    /// Whether memory is behind.
+    pub dirty: bool,
+}
+
+impl IterState {
+    /// Where a list's or tuple's iterator keeps its index.
+    pub(super) fn index_disp(&self, layout: &crate::host::Layout) -> i32 {
+        if self.kind == Kind::ListIter { layout.list_iter_index } else { layout.tuple_iter_index }
+    }
+}
+
+impl Kind {
+    /// Whether the death of an object of this kind can neither run code nor free another object that could.
+    pub(super) fn is_plain(self) -> bool {
+        matches!(
+            self,
+            Kind::Null
+                | Kind::None
+                | Kind::Bool
+                | Kind::Int
+                | Kind::BigInt
+                | Kind::Float
+                | Kind::Str
+                | Kind::Bytes
+                | Kind::RangeIter
+        )
+    }
+}
+
+impl Recorder<'_> {
+    /// A fresh identity for an object that was not made.
+    pub(super) fn new_box(&mut self) -> BoxId {
+        self.next_box += 1;
+        BoxId(self.next_box)
+    }
+
+    pub(super) fn int_sym(&mut self, val: Val) -> Sym {
+        let id = self.new_box();
+        Sym::Int(val, id)
+    }
+
+    pub(super) fn float_sym(&mut self, val: Val) -> Sym {
+        let id = self.new_box();
+        Sym::Float(val, id)
+    }
+
+    /// The constant `True` or `False`.
+    pub(super) fn bool_const(&self, value: bool) -> Sym {
+        let objects = &self.host.objects;
+        let object = if value { objects.true_ } else { objects.false_ };
+        Sym::Const(Operand { object, ty: objects.bool_, kind: Kind::Bool, bits: value as u64 })
+    }
+
+    pub(super) fn top(&mut self) -> &mut FrameState {
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    pub(super) fn push(&mut self, sym: Sym) {
+        self.top().stack.push(sym);
+    }
+
+    fn stack_disp(&self, slot: u32) -> i32 {
+        let locals = self.rec.codes[self.frames[0].code.0 as usize].locals;
+        self.host.layout.frame_locals + 8 * (locals + slot) as i32
+    }
+
+    pub(super) fn local_disp(&self, slot: u32) -> i32 {
+        self.host.layout.frame_locals + 8 * slot as i32
+    }
+
+    /// Takes the top of the stack. What memory of frame 0 held is then owned by the trace.
+    pub(super) fn pop(&mut self) -> Step<Sym> {
+        let depth = self.frames.len();
+        let sym = self.top().stack.pop().ok_or(AbortReason::Inconsistent("empty stack"))?;
+        let slot = self.top().stack.len() as u32;
+        Ok(match sym {
+            Sym::Unchanged if depth == 1 => Sym::Obj(self.load_stack(slot), Own::Owned),
+            Sym::Obj(val, Own::StackSlot(home)) if depth == 1 && home == slot => Sym::Obj(val, Own::Owned),
+            other => other,
+        })
+    }
+
+    fn load_stack(&mut self, slot: u32) -> Val {
+        let frame = self.e.frame();
+        let disp = self.stack_disp(slot);
+        self.e.load(Uop::load_obj_unchecked, frame, None, disp, Region::Frame, None)
+    }
+
+    /// Looks at the stack's nth slot from the top, which is 1, without taking it.
+    pub(super) fn peek(&mut self, n: u32) -> Step<Sym> {
+        let len = self.top().stack.len();
+        let slot = len.checked_sub(n as usize).ok_or(AbortReason::Inconsistent("short stack"))?;
+        if self.top().stack[slot] == Sym::Unchanged {
+            let val = self.load_stack(slot as u32);
+            self.top().stack[slot] = Sym::Obj(val, Own::StackSlot(slot as u32));
+        }
+        Ok(self.top().stack[slot].clone())
+    }
+
+    /// A copy of a symbol for another slot: what was owned stays with the original.
+    pub(super) fn duplicate(sym: &Sym) -> Sym {
+        match sym {
+            Sym::Obj(val, Own::Owned | Own::StackSlot(_)) => Sym::Obj(*val, Own::Virtual),
+            Sym::Tuple(items, id) => Sym::Tuple(Rc::new(items.iter().map(Self::duplicate).collect()), *id),
+            other => other.clone(),
+        }
+    }
+
+    /// A local's symbol, loaded from memory where it was not looked at yet.
+    pub(super) fn local(&mut self, slot: u32) -> Step<Sym> {
+        let depth = self.frames.len();
+        let local = self.top().locals.get(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?.clone();
+        if local.sym == Sym::Unchanged && depth == 1 {
+            let val = self.memory_of(slot);
+            self.top().locals[slot as usize].sym = Sym::Obj(val, Own::Slot(slot));
+        }
+        Ok(Self::duplicate(&self.top().locals[slot as usize].sym.clone()))
+    }
+
+    /// What memory of a local of frame 0 holds.
+    fn memory_of(&mut self, slot: u32) -> Val {
+        if let Some(val) = self.frames[0].locals[slot as usize].memory {
+            return val;
+        }
+        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
+        let val = self.e.load(Uop::load_obj_unchecked, frame, None, disp, Region::Frame, None);
+        self.frames[0].locals[slot as usize].memory = Some(val);
+        val
+    }
+
+    /// Whether the object is known to be plain.
+    pub(super) fn is_plain(&self, val: Val) -> bool {
+        let o = &self.host.objects;
+        self.e
+            .type_of(val)
+            .is_some_and(|ty| [o.int, o.float, o.bool_, o.none_type, o.str_, o.bytes, o.range_iter].contains(&ty))
+    }
+
+    /// Applies `change` to every symbol of the state, items of tuples included.
+    pub(super) fn each_sym(&mut self, change: &mut impl FnMut(&mut Sym)) {
+        fn visit(sym: &mut Sym, change: &mut impl FnMut(&mut Sym)) {
+            if let Sym::Tuple(items, _) = sym {
+                for item in Rc::make_mut(items) {
+                    visit(item, change);
+                }
+            }
+            change(sym);
+        }
+        for frame in &mut self.frames {
+            for local in &mut frame.locals {
+                visit(&mut local.sym, change);
+            }
+            for sym in &mut frame.stack {
+                visit(sym, change);
+            }
+        }
+    }
+
+    /// Lets go of a reference that was held as `holder`: if another slot borrowed the object from there,
+    /// that slot takes the reference over (true), else the caller must drop it (false).
+    pub(super) fn hand_over(&mut self, val: Val, holder: Own) -> bool {
+        let mut heirs = 0;
+        self.each_sym(&mut |sym| {
+            if let Sym::Obj(v, own) = sym
+                && *v == val
+                && *own == holder
+            {
+                // The first heir takes the reference; the others borrow from it.
+                *own = if heirs == 0 { Own::Owned } else { Own::Virtual };
+                heirs += 1;
+            }
+        });
+        heirs > 0
+    }
+
+    /// Drops what these symbols own, for instructions without another effect.
+    pub(super) fn discard(&mut self, syms: &[Sym]) -> Step<()> {
+        let drops = self.guard_discard(syms);
+        self.drop_all(&drops);
+        Ok(())
+    }
+
+    /// The first half of [`Self::discard`]: the exits. Gives what [`Self::drop_all`] is to drop, after all
+    /// other exits of the instruction and before or after its effects.
+    pub(super) fn guard_discard(&mut self, syms: &[Sym]) -> Vec<Val> {
+        let mut owned = Vec::new();
+        collect_owned(syms, &mut owned);
+        let mut drops = Vec::new();
+        let mut others: Vec<Val> = Vec::new();
+        let snap = self.snap();
+        for val in owned {
+            if self.hand_over(val, Own::Virtual) {
+                continue;
+            }
+            if !self.is_plain(val) {
+                self.e.effect(Uop::guard_not_last, &[val], 0, 0, Region::Counts, Some(snap));
+                for other in &others {
+                    // Two references to one object may be its last two.
+                    self.e.effect(Uop::guard_not_same, &[*other, val], 0, 0, Region::Fixed, Some(snap));
+                }
+                others.push(val);
+            }
+            drops.push(val);
+        }
+        drops
+    }
+
+    /// The second half: the drops. None of them is the last of an object that may not die here.
+    pub(super) fn drop_all(&mut self, vals: &[Val]) {
+        for val in vals {
+            self.decref_plain(*val);
+        }
+    }
+
+    /// Guards that the reference to `val`, which something in the heap holds and is about to lose, may be dropped.
+    pub(super) fn guard_drop(&mut self, val: Val, seen: Operand) {
+        let snap = self.snap();
+        if self.is_plain(val) {
+            return;
+        }
+        if seen.kind.is_plain() && seen.kind != Kind::Null {
+            self.e.guard_type(val, seen.ty, snap);
+        } else {
+            self.e.effect(Uop::guard_not_last, &[val], 0, 0, Region::Counts, Some(snap));
+        }
+    }
+
+    fn decref_plain(&mut self, val: Val) {
+        let dealloc = self.host.functions.dealloc;
+        self.e.effect(Uop::decref_plain, &[val], 0, dealloc, Region::Counts, None);
+    }
+
+    pub(super) fn incref(&mut self, val: Val) {
+        self.e.effect(Uop::incref, &[val], 0, 0, Region::Counts, None);
+    }
+
+    /// Gives every object that is borrowed from a container a reference of its own. Before a store into the
+    /// heap, which may take the container's away.
+    pub(super) fn own_borrowed(&mut self) {
+        let mut vals = Vec::new();
+        self.each_sym(&mut |sym| {
+            if let Sym::Obj(val, own @ Own::Container) = sym {
+                *own = Own::Owned;
+                vals.push(*val);
+            }
+        });
+        for val in vals {
+            self.incref(val);
+        }
+    }
+
+    /// Makes the objects of all slots that hold this identity real. Gives the object; the trace owns one
+    /// reference for each of those slots and one more for the caller.
+    fn make(&mut self, sym: &Sym) -> Step<Val> {
+        let snap = self.raise_snap();
+        let f = self.host.functions.clone();
+        let (val, id) = match sym {
+            Sym::Int(v, id) => {
+                let val = self.e.effect(Uop::new_int, &[*v], 0, f.new_int, Region::Fixed, Some(snap));
+                self.e.set_type(val, self.host.objects.int);
+                (val, *id)
+            }
+            Sym::Float(v, id) => {
+                let val = self.e.effect(Uop::new_float, &[*v], 0, f.new_float, Region::Fixed, Some(snap));
+                self.e.set_type(val, self.host.objects.float);
+                let disp = self.host.layout.float_value;
+                self.e.heap().learn(Region::Fixed, crate::opt::heap::Place { base: val, index: None, disp }, *v);
+                (val, *id)
+            }
+            _ => return Err(AbortReason::Carried),
+        };
+        let mut uses = 0;
+        self.each_sym(&mut |sym| {
+            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) if *i == id) {
+                *sym = Sym::Obj(val, Own::Owned);
+                uses += 1;
+            }
+        });
+        for _ in 0..uses {
+            self.incref(val);
+        }
+        Ok(val)
+    }
+
+    /// How many slots hold this identity.
+    pub(super) fn uses(&mut self, id: BoxId) -> u32 {
+        let mut uses = 0;
+        self.each_sym(&mut |sym| {
+            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) if *i == id) {
+                uses += 1;
+            }
+        });
+        uses
+    }
+
+    /// An object for this symbol, with a reference that the trace owns. `seen` is the object as it was
+    /// observed. The symbol must have been taken off the state.
+    pub(super) fn into_owned(&mut self, sym: &Sym, seen: Operand) -> Step<Val> {
+        match sym {
+            Sym::Obj(val, Own::Owned) => Ok(*val),
+            Sym::Obj(val, _) => {
+                self.incref(*val);
+                Ok(*val)
+            }
+            Sym::Const(operand) => {
+                let val = self.e.object(operand.object, operand.ty);
+                self.incref(val);
+                Ok(val)
+            }
+            Sym::Bool(v) => {
+                let snap = self.snap();
+                let bits = self.e.int(seen.bits as i64);
+                self.e.pure(Uop::guard_eq_int, &[*v, bits], 0, 0, Some(snap));
+                let Sym::Const(operand) = self.bool_const(seen.bits != 0) else {
+                    return Err(AbortReason::Inconsistent("bool constant"));
+                };
+                let val = self.e.object(operand.object, operand.ty);
+                self.incref(val);
+                Ok(val)
+            }
+            Sym::Int(v, id) => {
+                let table = self.host.objects.small_ints;
+                let small = (-5..=256).contains(&(seen.bits as i64)) && seen.kind == Kind::Int;
+                if small && table != 0 && !self.general {
+                    // Immortal, and one object for each number, so that identity needs no care.
+                    let snap = self.snap();
+                    let val = self.e.pure(Uop::small_int, &[*v], 0, table, Some(snap));
+                    self.e.set_type(val, self.host.objects.int);
+                    return Ok(val);
+                }
+                let _ = id;
+                self.make(sym)
+            }
+            _ => self.make(sym),
+        }
+    }
+
+    /// Stores into a local. `old` is what was observed there.
+    pub(super) fn store_local(&mut self, slot: u32, sym: Sym, seen: Operand, old: Operand) -> Step<()> {
+        if self.frames.len() > 1 {
+            return self.store_virtual(slot, sym);
+        }
+        let deferred = !matches!(sym, Sym::Obj(..));
+        if deferred && self.make_plain(slot, old)? {
+            // Whatever object the local held until now lives in memory or was borrowed there.
+            let previous = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, sym);
+            if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
+                self.discard(&[previous])?;
+            }
+            return Ok(());
+        }
+        let previous = self.frames[0].locals[slot as usize].sym.clone();
+        if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
+            self.frames[0].locals[slot as usize].sym = Sym::Null;
+            self.discard(&[previous])?;
+        }
+        self.write_local(slot, &sym, seen, old)
+    }
+
+    fn store_virtual(&mut self, slot: u32, sym: Sym) -> Step<()> {
+        let sym = self.lasting(sym);
+        let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
+        let previous = std::mem::replace(&mut local.sym, sym);
+        self.discard(&[previous])
+    }
+
+    /// Makes sure that memory of a local of frame 0 holds something plain. False where it was seen not to.
+    fn make_plain(&mut self, slot: u32, old: Operand) -> Step<bool> {
+        if self.frames[0].locals[slot as usize].plain {
+            return Ok(true);
+        }
+        if !old.kind.is_plain() {
+            return Ok(false);
+        }
+        let val = self.memory_of(slot);
+        let snap = self.snap();
+        if old.kind == Kind::Null {
+            self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
+        } else {
+            self.e.guard_type(val, old.ty, snap);
+        }
+        self.frames[0].locals[slot as usize].plain = true;
+        Ok(true)
+    }
+
+    /// Emits the exits of a store into a local ahead of it. Gives the object that the store drops, where that
+    /// object may not die.
+    pub(super) fn prepare_store(&mut self, slot: u32, sym: &Sym, old: Operand) -> Step<Option<Val>> {
+        if self.frames.len() > 1 || self.make_plain(slot, old)? {
+            return Ok(None);
+        }
+        if !matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
+            return Err(AbortReason::Unstable);
+        }
+        let before = self.memory_of(slot);
+        let snap = self.snap();
+        self.e.effect(Uop::guard_not_last, &[before], 0, 0, Region::Counts, Some(snap));
+        Ok(Some(before))
+    }
+
+    /// Writes an object into memory of a local of frame 0, now. Exits come first, then the effects.
+    fn write_local(&mut self, slot: u32, sym: &Sym, seen: Operand, old: Operand) -> Step<()> {
+        let before = self.memory_of(slot);
+        let plain = self.make_plain(slot, old)?;
+        // The value itself may be borrowed from this very slot (`x = x`).
+        let same_slot = matches!(sym, Sym::Obj(v, Own::Slot(home)) if *home == slot && *v == before);
+        // The local no longer holds the old object: whoever borrowed it from there takes it over.
+        let local = &mut self.frames[0].locals[slot as usize];
+        if matches!(local.sym, Sym::Obj(_, Own::Slot(home)) if home == slot) {
+            local.sym = Sym::Null;
+        }
+        let handed = same_slot || self.hand_over(before, Own::Slot(slot));
+        if !handed && !plain && !self.prepared {
+            let snap = self.snap();
+            self.e.effect(Uop::guard_not_last, &[before], 0, 0, Region::Counts, Some(snap));
+        }
+        let value = if same_slot { before } else { self.into_owned(sym, seen)? };
+        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
+        self.e.store(Uop::store_obj, frame, None, value, disp, Region::Frame, None);
+        if !handed {
+            if plain && self.e.type_of(before).is_none() {
+                let dealloc = self.host.functions.dealloc;
+                self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+            } else {
+                self.decref_plain(before);
+            }
+        }
+        self.written.insert(slot);
+        let plain = self.is_plain(value);
+        self.frames[0].locals[slot as usize] =
+            Local { sym: Sym::Obj(value, Own::Slot(slot)), memory: Some(value), plain };
+        Ok(())
+    }
+
+    /// Puts a local of frame 0 whose object the trace owns into memory.
+    pub(super) fn flush_local(&mut self, slot: u32) -> Step<()> {
+        let sym = self.frames[0].locals[slot as usize].sym.clone();
+        match sym {
+            Sym::Obj(_, Own::Slot(_)) | Sym::Unchanged | Sym::Null => Ok(()),
+            Sym::Tuple(..) | Sym::RangeIter(..) => Err(AbortReason::Carried),
+            sym => {
+                self.frames[0].locals[slot as usize].sym = Sym::Null;
+                let seen = Operand { bits: i64::MAX as u64, ..Operand::NULL };
+                let seen = if let Sym::Const(operand) = &sym { *operand } else { seen };
+                if let Sym::Bool(_) = sym {
+                    return Err(AbortReason::Carried);
+                }
+                self.write_local(slot, &sym, seen, Operand::NULL)
+            }
+        }
+    }
+
+    /// A symbol that is to stay in a slot: what is borrowed from a container gets a reference of its own.
+    pub(super) fn lasting(&mut self, sym: Sym) -> Sym {
+        match sym {
+            Sym::Obj(val, Own::Container) => {
+                self.incref(val);
+                Sym::Obj(val, Own::Owned)
+            }
+            other => other,
+        }
+    }
+
+    // ---- snapshots ------------------------------------------------------------------------------
+
+    /// The snapshot of the instruction's start, from which CPython runs it again.
+    pub(super) fn snap(&mut self) -> SnapId {
+        self.snap
+    }
+
+    /// The same state, with an exception set.
+    pub(super) fn raise_snap(&mut self) -> SnapId {
+        if let Some(snap) = self.raise_snap {
+            return snap;
+        }
+        let snap = self.e.snapshot_with(self.snap, Then::Raise);
+        self.raise_snap = Some(snap);
+        snap
+    }
+
+    /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
+    pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
+        let depth = self.frames.len();
+        let frames = self
+            .frames
+            .iter()
+            .enumerate()
+            .map(|(index, frame)| {
+                let innermost = index + 1 == depth;
+                let entry = index == 0;
+                Frame {
+                    code: frame.code,
+                    function: frame.function,
+                    offset: if innermost { offset } else { frame.call.0 },
+                    after: if innermost { offset } else { frame.call.1 },
+                    locals: frame
+                        .locals
+                        .iter()
+                        .enumerate()
+                        .map(|(i, l)| source(&l.sym, entry.then_some((true, i))))
+                        .collect(),
+                    stack: frame
+                        .stack
+                        .iter()
+                        .enumerate()
+                        .map(|(i, s)| source(s, entry.then_some((false, i))))
+                        .collect(),
+                }
+            })
+            .collect();
+        let layout = &self.host.layout;
+        let mut stores = Vec::new();
+        for iter in self.iters.iter().filter(|iter| iter.dirty) {
+            let next = match iter.left {
+                Some(left) => {
+                    stores.push(FieldStore { base: iter.iterator, disp: layout.range_iter_len, value: left });
+                    layout.range_iter_start
+                }
+                None => iter.index_disp(layout),
+            };
+            stores.push(FieldStore { base: iter.iterator, disp: next, value: iter.next });
+        }
+        self.e.snapshot(Snapshot { frames, stores, then })
+    }
+}
+
+fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
+    for sym in syms {
+        match sym {
+            Sym::Obj(val, Own::Owned) => owned.push(*val),
+            Sym::Tuple(items, _) => collect_owned(items, owned),
+            _ => {}
+        }
+    }
+}
+
+/// What a snapshot says of a slot. `home` is the slot's own place in memory, for frame 0.
+fn source(sym: &Sym, home: Option<(bool, usize)>) -> Source {
+    match sym {
+        Sym::Unchanged => Source::Unchanged,
+        Sym::Null => Source::Null,
+        Sym::Int(val, id) => Source::Int(*val, *id),
+        Sym::Float(val, id) => Source::Float(*val, *id),
+        Sym::Bool(val) => Source::Bool(*val),
+        Sym::Obj(_, Own::Slot(slot)) if home == Some((true, *slot as usize)) => Source::Unchanged,
+        Sym::Obj(_, Own::StackSlot(slot)) if home == Some((false, *slot as usize)) => Source::Unchanged,
+        Sym::Obj(val, Own::Owned) => Source::Owned(*val),
+        Sym::Obj(val, _) => Source::Borrowed(*val),
+        Sym::Const(operand) => Source::Const(operand.object),
+        Sym::Tuple(items, id) => Source::Tuple(items.iter().map(|item| source(item, None)).collect(), *id),
+        Sym::RangeIter(next, step, left, id) => Source::RangeIter(*next, *step, *left, *id),
+    }
+}
