@@ -1,5 +1,12 @@
 //! Code objects: described for the recorder, decoded for the observer.
-use crate::{PyObject, Raised};
+//!
+//! Base bytecode is read (`co_code`: neither specialized nor instrumented). A [`DecodedCode`] is
+//! plain data that never changes; keeping it for a code object, and forgetting it when that dies,
+//! is the engine's business. Limits: stack depths are static in CPython's bytecode, and offsets that
+//! nothing leads to have none.
+
+use crate::v313::{bytecode, layout, linetable};
+use crate::{PyObject, Raised, objects};
 use decal_trace::bytecode::Op;
 
 /// An instruction in base form.
@@ -7,10 +14,9 @@ use decal_trace::bytecode::Op;
 pub struct Instruction {
     /// What it does.
     pub op: Op,
-    /// Where it starts: at its first `EXTENDED_ARG` where it has any. Jumps and resumption use this offset.
+    /// Where it starts: at its first `EXTENDED_ARG` where it has any. Jumps lead here.
     pub start: u32,
-    /// Offset of the code unit with the operation itself: monitoring events name this one (an
-    /// `EXTENDED_ARG` has INSTRUCTION events of its own; [`DecodedCode::at`] gives `None` there).
+    /// The code unit of the operation itself: what monitoring events and `instr_ptr` name.
     pub unit: u32,
     /// Offset of the instruction behind it (behind its inline caches).
     pub next: u32,
@@ -27,40 +33,61 @@ pub struct Handler {
     pub lasti: bool,
 }
 
-/// A code object, read once. Immutable; keeps no reference to the code object.
+/// A code object, read once. Keeps no reference to it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DecodedCode {
     /// For the recorder.
     pub code: decal_trace::event::Code,
-    /// By code unit: the instruction that starts or has its operation there...
+    /// By code unit: the instruction that starts there, or whose operation is there.
     pub instructions: Vec<Option<Instruction>>,
-    /// By code unit: the handler of the exception table.
+    /// By code unit: the handler that the exception table names.
     pub handlers: Vec<Option<Handler>>,
-    /// By code unit: stack depth before the instruction, where it can be reached.
+    /// By code unit: stack depth before the instruction, where something leads there.
     pub depths: Vec<Option<u32>>,
     /// Offsets of loop heads (targets of backward jumps), ascending.
     pub heads: Vec<u32>,
-    /// Whether a call of this code can be inlined, else why not (a few words).
+    /// Whether calls of this code can be inlined, else why not (a few words).
     pub inlinable: Result<(), &'static str>,
-    /// Offset of some `RETURN_VALUE` outside of exception handlers' reach, if there is one.
+    /// Whether traces can start in this code, else why not (generators and coroutines; class and module bodies).
+    pub traceable: Result<(), &'static str>,
+    /// Offset of a `RETURN_VALUE`, if there is one.
     pub return_value: Option<u32>,
-    /// `co_stacksize`.
+    /// Offset of a `RERAISE` that no handler covers, and its argument.
+    pub reraise: Option<(u32, u32)>,
+    /// `co_stacksize`: slots of the operand stack.
     pub stack_size: u32,
 }
 
 impl DecodedCode {
-    /// The instruction whose operation is at this code unit (as monitoring events name it), or
-    /// that starts there; `None` at an `EXTENDED_ARG` that is not the first, and in caches.
+    /// The instruction that a monitoring event at this offset (in code units) means; `None` at an
+    /// `EXTENDED_ARG` (the operation has an event of its own) and in inline caches.
     pub fn at(&self, offset: u32) -> Option<&Instruction> {
+        self.instructions.get(offset as usize)?.as_ref().filter(|instruction| instruction.unit == offset)
+    }
+
+    /// The instruction that starts at this offset, which may be its first `EXTENDED_ARG`.
+    pub fn starting_at(&self, offset: u32) -> Option<&Instruction> {
+        self.instructions.get(offset as usize)?.as_ref().filter(|instruction| instruction.start == offset)
+    }
+
+    /// The instruction that starts or has its operation at this offset.
+    pub fn around(&self, offset: u32) -> Option<&Instruction> {
         self.instructions.get(offset as usize)?.as_ref()
     }
+
     /// Stack depth before the instruction at this offset.
     pub fn depth(&self, offset: u32) -> Option<u32> {
         self.depths.get(offset as usize).copied().flatten()
     }
+
     /// The handler for an exception raised at this offset.
     pub fn handler(&self, offset: u32) -> Option<Handler> {
         self.handlers.get(offset as usize).copied().flatten()
+    }
+
+    /// Whether this offset is a loop's head.
+    pub fn is_head(&self, offset: u32) -> bool {
+        self.heads.binary_search(&offset).is_ok()
     }
 }
 
@@ -72,6 +99,66 @@ impl DecodedCode {
 /// # Errors
 /// [`Raised`] where memory ran out.
 pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
-    let _ = code;
-    Err(Raised)
+    // SAFETY: a code object has this layout; its strings and tables are not null.
+    unsafe {
+        let raw = &*code.cast::<layout::Code>();
+        let bytes = crate::capi::PyCode_GetCode(code.cast());
+        if bytes.is_null() {
+            return Err(Raised);
+        }
+        let base = objects::byte_string(bytes);
+        objects::decref(bytes);
+        let units = base.len() / 2;
+        let handlers = linetable::handlers(&objects::byte_string(raw.exception_table), units);
+        let lines = linetable::lines(&objects::byte_string(raw.line_table), raw.first_line as u32, units);
+        let decoded = bytecode::decode(&base, &handlers);
+        let traceable = traceable(raw);
+        Ok(DecodedCode {
+            code: decal_trace::event::Code {
+                object: code as u64,
+                name: objects::text(raw.qualname),
+                file: objects::text(raw.filename),
+                locals: raw.locals_plus as u32,
+                parameters: raw.arg_count as u32,
+                lines,
+                handlers: handlers.iter().map(|handler| handler.map(|h| h.target)).collect(),
+            },
+            instructions: decoded.instructions,
+            handlers,
+            depths: decoded.depths,
+            heads: decoded.heads,
+            inlinable: traceable.and_then(|()| inlinable(raw)),
+            traceable,
+            return_value: decoded.return_value,
+            reraise: decoded.reraise,
+            stack_size: raw.stack_size as u32,
+        })
+    }
+}
+
+fn traceable(code: &layout::Code) -> Result<(), &'static str> {
+    if code.flags & layout::flags::SUSPENDS != 0 {
+        return Err("it is a generator or coroutine");
+    }
+    let plain = layout::flags::OPTIMIZED | layout::flags::NEW_LOCALS;
+    if code.flags & plain != plain {
+        return Err("it is not the body of a function");
+    }
+    if code.flags & layout::flags::NO_MONITORING != 0 {
+        return Err("it is code that monitoring leaves alone");
+    }
+    Ok(())
+}
+
+fn inlinable(code: &layout::Code) -> Result<(), &'static str> {
+    if code.flags & (layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS) != 0 {
+        return Err("it takes any number of arguments");
+    }
+    if code.keyword_only_count != 0 {
+        return Err("it has keyword-only parameters");
+    }
+    if code.cell_vars != 0 {
+        return Err("it shares variables with a function inside of it");
+    }
+    Ok(())
 }

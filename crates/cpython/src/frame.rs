@@ -1,121 +1,241 @@
-//! Interpreter frames.
+//! Interpreter frames: reading, writing, making, running and leaving them.
+//!
+//! What CPython 3.13's interpreter does around monitoring callbacks; the engine's exits rely on it
+//! (read in 3.13's sources, and each point tried by the tests of this crate):
+//!
+//! * `instr_ptr` of a running frame is the code unit of the *operation* being run (behind its `EXTENDED_ARG`s).
+//!   While a callee runs it stays on the call, and the callee's return adds `return_offset` to it.
+//! * **JUMP** (a backward jump): the eval breaker has just been served. The stack pointer is saved in the frame before the
+//!   callback and read again after it, so that the callback may change locals, stack and stack pointer. The event's
+//!   offset is the jump's operation, the frame's `instr_ptr` is the same. If `instr_ptr` is another one after the
+//!   callback, the interpreter goes on there, otherwise at the destination. Null: the exception is
+//!   raised with the traceback entry at `instr_ptr`, but *the handler is looked up for the jump's destination*.
+//! * **PY_START** (at `RESUME`): the same about stack and `instr_ptr`; otherwise it goes on behind the
+//!   `RESUME`. Null: traceback at `instr_ptr`, handler looked up for the `RESUME`.
+//! * **INSTRUCTION**: the stack pointer is *not* saved (`stack_top` is -1; stack depths come from
+//!   [`DecodedCode`]), and a change of `instr_ptr` is not taken up. `RESUME` and `END_FOR` have no such event;
+//!   `EXTENDED_ARG` has one of its own.
+//! * The interpreter run for an inner frame (`_PyEval_EvalFrameDefault`) links the frame below an entry frame
+//!   of its own, whose `previous` is the thread's current frame, counts one Python call, clears and pops the frame
+//!   at its end in every case, and makes that `previous` the current frame again.
+//! * With its throw flag it raises the exception that is set at the frame's `instr_ptr`: traceback,
+//!   handler and monitoring events as for any exception there.
+//! * A frame's `stack_top` counts valid slots, locals included.
+
 use crate::code::DecodedCode;
 use crate::thread::Thread;
-use crate::{PyObject, Raised};
+use crate::v313::layout::{self, owner};
+use crate::v313::symbols::symbols;
+use crate::{PyObject, Raised, objects};
+use decal_trace::bytecode::Op;
+use std::ptr::null_mut;
 
-/// An interpreter frame. A handle must not be used once its frame was popped; the GIL is held all the time.
+/// An interpreter frame.
+///
+/// A handle is plain: whoever makes one promises not to use it once its frame was popped, and to
+/// hold the GIL whenever it is used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Frame(*mut crate::v313::layout::Frame);
+pub struct Frame(*mut layout::Frame);
 
-/// Result of [`Frame::unwind`].
+/// What a callback does after [`Frame::unwind`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unwound {
-    /// The frame stands at the instruction that handles it, the exception is no longer set:
-    /// the callback returns a normal result.
+    /// Returns a normal result: the frame stands at the right instruction, and no exception is set.
     Resume,
-    /// Nobody in this frame handles it: the callback returns null with the exception still set.
+    /// Returns null: the exception is still set, and nobody in this frame handles it.
     Null,
 }
 
 impl Frame {
     /// The thread's current frame.
+    ///
     /// # Safety
-    /// The GIL is held, `thread` is current and runs Python code (true in any monitoring callback).
+    /// The GIL is held, `thread` is current and runs Python code (true in any monitoring callback),
+    /// and the promise of [`Frame`].
     pub unsafe fn current(thread: Thread) -> Frame {
-        let _ = thread;
-        Frame(std::ptr::null_mut())
+        // SAFETY: the thread state lives.
+        Frame(unsafe { (*thread.pointer()).current_frame })
     }
+
+    /// The frame at this address.
+    ///
     /// # Safety
-    /// A live frame's address.
+    /// There is one, and the promise of [`Frame`].
     pub unsafe fn from_address(address: u64) -> Frame {
-        Frame(address as *mut _)
+        Frame(address as *mut layout::Frame)
     }
-    /// For `Context::frame`.
+
+    /// Its address, for the context of a trace.
     pub fn address(self) -> u64 {
         self.0 as u64
     }
-    /// Code object (borrowed).
+
+    /// The code object (borrowed).
     pub fn code(self) -> *mut PyObject {
-        std::ptr::null_mut()
+        // SAFETY: the promise of `Frame`; so in all methods below.
+        unsafe { (*self.0).executable }
     }
-    /// Function object (borrowed).
+
+    fn raw_code(self) -> *mut layout::Code {
+        self.code().cast()
+    }
+
+    /// Whether it runs code; frames that separate the interpreter's C calls do not.
+    pub fn has_code(self) -> bool {
+        // SAFETY: as above; `executable` is never null.
+        unsafe { (*self.0).owner != owner::C_STACK && pyo3_ffi::PyCode_Check(self.code()) != 0 }
+    }
+
+    /// The function object (borrowed).
     pub fn function(self) -> *mut PyObject {
-        std::ptr::null_mut()
+        // SAFETY: as above.
+        unsafe { (*self.0).function }
     }
-    /// Globals and builtins (borrowed).
+
+    /// The globals (borrowed).
     pub fn globals(self) -> *mut PyObject {
-        std::ptr::null_mut()
+        // SAFETY: as above.
+        unsafe { (*self.0).globals }
     }
-    /// See `globals`.
+
+    /// The builtins (borrowed); a `dict` nearly always.
     pub fn builtins(self) -> *mut PyObject {
-        std::ptr::null_mut()
+        // SAFETY: as above.
+        unsafe { (*self.0).builtins }
     }
-    /// `f_locals` of class bodies and modules; null in functions. Frames with it are not for traces.
+
+    /// Whether its names live in a dict (class bodies and modules).
     pub fn has_locals_dict(self) -> bool {
-        false
+        // SAFETY: as above.
+        unsafe { !(*self.0).locals_dict.is_null() }
     }
-    /// The frame below (may be an entry frame of C code).
+
+    /// The frame below, which may be one without code.
     pub fn previous(self) -> Option<Frame> {
-        None
+        // SAFETY: as above; frames below a live frame live.
+        let previous = unsafe { (*self.0).previous };
+        (!previous.is_null()).then_some(Frame(previous))
     }
+
     /// Whether it belongs to a generator or coroutine.
     pub fn is_generator(self) -> bool {
-        false
+        // SAFETY: as above.
+        unsafe { (*self.0).owner == owner::GENERATOR }
     }
-    /// Offset of the current instruction, in code units.
+
+    fn first_unit(self) -> *mut u16 {
+        // SAFETY: the frame has code; only an address is computed.
+        unsafe { (&raw mut (*self.raw_code()).code).cast() }
+    }
+
+    /// Offset of the current instruction's operation, in code units.
     pub fn offset(self) -> u32 {
-        0
+        // SAFETY: `instr_ptr` points into the code's units.
+        unsafe { (*self.0).instr_ptr.offset_from(self.first_unit()) as u32 }
     }
+
+    /// Sets the current instruction.
+    ///
     /// # Safety
-    /// `offset` starts an instruction of this code whose stack depth fits.
+    /// An instruction starts at `offset`, or has its operation there, and stack and locals fit it.
     pub unsafe fn set_offset(self, offset: u32) {
-        let _ = offset;
+        // SAFETY: the caller's.
+        unsafe { (*self.0).instr_ptr = self.first_unit().add(offset as usize) }
     }
-    /// Local slot (locals, cells, free variables); borrowed, may be null.
-    pub fn local(self, index: u32) -> *mut PyObject {
-        let _ = index;
-        std::ptr::null_mut()
+
+    /// Number of local slots: locals, cells, free variables.
+    pub fn locals(self) -> u32 {
+        // SAFETY: the frame has code.
+        unsafe { (*self.raw_code()).locals_plus as u32 }
     }
-    /// Writes a slot without touching the old content: the new reference is handed over, the old one handed back.
+
+    fn slot(self, index: u32) -> *mut *mut PyObject {
+        // SAFETY: indexes are in the frame by the callers' contracts; only an address is computed.
+        unsafe { (&raw mut (*self.0).slots).cast::<*mut PyObject>().add(index as usize) }
+    }
+
+    /// A local slot; borrowed, may be null.
+    ///
     /// # Safety
-    /// index is in range.
+    /// `index` is below [`Frame::locals`].
+    pub unsafe fn local(self, index: u32) -> *mut PyObject {
+        // SAFETY: the caller's.
+        unsafe { *self.slot(index) }
+    }
+
+    /// Puts `value` (its reference is handed over) into a local slot and hands the old content back.
+    ///
+    /// # Safety
+    /// `index` is below [`Frame::locals`].
     pub unsafe fn replace_local(self, index: u32, value: *mut PyObject) -> *mut PyObject {
-        let _ = (index, value);
-        std::ptr::null_mut()
+        // SAFETY: the caller's.
+        unsafe { std::mem::replace(&mut *self.slot(index), value) }
     }
-    /// Stack slot, 0 is the bottom; borrowed, may be null.
-    pub fn stack(self, index: u32) -> *mut PyObject {
-        let _ = index;
-        std::ptr::null_mut()
-    }
-    /// As `replace_local`. A slot at or above the current depth holds garbage: ignore what is handed back.
+
+    /// A slot of the operand stack, 0 at the bottom; borrowed, may be null.
+    ///
     /// # Safety
-    /// index < co_stacksize.
-    pub unsafe fn replace_stack(self, index: u32, value: *mut PyObject) -> *mut PyObject {
-        let _ = (index, value);
-        std::ptr::null_mut()
+    /// `index` is below the current depth.
+    pub unsafe fn stack(self, index: u32) -> *mut PyObject {
+        // SAFETY: the caller's.
+        unsafe { *self.slot(self.locals() + index) }
     }
-    /// The saved stack depth. Valid inside JUMP and PY_START callbacks, not in INSTRUCTION callbacks.
-    pub fn stack_depth(self) -> u32 {
-        0
-    }
+
+    /// Writes `value` (its reference is handed over) into a slot of the operand stack, whatever it held.
+    ///
     /// # Safety
-    /// The first `depth` slots are valid.
+    /// `index` is below `co_stacksize`; an old content that is owned is dealt with by the caller.
+    pub unsafe fn set_stack(self, index: u32, value: *mut PyObject) {
+        // SAFETY: the caller's.
+        unsafe { *self.slot(self.locals() + index) = value }
+    }
+
+    /// The depth of the operand stack as saved in the frame; `None` while the interpreter keeps it to
+    /// itself (in INSTRUCTION callbacks).
+    pub fn stack_depth(self) -> Option<u32> {
+        // SAFETY: as above.
+        let top = unsafe { (*self.0).stack_top };
+        u32::try_from(top).ok()?.checked_sub(self.locals())
+    }
+
+    /// Sets the depth of the operand stack.
+    ///
+    /// # Safety
+    /// The slots below `depth` are valid, and the interpreter reads the depth again (not in INSTRUCTION callbacks).
     pub unsafe fn set_stack_depth(self, depth: u32) {
-        let _ = depth;
+        // SAFETY: the caller's.
+        unsafe { (*self.0).stack_top = (self.locals() + depth) as i32 }
     }
-    /// Sets what happens to make the frame return `value` (reference handed over) at once from a PY_START callback:
-    /// pushes it and points at a `RETURN_VALUE`. False (and nothing is done) where the code has none.
+
+    /// Makes the frame return `value` (its reference is handed over) at once. False, and nothing done, where its
+    /// code has no `RETURN_VALUE` (functions that return constants only).
+    ///
     /// # Safety
-    /// Called in a PY_START callback of this frame, stack depth 0.
+    /// In a PY_START or JUMP callback of this frame; what was on the operand stack belongs to the caller.
+    #[must_use]
     pub unsafe fn return_value(self, decoded: &DecodedCode, value: *mut PyObject) -> bool {
-        let _ = (decoded, value);
-        false
+        let Some(offset) = decoded.return_value else { return false };
+        // SAFETY: the instruction takes one value from the stack, and that is what is there.
+        unsafe {
+            self.set_stack(0, value);
+            self.set_stack_depth(1);
+            self.set_offset(offset);
+        }
+        true
     }
-    /// An exception is set, raised by the instruction at `offset` of this frame, in whose JUMP (with
-    /// `destination`) or PY_START (without) callback we are; the stack holds `depth` valid slots. Does what CPython would do.
+
+    /// Raises the exception that is set, as the instruction at `offset` of this frame would have done.
+    ///
+    /// We are in this frame's JUMP callback (then `destination` is the event's) or PY_START callback. For a
+    /// call the operand stack is the one without callable and arguments, for other instructions any
+    /// that is at least as deep as the handler expects.
+    ///
+    /// A call is raised by CPython itself: a function that raises takes the callable's place, so that
+    /// traceback, handler and monitoring events come out as ever. For other instructions this does the
+    /// same work here.
+    ///
     /// # Safety
-    /// As said.
+    /// As said; `thread` is current.
     pub unsafe fn unwind(
         self,
         thread: Thread,
@@ -123,37 +243,171 @@ impl Frame {
         offset: u32,
         destination: Option<u32>,
     ) -> Unwound {
-        let _ = (thread, decoded, offset, destination);
-        Unwound::Null
+        let instruction = decoded.around(offset);
+        let unit = instruction.map_or(offset, |found| found.unit);
+        // SAFETY: the caller's; each step says what it relies on.
+        unsafe {
+            if let Some(Op::Call(arguments)) = instruction.map(|found| found.op)
+                && self.raise_at_call(offset, arguments)
+            {
+                return Unwound::Resume;
+            }
+            self.set_offset(unit);
+            let handler = decoded.handler(unit);
+            let wrong_handler = destination.is_some_and(|target| decoded.handler(target).is_some());
+            if handler.is_none() && !wrong_handler {
+                return Unwound::Null;
+            }
+            add_traceback(thread);
+            if let Ok(symbols) = symbols() {
+                (symbols.monitor_raise)(thread.pointer(), self.0, (*self.0).instr_ptr);
+            }
+            if let Some(handler) = handler {
+                let exception = pyo3_ffi::PyErr_GetRaisedException();
+                self.cut_stack(handler.depth);
+                let mut depth = handler.depth;
+                if handler.lasti {
+                    self.set_stack(depth, objects::new_int(unit.into()));
+                    depth += 1;
+                }
+                self.set_stack(depth, exception);
+                self.set_stack_depth(depth + 1);
+                self.set_offset(handler.target);
+                return Unwound::Resume;
+            }
+            // No handler for this instruction, but one where CPython would look: leave through a
+            // RERAISE outside of all handlers.
+            let Some((target, argument)) = decoded.reraise else { return Unwound::Null };
+            let exception = pyo3_ffi::PyErr_GetRaisedException();
+            self.cut_stack(0);
+            if argument == 1 {
+                self.set_stack(0, objects::new_int(unit.into()));
+            }
+            self.set_stack(argument, exception);
+            self.set_stack_depth(argument + 1);
+            self.set_offset(target);
+            Unwound::Resume
+        }
+    }
+
+    /// Drops what the operand stack holds above `depth`, as unwinding does. May run Python code.
+    ///
+    /// # Safety
+    /// The saved depth is right.
+    unsafe fn cut_stack(self, depth: u32) {
+        while let Some(current) = self.stack_depth()
+            && current > depth
+        {
+            // SAFETY: the slot is valid until the depth is lowered, and ours after that.
+            unsafe {
+                let value = self.stack(current - 1);
+                self.set_stack_depth(current - 1);
+                objects::decref(value);
+            }
+        }
+    }
+
+    /// Lets the call at `offset` raise the exception that is set.
+    ///
+    /// # Safety
+    /// There is a call of `arguments` arguments at `offset`, callable and arguments are not on the stack.
+    unsafe fn raise_at_call(self, offset: u32, arguments: u32) -> bool {
+        // SAFETY: the stack has room for what the call takes.
+        unsafe {
+            let (Some(depth), Some(raiser)) = (self.stack_depth(), crate::monitoring::raiser()) else { return false };
+            let exception = pyo3_ffi::PyErr_GetRaisedException();
+            if exception.is_null() {
+                return false;
+            }
+            self.set_stack(depth, pyo3_ffi::Py_NewRef(raiser));
+            self.set_stack(depth + 1, exception);
+            for index in 0..arguments {
+                self.set_stack(depth + 2 + index, pyo3_ffi::Py_NewRef(pyo3_ffi::Py_None()));
+            }
+            self.set_stack_depth(depth + 2 + arguments);
+            self.set_offset(offset);
+            true
+        }
     }
 }
 
-/// Pushes a frame for a call of `function`, on top of `below`, which becomes its `previous`. All locals are null, the
-/// stack is empty, the offset 0. It is not the thread's current frame until run. The function's reference is taken anew.
+/// Adds the current frame to the traceback of the exception that is set.
+unsafe fn add_traceback(thread: Thread) {
+    // SAFETY: the thread is current and an exception is set.
+    unsafe {
+        let frame = pyo3_ffi::PyThreadState_GetFrame(thread.pointer().cast());
+        if !frame.is_null() {
+            pyo3_ffi::PyTraceBack_Here(frame);
+            objects::decref(frame.cast());
+        }
+    }
+}
+
+/// Makes a frame for a call of `function` (borrowed) on top of `below`.
+///
+/// All its locals are null (the parameters too), its stack is empty, it stands at its first instruction. It
+/// is not the thread's current frame: [`run`] makes it that.
+///
 /// # Safety
-/// `function` is a Python function with the code that the snapshot names; frames are pushed and run or popped in stack order.
+/// `function` is a Python function with plain positional parameters, whose code the caller knows; frames made
+/// here are run or dropped in the reverse order; the GIL is held.
+///
 /// # Errors
-/// [`Raised`]: MemoryError.
+/// [`Raised`] where memory ran out.
 pub unsafe fn push(thread: Thread, function: *mut PyObject, below: Frame) -> Result<Frame, Raised> {
-    let _ = (thread, function, below);
-    Err(Raised)
+    // SAFETY: the arguments are as many as the parameters and `None`, so that binding them runs no code and
+    // needs no defaults; the references to function and arguments are taken over by the call.
+    unsafe {
+        let code = objects::function_code(function).cast::<layout::Code>();
+        let (Ok(symbols), false) = (symbols(), code.is_null()) else { return Err(Raised) };
+        let parameters = (*code).arg_count as usize;
+        let none = pyo3_ffi::Py_None();
+        let arguments = vec![none; parameters];
+        for argument in &arguments {
+            objects::incref(*argument);
+        }
+        let function = pyo3_ffi::Py_NewRef(function);
+        let frame =
+            (symbols.push_and_init)(thread.pointer(), function, null_mut(), arguments.as_ptr(), parameters, null_mut());
+        if frame.is_null() {
+            return Err(Raised);
+        }
+        (*frame).previous = below.0;
+        let frame = Frame(frame);
+        for index in 0..parameters as u32 {
+            objects::decref(frame.replace_local(index, null_mut()));
+        }
+        Ok(frame)
+    }
 }
 
-/// Runs a pushed frame from its offset to its return and pops it: the result (a new reference) or `Raised`.
-/// With `throw`, the exception that is set is raised at its instruction first (unwound by CPython, traceback included).
-/// Runs Python code: do it under [`Thread::unsilence`].
+/// Runs a frame made by [`push`] from its instruction to its end and pops it: a new reference to
+/// what it returned. With `throw`, the exception that is set is first raised at its instruction.
+///
+/// Runs Python code: call it under [`Thread::unsilence`]. The frame below becomes the current frame, for as long
+/// as this one runs and after.
+///
 /// # Safety
-/// `frame` was pushed with [`push`], is the innermost, and all slots are valid.
+/// `frame` is the innermost that [`push`] made and not yet run; its slots, depth and offset are set.
+///
 /// # Errors
-/// [`Raised`].
+/// [`Raised`] where it was left by an exception.
 pub unsafe fn run(thread: Thread, frame: Frame, throw: bool) -> Result<*mut PyObject, Raised> {
-    let _ = (thread, frame, throw);
-    Err(Raised)
+    let Ok(symbols) = symbols() else { return Err(Raised) };
+    // SAFETY: the caller's. What is below is the current frame before and after.
+    unsafe {
+        (*thread.pointer()).current_frame = (*frame.0).previous;
+        let result = (symbols.eval_frame)(thread.pointer(), frame.0, throw.into());
+        if result.is_null() { Err(Raised) } else { Ok(result) }
+    }
 }
 
-/// Pops a pushed frame that was never run, dropping what it holds.
+/// Pops a frame made by [`push`] that was never run, and drops what it holds. May run Python code.
+///
 /// # Safety
-/// As [`run`].
-pub unsafe fn pop(thread: Thread, frame: Frame) {
-    let _ = (thread, frame);
+/// As for [`run`].
+pub unsafe fn drop_frame(thread: Thread, frame: Frame) {
+    let Ok(symbols) = symbols() else { return };
+    // SAFETY: the caller's; the frame is not the current one, so that nobody else sees it.
+    unsafe { (symbols.clear_and_pop)(thread.pointer(), frame.0) }
 }

@@ -1,7 +1,146 @@
-//! What the recorder needs to know.
-/// Layouts, types, C functions.
+//! What the recorder needs to know of the interpreter: layouts, types, C functions.
+
+use crate::capi as ffi;
+use crate::helpers;
+use crate::v313::layout;
+use decal_trace::host::{Functions, Host, Layout, Objects};
+use std::mem::offset_of;
+
+/// Layouts, types and C functions, as plain numbers.
+///
 /// # Safety
-/// GIL, after a successful check.
-pub unsafe fn host() -> decal_trace::host::Host {
-    Default::default()
+/// The GIL is held, and [`crate::support::check`] found nothing.
+pub unsafe fn host() -> Host {
+    // SAFETY: the caller's.
+    Host { layout: layout(), objects: unsafe { objects() }, functions: functions() }
+}
+
+macro_rules! offset {
+    ($layout:ident . $field:ident) => {
+        offset_of!(layout::$layout, $field) as i32
+    };
+}
+
+fn layout() -> Layout {
+    Layout {
+        frame_locals: offset!(Frame.slots),
+        size: offset!(List.size),
+        list_items: offset!(List.items),
+        tuple_items: offset!(Tuple.items),
+        bytes_data: offset!(Bytes.data),
+        bytearray_start: offset!(ByteArray.start),
+        float_value: offset!(Float.value),
+        range_iter_start: offset!(RangeIter.start),
+        range_iter_step: offset!(RangeIter.step),
+        range_iter_len: offset!(RangeIter.len),
+        list_iter_index: offset!(SequenceIter.index),
+        list_iter_list: offset!(SequenceIter.sequence),
+        tuple_iter_index: offset!(SequenceIter.index),
+        tuple_iter_tuple: offset!(SequenceIter.sequence),
+        cell_content: offset!(Cell.content),
+        method_function: offset!(Method.function),
+        method_self: offset!(Method.self_),
+        range_start: offset!(Range.start),
+        range_stop: offset!(Range.stop),
+        range_step: offset!(Range.step),
+        range_length: offset!(Range.length),
+        str_length: offset!(Str.length),
+        function_code: offset!(Function.code),
+    }
+}
+
+/// Address of a type object of CPython.
+macro_rules! type_address {
+    ($name:ident) => {
+        &raw mut ffi::$name as u64
+    };
+}
+pub(crate) use type_address;
+
+unsafe fn objects() -> Objects {
+    // SAFETY: these objects live forever.
+    unsafe {
+        Objects {
+            small_ints: small_ints(),
+            none: ffi::Py_None() as u64,
+            true_: ffi::Py_True() as u64,
+            false_: ffi::Py_False() as u64,
+            int: type_address!(PyLong_Type),
+            float: type_address!(PyFloat_Type),
+            bool_: type_address!(PyBool_Type),
+            none_type: ffi::Py_TYPE(ffi::Py_None()) as u64,
+            str_: type_address!(PyUnicode_Type),
+            bytes: type_address!(PyBytes_Type),
+            bytearray: type_address!(PyByteArray_Type),
+            list: type_address!(PyList_Type),
+            tuple: type_address!(PyTuple_Type),
+            range: type_address!(PyRange_Type),
+            range_iter: type_address!(PyRangeIter_Type),
+            list_iter: type_address!(PyListIter_Type),
+            tuple_iter: type_address!(PyTupleIter_Type),
+            function: type_address!(PyFunction_Type),
+            method: type_address!(PyMethod_Type),
+            cell: type_address!(PyCell_Type),
+        }
+    }
+}
+
+/// Address of a function; the type says which one it is of several with that name.
+macro_rules! address {
+    ($function:expr) => {
+        $function as *const () as u64
+    };
+}
+
+fn functions() -> Functions {
+    Functions {
+        new_int: address!(ffi::PyLong_FromLongLong),
+        new_float: address!(ffi::PyFloat_FromDouble),
+        renew_float: address!(helpers::renew_float),
+        dealloc: address!(ffi::_Py_Dealloc),
+        new_tuple: address!(ffi::PyTuple_New),
+        new_list: address!(ffi::PyList_New),
+        float_mod: address!(helpers::float_mod),
+        float_floordiv: address!(helpers::float_floordiv),
+        float_pow: address!(helpers::float_pow),
+        number: [
+            address!(ffi::PyNumber_Add),
+            address!(ffi::PyNumber_Subtract),
+            address!(ffi::PyNumber_Multiply),
+            address!(ffi::PyNumber_MatrixMultiply),
+            address!(ffi::PyNumber_TrueDivide),
+            address!(ffi::PyNumber_FloorDivide),
+            address!(ffi::PyNumber_Remainder),
+            address!(helpers::number_power),
+            address!(ffi::PyNumber_Lshift),
+            address!(ffi::PyNumber_Rshift),
+            address!(ffi::PyNumber_And),
+            address!(ffi::PyNumber_Or),
+            address!(ffi::PyNumber_Xor),
+        ],
+        int_compare: [
+            address!(helpers::int_lt),
+            address!(helpers::int_le),
+            address!(helpers::int_eq),
+            address!(helpers::int_ne),
+            address!(helpers::int_gt),
+            address!(helpers::int_ge),
+        ],
+        int_unary: [address!(ffi::PyNumber_Negative), address!(ffi::PyNumber_Positive), address!(ffi::PyNumber_Invert)],
+        str_equal: address!(helpers::str_equal),
+        new_range_iter: address!(helpers::new_range_iter),
+        new_list_iter: address!(ffi::PyObject_GetIter),
+        new_tuple_iter: address!(ffi::PyObject_GetIter),
+        list_append: address!(helpers::list_append),
+    }
+}
+
+/// Address of the `int` -5; the interpreter keeps all up to 256 in a row (checked in `v313::checks`).
+unsafe fn small_ints() -> u64 {
+    // SAFETY: the GIL is held; the object lives forever.
+    unsafe {
+        let first = ffi::PyLong_FromLong(-5);
+        crate::objects::decref(first);
+        first as u64
+    }
 }

@@ -3,21 +3,22 @@
 //!
 //! Think of it as the adapter between a socket that changes its shape with every Python version and
 //! an engine that must not notice. What differs between versions is in one module per version
-//! ([`v313`] is the only one today); the modules around it are the interface that the engine uses.
+//! (`v313` is the only one today); the modules around it are the interface that the engine uses.
 //!
 //! General contract of this crate: call it with the GIL held (attached to the main interpreter) and
 //! only after [`support::check`] said yes. Objects are raw pointers and borrowed unless a function says
 //! otherwise. Nothing here runs Python code but what says so.
 
+mod capi;
 pub mod code;
 pub mod frame;
-pub mod helpers;
+mod helpers;
 pub mod monitoring;
 pub mod objects;
 pub mod observe;
 pub mod support;
 pub mod thread;
-pub mod v313;
+mod v313;
 pub mod watch;
 
 mod host;

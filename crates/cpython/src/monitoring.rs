@@ -1,28 +1,46 @@
-//! `sys.monitoring`: events in, nothing else out.
-use crate::{PyObject, Raised};
-use pyo3_ffi::Py_ssize_t;
+//! `sys.monitoring`: claiming decal's place, switching events on and off, reading who else is there.
+//!
+//! decal is the tool with the id that CPython reserves for optimizers. Everything goes through
+//! the public functions of `sys.monitoring`, looked up once; only the check whether another tool is interested
+//! in a code object reads a private table, because it happens at each entry into a trace.
+//!
+//! CPython 3.13 leaves the local events of a tool that gives its id back where they are. So the code objects
+//! that have any are remembered here, and cleaned at the end.
 
-/// A callback for events, a METH_FASTCALL function. Arguments: code, offset in bytes, for JUMP also destination in bytes.
-/// Returns a new reference ([`nothing`], [`disable`]) or null with an exception set.
-pub type Callback = unsafe extern "C" fn(
-    this: *mut PyObject,
-    args: *const *mut PyObject,
-    count: Py_ssize_t,
-) -> *mut PyObject;
+use crate::thread::Thread;
+use crate::v313::layout;
+use crate::{PyObject, Raised, objects};
+use pyo3_ffi::{METH_FASTCALL, Py_ssize_t, PyCFunctionFast, PyMethodDef, PyMethodDefPointer};
+use std::collections::HashSet;
+use std::ffi::{CStr, c_long};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Callbacks by event.
-#[derive(Clone, Copy)]
+/// A callback for events, called as C functions with an array of arguments are: code, offset in bytes, for
+/// JUMP also the destination in bytes. Gives a new reference ([`nothing`], [`disable`]), or null with an
+/// exception set. It must not unwind.
+pub type Callback = PyCFunctionFast;
+
+/// The callbacks, by event.
+#[derive(Clone, Copy, Debug)]
 pub struct Callbacks {
+    /// JUMP: a backward jump (forward jumps come too).
     pub jump: Callback,
+    /// PY_START: a function starts.
     pub start: Callback,
+    /// INSTRUCTION: any instruction is about to run.
     pub instruction: Callback,
 }
 
-/// Events that are switched on for one code object.
+/// Events that decal has switched on for one code object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LocalEvents {
+    /// PY_START.
     pub start: bool,
+    /// JUMP.
     pub jump: bool,
+    /// INSTRUCTION.
     pub instruction: bool,
 }
 
@@ -35,81 +53,334 @@ pub enum ClaimError {
     Raised,
 }
 
-/// decal's place among the monitoring tools. Dropping it does not release it; call [`Monitoring::release`].
+impl From<Raised> for ClaimError {
+    fn from(_: Raised) -> ClaimError {
+        ClaimError::Raised
+    }
+}
+
+/// The id that CPython reserves for optimizers.
+const TOOL: c_long = 5;
+/// The name under which decal appears.
+const NAME: &CStr = c"decal";
+
+/// `sys.monitoring.DISABLE`, kept alive by that module. Null before the first claim.
+static DISABLE: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
+/// A builtin function that raises its first argument. Made at the first claim, never freed.
+static RAISER: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
+/// Addresses of the code objects that have local events of ours.
+static LOCAL: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
+
+fn local() -> MutexGuard<'static, Option<HashSet<usize>>> {
+    // The set stays usable whatever happened while it was held.
+    LOCAL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// decal's place among the monitoring tools. Give it back with [`Monitoring::release`]; dropping it
+/// does nothing.
 #[derive(Debug)]
 pub struct Monitoring {
+    /// The module `sys.monitoring` (owned).
+    module: *mut PyObject,
+    /// Its function (owned), called often.
     set_local_events: *mut PyObject,
+    start: c_long,
+    jump: c_long,
+    instruction: c_long,
 }
 
 impl Monitoring {
-    /// Claims the optimizer's tool id and registers the callbacks. No events are switched on yet.
+    /// Claims the optimizers' tool id and registers the callbacks. No events are on yet.
+    ///
     /// # Safety
-    /// GIL.
+    /// The GIL is held; the callbacks are sound for all code and all time (CPython may call one once more
+    /// after the release).
+    ///
     /// # Errors
     /// [`ClaimError`].
     pub unsafe fn claim(callbacks: Callbacks) -> Result<Monitoring, ClaimError> {
-        let _ = callbacks;
-        Err(ClaimError::Raised)
+        // SAFETY: plain use of the C API with the GIL held.
+        unsafe {
+            let sys = owned(pyo3_ffi::PyImport_ImportModule(c"sys".as_ptr()))?;
+            let module = pyo3_ffi::PyObject_GetAttrString(sys, c"monitoring".as_ptr());
+            objects::decref(sys);
+            let module = owned(module)?;
+            let claimed = Monitoring::claim_in(module, callbacks);
+            if claimed.is_err() {
+                objects::decref(module);
+            }
+            claimed
+        }
     }
-    /// Switches JUMP on or off for all code.
+
+    /// As [`Monitoring::claim`]; the reference to `module` goes into the result.
+    unsafe fn claim_in(module: *mut PyObject, callbacks: Callbacks) -> Result<Monitoring, ClaimError> {
+        // SAFETY: as above.
+        unsafe {
+            let disable = owned(pyo3_ffi::PyObject_GetAttrString(module, c"DISABLE".as_ptr()))?;
+            // The module keeps it alive.
+            objects::decref(disable);
+            DISABLE.store(disable, Ordering::Relaxed);
+            make_raiser()?;
+
+            let holder = call(module, c"get_tool", &[number(TOOL)])?;
+            let taken = (holder != pyo3_ffi::Py_None()).then(|| objects::text(holder));
+            objects::decref(holder);
+            if let Some(name) = taken {
+                return Err(ClaimError::Taken(name));
+            }
+            let events = owned(pyo3_ffi::PyObject_GetAttrString(module, c"events".as_ptr()))?;
+            let (start, jump, instruction) =
+                (event(events, c"PY_START"), event(events, c"JUMP"), event(events, c"INSTRUCTION"));
+            objects::decref(events);
+            let (start, jump, instruction) = (start?, jump?, instruction?);
+            let set_local_events = owned(pyo3_ffi::PyObject_GetAttrString(module, c"set_local_events".as_ptr()))?;
+            let claimed = Monitoring { module, set_local_events, start, jump, instruction };
+            let name = pyo3_ffi::PyUnicode_FromString(NAME.as_ptr());
+            let registered = call_none(module, c"use_tool_id", &[number(TOOL), name]).and_then(|()| {
+                claimed
+                    .register(start, c"decal_start", Some(callbacks.start))
+                    .and_then(|()| claimed.register(jump, c"decal_jump", Some(callbacks.jump)))
+                    .and_then(|()| claimed.register(instruction, c"decal_instruction", Some(callbacks.instruction)))
+            });
+            if registered.is_err() {
+                objects::decref(set_local_events);
+                return Err(ClaimError::Raised);
+            }
+            Ok(claimed)
+        }
+    }
+
+    unsafe fn register(&self, event: c_long, name: &'static CStr, callback: Option<Callback>) -> Result<(), Raised> {
+        // SAFETY: as above.
+        unsafe {
+            let function = match callback {
+                Some(callback) => new_function(name, callback)?,
+                None => pyo3_ffi::Py_NewRef(pyo3_ffi::Py_None()),
+            };
+            call_none(self.module, c"register_callback", &[number(TOOL), number(event), function])
+        }
+    }
+
+    /// Switches JUMP on or off for all code. Running code is changed at once, other code when it
+    /// is next entered.
+    ///
     /// # Safety
-    /// GIL; may stop the world for a while and instruments lazily.
+    /// The GIL is held.
+    ///
     /// # Errors
-    /// [`Raised`]
+    /// [`Raised`].
     pub unsafe fn set_jumps(&self, on: bool) -> Result<(), Raised> {
-        let _ = on;
-        Ok(())
+        let events = if on { self.jump } else { 0 };
+        // SAFETY: as above.
+        unsafe { call_none(self.module, c"set_events", &[number(TOOL), number(events)]) }
     }
-    /// Sets the local events of a code object (replacing those that decal had there).
+
+    /// Sets decal's events on one code object; at once, also inside of a callback of that code.
+    ///
     /// # Safety
-    /// GIL; a live code object.
+    /// The GIL is held, `code` is a live code object. Call [`forget`] before it dies.
+    ///
     /// # Errors
-    /// [`Raised`]
+    /// [`Raised`].
     pub unsafe fn set_local(&self, code: *mut PyObject, events: LocalEvents) -> Result<(), Raised> {
-        let _ = (code, events);
+        let bits = [(events.start, self.start), (events.jump, self.jump), (events.instruction, self.instruction)];
+        let bits = bits.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum();
+        if bits == 0 {
+            forget(code);
+        } else {
+            local().get_or_insert_default().insert(code as usize);
+        }
+        // SAFETY: as above; the vectorcall arguments live on until after the call.
+        unsafe {
+            let arguments = [number(TOOL), code, number(bits)];
+            let result =
+                pyo3_ffi::PyObject_Vectorcall(self.set_local_events, arguments.as_ptr(), arguments.len(), null_mut());
+            objects::decref(arguments[0]);
+            objects::decref(arguments[2]);
+            objects::decref(owned(result)?);
+        }
         Ok(())
     }
-    /// Switches all disabled locations on again (of all tools: that is what CPython offers).
+
+    /// Switches all disabled locations on again: those of every tool, CPython offers nothing finer.
+    ///
     /// # Safety
-    /// GIL.
+    /// The GIL is held.
+    ///
     /// # Errors
-    /// [`Raised`]
+    /// [`Raised`].
     pub unsafe fn restart_events(&self) -> Result<(), Raised> {
-        Ok(())
+        // SAFETY: as above.
+        unsafe { call_none(self.module, c"restart_events", &[]) }
     }
-    /// Gives the tool id back, callbacks and global events removed. Local events are removed by CPython with it.
+
+    /// Gives the tool id back, with all events and callbacks removed. Goes through all its steps even
+    /// where one fails.
+    ///
     /// # Safety
-    /// GIL.
+    /// The GIL is held.
+    ///
     /// # Errors
-    /// [`Raised`]
+    /// [`Raised`], of the first step that failed.
     pub unsafe fn release(self) -> Result<(), Raised> {
-        Ok(())
+        let codes = local().take().unwrap_or_default();
+        // SAFETY: as above; the remembered code objects live (see `set_local`).
+        unsafe {
+            let mut outcome = Ok(());
+            let mut step = |result: Result<(), Raised>| {
+                if result.is_err() && outcome.is_ok() {
+                    outcome = result;
+                } else if result.is_err() {
+                    pyo3_ffi::PyErr_Clear();
+                }
+            };
+            for code in codes {
+                step(self.set_local(code as *mut PyObject, LocalEvents::default()));
+            }
+            step(self.set_jumps(false));
+            step(self.register(self.start, c"", None));
+            step(self.register(self.jump, c"", None));
+            step(self.register(self.instruction, c"", None));
+            step(call_none(self.module, c"free_tool_id", &[number(TOOL)]));
+            objects::decref(self.set_local_events);
+            objects::decref(self.module);
+            outcome
+        }
     }
 }
 
-/// A new reference to `sys.monitoring.DISABLE`.
+/// Forgets that a code object has local events: it dies.
+pub fn forget(code: *mut PyObject) {
+    if let Some(codes) = local().as_mut() {
+        codes.remove(&(code as usize));
+    }
+}
+
+/// A new reference to `sys.monitoring.DISABLE`: the result of a callback that switches its event off at this
+/// location.
+///
 /// # Safety
-/// GIL, after a successful claim.
+/// The GIL is held, and decal's place was claimed before.
 pub unsafe fn disable() -> *mut PyObject {
-    std::ptr::null_mut()
+    // SAFETY: `sys.monitoring` keeps it alive; before a claim it is null, which `Py_XNewRef` bears.
+    unsafe { pyo3_ffi::Py_XNewRef(DISABLE.load(Ordering::Relaxed)) }
 }
-/// A new reference to `None`.
+
+/// A new reference to `None`: the result of a callback that wants to be called again.
+///
 /// # Safety
-/// GIL
+/// The GIL is held.
 pub unsafe fn nothing() -> *mut PyObject {
-    std::ptr::null_mut()
+    // SAFETY: `None` lives forever.
+    unsafe { pyo3_ffi::Py_NewRef(pyo3_ffi::Py_None()) }
 }
-/// The offset in code units in an event's argument.
+
+/// The offset in code units that an argument of an event says in bytes.
+///
 /// # Safety
-/// An `int` from an event.
+/// `argument` is the `int` of an event.
 pub unsafe fn offset(argument: *mut PyObject) -> u32 {
-    let _ = argument;
-    0
+    // SAFETY: the caller's. Offsets are small and not negative, so that one digit or two hold them.
+    let bytes = unsafe { pyo3_ffi::PyLong_AsLong(argument) };
+    u32::try_from(bytes / 2).unwrap_or(0)
 }
-/// Whether no tool but decal has events on this code object (nor a global one).
+
+/// Whether no tool but decal gets events from this code object, and its instrumentation is up to date.
+///
 /// # Safety
-/// A live code object.
+/// A live code object; the GIL is held.
 pub unsafe fn only_decal(code: *mut PyObject) -> bool {
-    let _ = code;
-    false
+    // SAFETY: the caller's; the table lives as long as the code.
+    unsafe {
+        let code = &*code.cast::<layout::Code>();
+        if code.instrumentation_version as u64 != Thread::current().breaker_quiet() {
+            return false;
+        }
+        code.monitoring.is_null() || (*code.monitoring).active.iter().all(|tools| tools & !(1 << TOOL) == 0)
+    }
+}
+
+/// The builtin function that raises its first argument (borrowed); none before the first claim.
+pub(crate) fn raiser() -> Option<*mut PyObject> {
+    let raiser = RAISER.load(Ordering::Relaxed);
+    (!raiser.is_null()).then_some(raiser)
+}
+
+unsafe fn make_raiser() -> Result<(), Raised> {
+    unsafe extern "C" fn raise(_: *mut PyObject, arguments: *mut *mut PyObject, count: Py_ssize_t) -> *mut PyObject {
+        // SAFETY: CPython passes as many arguments as it says; the exception's reference is a new one.
+        unsafe {
+            if count > 0 && pyo3_ffi::PyExceptionInstance_Check(*arguments) != 0 {
+                pyo3_ffi::PyErr_SetRaisedException(pyo3_ffi::Py_NewRef(*arguments));
+            } else {
+                pyo3_ffi::PyErr_SetString(pyo3_ffi::PyExc_SystemError, c"decal raised nothing".as_ptr());
+            }
+        }
+        null_mut()
+    }
+    if raiser().is_none() {
+        // SAFETY: the GIL is held.
+        let function = unsafe { new_function(c"decal_raise", raise)? };
+        RAISER.store(function, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// A builtin function for a callback. Its definition must live as long as CPython may look at it, so it is
+/// never freed; there are four per claim at most.
+unsafe fn new_function(name: &'static CStr, callback: Callback) -> Result<*mut PyObject, Raised> {
+    let definition = Box::leak(Box::new(PyMethodDef {
+        ml_name: name.as_ptr(),
+        ml_meth: PyMethodDefPointer { PyCFunctionFast: callback },
+        ml_flags: METH_FASTCALL,
+        ml_doc: std::ptr::null(),
+    }));
+    // SAFETY: the definition lives forever.
+    unsafe { owned(pyo3_ffi::PyCFunction_NewEx(definition, null_mut(), null_mut())) }
+}
+
+fn owned(object: *mut PyObject) -> Result<*mut PyObject, Raised> {
+    if object.is_null() { Err(Raised) } else { Ok(object) }
+}
+
+/// A new `int`, or null with an exception, which [`call`] passes on.
+unsafe fn number(value: c_long) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe { pyo3_ffi::PyLong_FromLong(value) }
+}
+
+unsafe fn event(events: *mut PyObject, name: &CStr) -> Result<c_long, Raised> {
+    // SAFETY: the GIL is held.
+    unsafe {
+        let value = owned(pyo3_ffi::PyObject_GetAttrString(events, name.as_ptr()))?;
+        let bits = pyo3_ffi::PyLong_AsLong(value);
+        objects::decref(value);
+        if bits == -1 && !pyo3_ffi::PyErr_Occurred().is_null() { Err(Raised) } else { Ok(bits) }
+    }
+}
+
+/// Calls a function of a module; the arguments' references are handed over.
+unsafe fn call(module: *mut PyObject, name: &CStr, arguments: &[*mut PyObject]) -> Result<*mut PyObject, Raised> {
+    // SAFETY: the GIL is held; the arguments live until after the call.
+    unsafe {
+        let outcome = if arguments.iter().any(|argument| argument.is_null()) {
+            Err(Raised)
+        } else {
+            owned(pyo3_ffi::PyObject_GetAttrString(module, name.as_ptr())).and_then(|function| {
+                let result = pyo3_ffi::PyObject_Vectorcall(function, arguments.as_ptr(), arguments.len(), null_mut());
+                objects::decref(function);
+                owned(result)
+            })
+        };
+        for argument in arguments {
+            objects::decref(*argument);
+        }
+        outcome
+    }
+}
+
+unsafe fn call_none(module: *mut PyObject, name: &CStr, arguments: &[*mut PyObject]) -> Result<(), Raised> {
+    // SAFETY: as above.
+    unsafe { call(module, name, arguments).map(|result| objects::decref(result)) }
 }

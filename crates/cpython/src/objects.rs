@@ -1,60 +1,136 @@
 //! Making objects and counting references, for exits.
-use crate::PyObject;
+//!
+//! All functions need the GIL, and objects that are alive. Functions that make objects give a new
+//! reference, or null with an exception set.
 
-/// A new reference to an `int`; null with MemoryError.
-/// # Safety
-/// GIL (all of this module).
+#![allow(clippy::missing_safety_doc, reason = "the one contract is in the module's text")]
+
+use crate::PyObject;
+use crate::v313::layout;
+
+/// An `int`.
 pub unsafe fn new_int(value: i64) -> *mut PyObject {
+    // SAFETY: the module's contract.
     unsafe { pyo3_ffi::PyLong_FromLongLong(value) }
 }
-/// A new `float`.
-/// # Safety
-/// GIL
+
+/// A `float`.
 pub unsafe fn new_float(value: f64) -> *mut PyObject {
+    // SAFETY: the module's contract.
     unsafe { pyo3_ffi::PyFloat_FromDouble(value) }
 }
-/// A new reference to `True` or `False`.
-/// # Safety
-/// GIL
+
+/// `True` or `False`.
 pub unsafe fn new_bool(value: bool) -> *mut PyObject {
-    unsafe { pyo3_ffi::PyBool_FromLong(value as _) }
+    // SAFETY: the module's contract.
+    unsafe { pyo3_ffi::PyBool_FromLong(value.into()) }
 }
-/// A new `tuple`; the items' references are handed over (dropped where it fails).
-/// # Safety
-/// GIL
+
+/// A `tuple`. The items' references are handed over (and dropped where it fails).
 pub unsafe fn new_tuple(items: &[*mut PyObject]) -> *mut PyObject {
-    let _ = items;
-    std::ptr::null_mut()
+    // SAFETY: a new tuple of this length is filled in before anybody sees it.
+    unsafe {
+        let tuple = pyo3_ffi::PyTuple_New(items.len() as isize);
+        if tuple.is_null() {
+            for item in items {
+                pyo3_ffi::Py_XDECREF(*item);
+            }
+            return tuple;
+        }
+        let slots = (&raw mut (*tuple.cast::<layout::Tuple>()).items).cast::<*mut PyObject>();
+        for (index, item) in items.iter().enumerate() {
+            slots.add(index).write(*item);
+        }
+        tuple
+    }
 }
-/// A new iterator of a `range`: next value, step, values left.
-/// # Safety
-/// GIL
+
+/// The iterator of a `range`: next value, step, values left.
 pub unsafe fn new_range_iter(next: i64, step: i64, left: i64) -> *mut PyObject {
-    let _ = (next, step, left);
-    std::ptr::null_mut()
+    // SAFETY: the type's objects have this layout and own nothing; all fields are written.
+    unsafe {
+        let iterator =
+            pyo3_ffi::PyObject_New::<PyObject>(&raw mut pyo3_ffi::PyRangeIter_Type).cast::<layout::RangeIter>();
+        if !iterator.is_null() {
+            (*iterator).start = next;
+            (*iterator).step = step;
+            (*iterator).len = left;
+        }
+        iterator.cast()
+    }
 }
+
 /// Takes a reference; null is fine.
-/// # Safety
-/// GIL, a live object or null
 pub unsafe fn incref(object: *mut PyObject) {
+    // SAFETY: the module's contract.
     unsafe { pyo3_ffi::Py_XINCREF(object) }
 }
-/// Drops a reference; null is fine. May run Python code where it was the last.
-/// # Safety
-/// GIL, a live object or null
+
+/// Drops a reference; null is fine. Where it was the last one, the object dies, and that may run
+/// Python code.
 pub unsafe fn decref(object: *mut PyObject) {
+    // SAFETY: the module's contract.
     unsafe { pyo3_ffi::Py_XDECREF(object) }
 }
-/// The address of its type.
-/// # Safety
-/// a live object
+
+/// The address of an object's type; 0 for null.
 pub unsafe fn type_of(object: *mut PyObject) -> u64 {
+    if object.is_null() {
+        return 0;
+    }
+    // SAFETY: the module's contract.
     unsafe { pyo3_ffi::Py_TYPE(object) as u64 }
 }
-/// `f(*args)` … the name of a function for messages: `__qualname__`.
-/// # Safety
-/// a live function
+
+/// The code of a Python function (borrowed), or null where the object is none.
 pub unsafe fn function_code(function: *mut PyObject) -> *mut PyObject {
-    let _ = function;
-    std::ptr::null_mut()
+    // SAFETY: an exact function has this layout.
+    unsafe {
+        if function.is_null() || pyo3_ffi::PyFunction_Check(function) == 0 {
+            return std::ptr::null_mut();
+        }
+        (*function.cast::<layout::Function>()).code
+    }
+}
+
+/// The text of a `str`, for messages.
+pub unsafe fn text(string: *mut PyObject) -> String {
+    // SAFETY: checked to be a str; an encoding error (lone surrogates) is cleared.
+    unsafe {
+        if string.is_null() || pyo3_ffi::PyUnicode_Check(string) == 0 {
+            return String::new();
+        }
+        let mut size = 0;
+        let data = pyo3_ffi::PyUnicode_AsUTF8AndSize(string, &mut size);
+        if data.is_null() {
+            pyo3_ffi::PyErr_Clear();
+            return String::from("?");
+        }
+        let bytes = std::slice::from_raw_parts(data.cast::<u8>(), size as usize);
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+}
+
+/// The bytes of a `bytes`, copied.
+pub(crate) unsafe fn byte_string(bytes: *mut PyObject) -> Vec<u8> {
+    // SAFETY: checked to be a bytes.
+    unsafe {
+        if bytes.is_null() || pyo3_ffi::PyBytes_Check(bytes) == 0 {
+            return Vec::new();
+        }
+        let bytes = bytes.cast::<layout::Bytes>();
+        std::slice::from_raw_parts((&raw const (*bytes).data).cast(), (*bytes).size as usize).to_vec()
+    }
+}
+
+/// The items of a `tuple`; empty for anything else. Valid while the tuple lives.
+pub(crate) unsafe fn tuple_items<'a>(tuple: *mut PyObject) -> &'a [*mut PyObject] {
+    // SAFETY: checked to be a tuple; tuples do not change.
+    unsafe {
+        if tuple.is_null() || pyo3_ffi::PyTuple_Check(tuple) == 0 {
+            return &[];
+        }
+        let tuple = tuple.cast::<layout::Tuple>();
+        std::slice::from_raw_parts((&raw const (*tuple).items).cast(), (*tuple).size as usize)
+    }
 }

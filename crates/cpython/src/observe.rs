@@ -1,22 +1,33 @@
-//! From a frame to an event. Pure reads: runs no Python code, raises nothing.
-use crate::PyObject;
+//! From a frame to an event: what the instruction that is about to run will see.
+//!
+//! All of it is reading: no Python code runs, nothing is changed, nothing raised. Operands come from the frame by
+//! the static stack depth, because the interpreter keeps its stack pointer to itself in INSTRUCTION callbacks.
+//! How names are resolved is retraced the way CPython's specializer does it, and every thing that was taken as fixed is reported as
+//! an [`Assumption`] for the watchers.
+
+mod attribute;
+mod call;
+
+use crate::capi as ffi;
 use crate::code::DecodedCode;
 use crate::frame::Frame;
-use decal_trace::event::{CodeId, Event};
+use crate::host::type_address;
+use crate::v313::layout;
+use crate::{PyObject, objects};
+use decal_trace::bytecode::{JumpIf, Op};
+use decal_trace::event::{CodeId, Detail, Event, Kind, Operand};
 
 /// What the engine decides about calls.
 pub trait Calls {
-    /// A call of a Python function with this code comes, its positional arguments fit, its frame would be at `depth`.
-    /// Gives the code's number if the call shall be observed, else why not (a few words for the user).
-    fn enter(
-        &mut self,
-        function: *mut PyObject,
-        code: *mut PyObject,
-        depth: u32,
-    ) -> Result<CodeId, &'static str>;
+    /// A call of a Python function with this code comes; its positional arguments fit, and its frame
+    /// would be at `depth`. Gives the code's number where the call shall be observed, else why not (a few words).
+    ///
+    /// # Errors
+    /// The reason.
+    fn enter(&mut self, function: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str>;
 }
 
-/// Something that the event took as not changing.
+/// Something that an event took as not changing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Assumption {
     /// This key (an interned `str`) of this dict keeps its value, or its absence.
@@ -28,23 +39,26 @@ pub enum Assumption {
     },
     /// This class and its bases.
     Type(u64),
-    /// This function's code (and defaults).
+    /// This function's code and defaults.
     Function(u64),
 }
 
-/// An event and what it assumes.
+/// An event and what it relies on.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Observed {
     /// The event.
     pub event: Event,
-    /// Its assumptions: to be watched before a trace that relies on them is entered.
+    /// What it took as fixed: to be watched before a trace that relies on it is entered.
     pub assumptions: Vec<Assumption>,
+    /// Constant tuples that occur, by address, with their items.
+    pub tuples: Vec<(u64, Vec<Operand>)>,
 }
 
-/// Observes the instruction at `offset` (as the monitoring event named it) of `frame`, just before it runs. `None` at an `EXTENDED_ARG`
-/// that is not the operation itself.
+/// Observes the instruction that an INSTRUCTION or JUMP event names, just before it runs. `None` at an
+/// `EXTENDED_ARG` (the operation's own event follows) and where the offset makes no sense.
+///
 /// # Safety
-/// In an INSTRUCTION or JUMP callback of this frame; `decoded` is of its code.
+/// In a monitoring callback of `frame`, which stands at `offset` (in code units); `decoded` is of its code.
 pub unsafe fn observe(
     frame: Frame,
     decoded: &DecodedCode,
@@ -53,6 +67,356 @@ pub unsafe fn observe(
     offset: u32,
     calls: &mut dyn Calls,
 ) -> Option<Observed> {
-    let _ = (frame, decoded, code, depth, offset, calls);
-    None
+    let instruction = decoded.at(offset)?;
+    let stack = decoded.depth(offset)?;
+    let mut observer =
+        Observer { frame, stack, depth, assumptions: Vec::new(), tuples: Vec::new(), operands: Vec::new() };
+    // SAFETY: the caller's.
+    let detail = unsafe { observer.look(instruction.op, calls) };
+    let event = Event {
+        depth,
+        code,
+        offset: instruction.start,
+        next: instruction.next,
+        op: instruction.op,
+        operands: observer.operands,
+        detail,
+    };
+    Some(Observed { event, assumptions: observer.assumptions, tuples: observer.tuples })
+}
+
+/// An object as an operand.
+///
+/// # Safety
+/// A live object or null.
+pub unsafe fn operand(object: *mut PyObject) -> Operand {
+    if object.is_null() {
+        return Operand::NULL;
+    }
+    // SAFETY: the caller's; each arm reads the layout of the exact type that it is for.
+    unsafe {
+        let ty = objects::type_of(object);
+        let size = || (*object.cast::<layout::List>()).size as u64;
+        let (kind, bits) = if ty == type_address!(PyLong_Type) {
+            int_bits(object)
+        } else if ty == type_address!(PyFloat_Type) {
+            (Kind::Float, (*object.cast::<layout::Float>()).value.to_bits())
+        } else if ty == type_address!(PyBool_Type) {
+            (Kind::Bool, u64::from(object == ffi::Py_True()))
+        } else if object == ffi::Py_None() {
+            (Kind::None, 0)
+        } else if ty == type_address!(PyList_Type) {
+            (Kind::List, size())
+        } else if ty == type_address!(PyTuple_Type) {
+            (Kind::Tuple, size())
+        } else if ty == type_address!(PyUnicode_Type) {
+            (Kind::Str, size())
+        } else if ty == type_address!(PyBytes_Type) {
+            (Kind::Bytes, size())
+        } else if ty == type_address!(PyByteArray_Type) {
+            (Kind::ByteArray, size())
+        } else if ty == type_address!(PyRangeIter_Type) {
+            (Kind::RangeIter, 0)
+        } else if ty == type_address!(PyListIter_Type) {
+            (Kind::ListIter, 0)
+        } else if ty == type_address!(PyTupleIter_Type) {
+            (Kind::TupleIter, 0)
+        } else if ty == type_address!(PyRange_Type) {
+            (Kind::Range, 0)
+        } else if ty == type_address!(PyFunction_Type) {
+            (Kind::Function, 0)
+        } else if ty == type_address!(PyMethod_Type) {
+            (Kind::Method, 0)
+        } else if ty == type_address!(PyCFunction_Type) || ty == type_address!(PyMethodDescr_Type) {
+            (Kind::Builtin, 0)
+        } else if ty == type_address!(PyModule_Type) {
+            (Kind::Module, 0)
+        } else if ty == type_address!(PyCell_Type) {
+            (Kind::Cell, 0)
+        } else if ffi::PyType_Check(object) != 0 {
+            (Kind::Type, 0)
+        } else {
+            (Kind::Other, 0)
+        };
+        Operand { object: object as u64, ty, kind, bits }
+    }
+}
+
+/// Kind and value of an exact `int`.
+unsafe fn int_bits(object: *mut PyObject) -> (Kind, u64) {
+    // SAFETY: an exact int; digits are as many as the tag says.
+    unsafe {
+        let long = object.cast::<layout::Long>();
+        let digits = (&raw const (*long).digits).cast::<u32>();
+        let magnitude = match (*long).tag >> 3 {
+            0 => 0,
+            1 => i64::from(*digits),
+            2 => i64::from(*digits) | i64::from(*digits.add(1)) << 30,
+            _ => return (Kind::BigInt, 0),
+        };
+        let value = if (*long).tag & 3 == 2 { -magnitude } else { magnitude };
+        (Kind::Int, value as u64)
+    }
+}
+
+struct Observer {
+    frame: Frame,
+    /// Stack depth before the instruction.
+    stack: u32,
+    /// How deep in inlined calls the frame is.
+    depth: u32,
+    assumptions: Vec<Assumption>,
+    tuples: Vec<(u64, Vec<Operand>)>,
+    operands: Vec<Operand>,
+}
+
+impl Observer {
+    /// The nth object from the top of the stack, which is 1; null where the stack is not as deep.
+    unsafe fn top(&self, nth: u32) -> *mut PyObject {
+        match self.stack.checked_sub(nth) {
+            // SAFETY: below the static depth, so that the slot is valid.
+            Some(index) => unsafe { self.frame.stack(index) },
+            None => std::ptr::null_mut(),
+        }
+    }
+
+    unsafe fn local(&self, index: u32) -> *mut PyObject {
+        if index >= self.frame.locals() {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: in range.
+        unsafe { self.frame.local(index) }
+    }
+
+    unsafe fn take(&mut self, object: *mut PyObject) {
+        // SAFETY: a live object or null, as all that frames hold.
+        self.operands.push(unsafe { operand(object) });
+    }
+
+    /// Takes the `count` topmost objects, as they were pushed.
+    unsafe fn take_stack(&mut self, count: u32) {
+        for nth in (1..=count).rev() {
+            // SAFETY: as above.
+            unsafe { self.take(self.top(nth)) };
+        }
+    }
+
+    /// Puts the operands together and gives the detail.
+    unsafe fn look(&mut self, op: Op, calls: &mut dyn Calls) -> Detail {
+        // SAFETY: indexes come from the code of this frame; objects in frames are alive.
+        unsafe {
+            match op {
+                Op::LoadFastCheck(index) | Op::LoadFastAndClear(index) | Op::DeleteFast(index) => {
+                    self.take(self.local(index));
+                }
+                Op::StoreFast(index) | Op::StoreFastLoadFast(index, _) => {
+                    self.take(self.top(1));
+                    self.take(self.local(index));
+                }
+                Op::StoreFastStoreFast(first, second) => {
+                    self.take(self.top(1));
+                    self.take(self.top(2));
+                    self.take(self.local(first));
+                    self.take(self.local(second));
+                }
+                Op::LoadConst(index) | Op::ReturnConst(index) => return self.constant(index),
+                Op::LoadGlobal { name, .. } => return self.global(name),
+                Op::LoadDeref(slot) => return self.cell(slot),
+                Op::StoreDeref(slot) => {
+                    self.take_stack(1);
+                    return self.cell(slot);
+                }
+                Op::CopyFreeVars(count) => self.closure(count),
+                Op::LoadAttr { name, method } => {
+                    self.take_stack(1);
+                    let found = self.load_attribute(self.top(1), self.name(name), method);
+                    return Detail::Attribute(found);
+                }
+                Op::StoreAttr { name } => {
+                    self.take_stack(2);
+                    let (found, old) = self.store_attribute(self.top(1), self.name(name));
+                    self.take(old);
+                    return Detail::Attribute(found);
+                }
+                Op::Binary(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => self.take_stack(2),
+                Op::StoreSubscript => {
+                    self.take_stack(3);
+                    self.take(self.replaced_item());
+                }
+                Op::Slice => self.take_stack(3),
+                Op::StoreSlice => self.take_stack(4),
+                Op::BuildSlice(count) => self.take_stack(count),
+                Op::Negative
+                | Op::Positive
+                | Op::Invert
+                | Op::Not
+                | Op::ToBool
+                | Op::GetIter
+                | Op::PopTop
+                | Op::UnpackSequence(_)
+                | Op::Return => self.take_stack(1),
+                Op::PopJump(condition, _) => {
+                    self.take_stack(1);
+                    return Detail::Taken(taken(condition, self.top(1)));
+                }
+                Op::ForIter(_) => {
+                    self.take_stack(1);
+                    return has_next(self.top(1)).map_or(Detail::None, Detail::Next);
+                }
+                Op::Call(count) => {
+                    self.take_stack(count.saturating_add(2));
+                    return self.call(count, calls);
+                }
+                Op::Nop
+                | Op::LoadFast(_)
+                | Op::LoadFastLoadFast(..)
+                | Op::JumpForward(_)
+                | Op::JumpBackward(_)
+                | Op::PushNull
+                | Op::Copy(_)
+                | Op::Swap(_)
+                | Op::BuildTuple(_)
+                | Op::BuildList(_)
+                | Op::Unsupported(_) => {}
+            }
+        }
+        Detail::None
+    }
+
+    unsafe fn raw_code(&self) -> *mut layout::Code {
+        self.frame.code().cast()
+    }
+
+    /// A name of the code; null where the index makes no sense.
+    unsafe fn name(&self, index: u32) -> *mut PyObject {
+        // SAFETY: the code is alive, and so are its tuples.
+        unsafe {
+            let names = objects::tuple_items((*self.raw_code()).names);
+            names.get(index as usize).copied().unwrap_or(std::ptr::null_mut())
+        }
+    }
+
+    unsafe fn constant(&mut self, index: u32) -> Detail {
+        // SAFETY: as above.
+        unsafe {
+            let constants = objects::tuple_items((*self.raw_code()).consts);
+            let object = constants.get(index as usize).copied().unwrap_or(std::ptr::null_mut());
+            self.constant_tuple(object);
+            Detail::Const(operand(object))
+        }
+    }
+
+    /// Notes the items of a constant tuple, and of those in it.
+    unsafe fn constant_tuple(&mut self, object: *mut PyObject) {
+        // SAFETY: constants are alive and do not change.
+        unsafe {
+            if objects::type_of(object) != type_address!(PyTuple_Type) {
+                return;
+            }
+            let items = objects::tuple_items(object);
+            self.tuples.push((object as u64, items.iter().map(|item| operand(*item)).collect()));
+            for item in items {
+                self.constant_tuple(*item);
+            }
+        }
+    }
+
+    unsafe fn global(&mut self, name: u32) -> Detail {
+        // SAFETY: the frame's dicts are alive.
+        unsafe {
+            let name = self.name(name);
+            for dict in [self.frame.globals(), self.frame.builtins()] {
+                if name.is_null() || !is_plain_dict(dict) {
+                    break;
+                }
+                self.assumptions.push(Assumption::Dict { dict: dict as u64, key: name as u64 });
+                let value = ffi::PyDict_GetItemWithError(dict, name);
+                if !value.is_null() {
+                    return Detail::Global(operand(value));
+                }
+            }
+        }
+        Detail::Global(Operand::NULL)
+    }
+
+    unsafe fn cell(&mut self, slot: u32) -> Detail {
+        // SAFETY: the slot's object is alive; a cell has this layout.
+        unsafe {
+            let cell = self.local(slot);
+            if objects::type_of(cell) != type_address!(PyCell_Type) {
+                return Detail::None;
+            }
+            Detail::Cell(operand(cell), operand((*cell.cast::<layout::Cell>()).content))
+        }
+    }
+
+    unsafe fn closure(&mut self, count: u32) {
+        // SAFETY: the frame's function is alive; it is an exact function where the code has free variables.
+        unsafe {
+            let function = self.frame.function();
+            if objects::type_of(function) != type_address!(PyFunction_Type) {
+                return;
+            }
+            let cells = objects::tuple_items((*function.cast::<layout::Function>()).closure);
+            for cell in cells.iter().take(count as usize) {
+                self.take(*cell);
+            }
+        }
+    }
+
+    /// The list item that a `STORE_SUBSCR` replaces, else null.
+    unsafe fn replaced_item(&self) -> *mut PyObject {
+        // SAFETY: stack objects are alive; an exact list has this layout, the index is checked.
+        unsafe {
+            let (list, index) = (operand(self.top(2)), operand(self.top(1)));
+            if list.kind != Kind::List || index.kind != Kind::Int {
+                return std::ptr::null_mut();
+            }
+            let (size, index) = (list.bits as i64, index.bits as i64);
+            let index = if index < 0 { index + size } else { index };
+            if index < 0 || index >= size {
+                return std::ptr::null_mut();
+            }
+            *(*self.top(2).cast::<layout::List>()).items.add(index as usize)
+        }
+    }
+}
+
+/// Whether this is a `dict` whose keys are all `str`, so that looking up a name runs no Python code.
+unsafe fn is_plain_dict(dict: *mut PyObject) -> bool {
+    // SAFETY: a live object or null; an exact dict has this layout.
+    unsafe {
+        !dict.is_null()
+            && objects::type_of(dict) == type_address!(PyDict_Type)
+            && (*(*dict.cast::<layout::Dict>()).keys).kind != 0
+    }
+}
+
+unsafe fn taken(condition: JumpIf, value: *mut PyObject) -> bool {
+    // SAFETY: singletons.
+    unsafe {
+        match condition {
+            JumpIf::True => value == ffi::Py_True(),
+            JumpIf::False => value == ffi::Py_False(),
+            JumpIf::None => value == ffi::Py_None(),
+            JumpIf::NotNone => value != ffi::Py_None(),
+        }
+    }
+}
+
+/// Whether an iterator has another item, where that can be read off.
+unsafe fn has_next(iterator: *mut PyObject) -> Option<bool> {
+    // SAFETY: a live object; each kind has this layout.
+    unsafe {
+        match operand(iterator).kind {
+            Kind::RangeIter => Some((*iterator.cast::<layout::RangeIter>()).len > 0),
+            Kind::ListIter | Kind::TupleIter => {
+                let iterator = iterator.cast::<layout::SequenceIter>();
+                let sequence = (*iterator).sequence;
+                // Lists and tuples have their size at the same place.
+                Some(!sequence.is_null() && (*iterator).index < (*sequence.cast::<layout::List>()).size)
+            }
+            _ => None,
+        }
+    }
 }

@@ -1,52 +1,235 @@
-//! Watchers of dicts, types, functions and code objects.
-use crate::Raised;
-use crate::observe::Assumption;
+//! Watchers of dicts, types, functions and code objects: CPython tells decal before something
+//! changes that a trace took as fixed.
+//!
+//! One function of the engine hears of everything. Watching is by object; which traces depend on it is the engine's
+//! knowledge. A type's watch is used up by a change (CPython tells only of the first change after the type was given
+//! a version), a dict's and a function's is not. An object that is watched should be kept alive by whoever relies
+//! on it: watchers know addresses only. Dicts and functions say when they die, types do not.
 
-/// What changed, or is about to (CPython calls before the change, with the GIL held).
+use crate::observe::Assumption;
+use crate::v313::symbols::{Symbols, symbols};
+use crate::{PyObject, Raised, monitoring};
+use pyo3_ffi::PyTypeObject;
+use std::collections::HashSet;
+use std::ffi::c_int;
+use std::mem::transmute;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What changes. CPython calls just before the change, with the GIL held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Changed {
-    /// This key of a watched dict. A key of 0 stands for all keys (cleared, freed, replaced).
+    /// This key of a watched dict gets a value, another value or none. A key of 0 stands for all keys
+    /// (the dict is cleared or dies, or is filled from another).
     Dict {
-        /// dict
+        /// The dict.
         dict: u64,
-        /// key
+        /// The key.
         key: u64,
     },
-    /// A watched type. The watch is used up: watch it again if it is still of interest.
+    /// A watched class or one of its bases. Watch it again if it is still of interest.
     Type(u64),
-    /// A watched function's code or defaults, or the function dies. The watch is used up.
+    /// A watched function gets another code or other defaults, or dies.
     Function(u64),
-    /// A code object dies.
+    /// A code object dies (any one).
     CodeDies(u64),
 }
 
-/// decal's watchers.
-#[derive(Debug)]
+/// It cannot be watched, so that nothing may rely on it. No exception is set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unwatchable;
+
+/// decal's watchers, at most one set at a time. Remove it with [`Watchers::unregister`].
 pub struct Watchers {
-    ids: [i32; 4],
+    symbols: &'static Symbols,
+    dict: c_int,
+    types: c_int,
+    function: c_int,
+    code: c_int,
+}
+
+/// The engine's function; 0 while nothing is registered.
+static CHANGED: AtomicUsize = AtomicUsize::new(0);
+/// Addresses of watched dicts and functions.
+static WATCHED: Mutex<Option<Watched>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Watched {
+    dicts: HashSet<u64>,
+    functions: HashSet<u64>,
+}
+
+fn watched() -> MutexGuard<'static, Option<Watched>> {
+    // The sets stay usable whatever happened while they were held.
+    WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn tell(what: Changed) {
+    let address = CHANGED.load(Ordering::Relaxed);
+    if address != 0 {
+        // SAFETY: only `register` stores an address, that of such a function.
+        let changed = unsafe { transmute::<usize, fn(Changed)>(address) };
+        changed(what);
+    }
+}
+
+/// Numbers of CPython's dict events that mean something here.
+const DICT_CLONED: c_int = 3;
+const DICT_DEALLOCATED: c_int = 5;
+/// Of function events.
+const FUNCTION_CREATED: c_int = 0;
+const FUNCTION_DESTROYED: c_int = 1;
+/// Of code events.
+const CODE_DESTROYED: c_int = 1;
+
+unsafe extern "C" fn dict_changes(event: c_int, dict: *mut PyObject, key: *mut PyObject, _: *mut PyObject) -> c_int {
+    let dict = dict as u64;
+    if event == DICT_DEALLOCATED
+        && let Some(watched) = watched().as_mut()
+    {
+        watched.dicts.remove(&dict);
+    }
+    // A clone names the dict it is filled from as its key.
+    let key = if event == DICT_CLONED { 0 } else { key as u64 };
+    tell(Changed::Dict { dict, key });
+    0
+}
+
+unsafe extern "C" fn type_changes(ty: *mut PyTypeObject) -> c_int {
+    tell(Changed::Type(ty as u64));
+    0
+}
+
+unsafe extern "C" fn function_changes(event: c_int, function: *mut PyObject, _: *mut PyObject) -> c_int {
+    if event == FUNCTION_CREATED {
+        return 0;
+    }
+    let function = function as u64;
+    let known = watched().as_mut().is_some_and(|watched| {
+        if event == FUNCTION_DESTROYED {
+            watched.functions.remove(&function)
+        } else {
+            watched.functions.contains(&function)
+        }
+    });
+    if known {
+        tell(Changed::Function(function));
+    }
+    0
+}
+
+unsafe extern "C" fn code_changes(event: c_int, code: *mut PyObject) -> c_int {
+    if event == CODE_DESTROYED {
+        monitoring::forget(code);
+        tell(Changed::CodeDies(code as u64));
+    }
+    0
 }
 
 impl Watchers {
-    /// Registers the watchers. `changed` must not run Python code nor raise.
+    /// Registers the watchers. `changed` must not run Python code, raise or panic; it may call [`Watchers::watch`].
+    ///
     /// # Safety
-    /// GIL; at most one at a time in a process.
+    /// The GIL is held, and no other set of decal's watchers is registered.
+    ///
     /// # Errors
-    /// [`Raised`]: no watcher id is free.
+    /// [`Raised`] where no watcher of some kind is free (CPython has eight of each).
     pub unsafe fn register(changed: fn(Changed)) -> Result<Watchers, Raised> {
-        let _ = changed;
-        Err(Raised)
+        let Ok(symbols) = symbols() else { return Err(Raised) };
+        CHANGED.store(changed as usize, Ordering::Relaxed);
+        *watched() = Some(Watched::default());
+        let mut watchers = Watchers { symbols, dict: -1, types: -1, function: -1, code: -1 };
+        // SAFETY: the GIL is held; the callbacks have the types that CPython wants.
+        unsafe {
+            watchers.dict = (symbols.add_dict_watcher)(dict_changes);
+            if watchers.dict >= 0 {
+                watchers.types = (symbols.add_type_watcher)(type_changes);
+            }
+            if watchers.types >= 0 {
+                watchers.function = (symbols.add_function_watcher)(function_changes);
+            }
+            if watchers.function >= 0 {
+                watchers.code = (symbols.add_code_watcher)(code_changes);
+            }
+            if watchers.code < 0 {
+                let exception = pyo3_ffi::PyErr_GetRaisedException();
+                watchers.unregister();
+                pyo3_ffi::PyErr_SetRaisedException(exception);
+                return Err(Raised);
+            }
+        }
+        Ok(watchers)
     }
-    /// Watches what this assumption names; harmless if it is watched already.
+
+    /// Watches what this assumption names; harmless where it is watched already.
+    ///
     /// # Safety
-    /// GIL; the object lives.
+    /// The GIL is held; the object is alive and what the assumption says.
+    ///
     /// # Errors
-    /// [`Raised`]
-    pub unsafe fn watch(&self, what: Assumption) -> Result<(), Raised> {
-        let _ = what;
+    /// [`Unwatchable`].
+    pub unsafe fn watch(&self, what: Assumption) -> Result<(), Unwatchable> {
+        // SAFETY: the caller's.
+        unsafe {
+            match what {
+                Assumption::Dict { dict, .. } => {
+                    if (self.symbols.watch_dict)(self.dict, dict as *mut PyObject) < 0 {
+                        return Err(self.unwatchable());
+                    }
+                    if let Some(watched) = watched().as_mut() {
+                        watched.dicts.insert(dict);
+                    }
+                }
+                Assumption::Type(ty) => {
+                    if (self.symbols.watch_type)(self.types, ty as *mut PyObject) < 0 {
+                        return Err(self.unwatchable());
+                    }
+                    // Without a version (a type that changed too often) CPython would not tell us.
+                    if (*(ty as *mut PyTypeObject)).tp_version_tag == 0 {
+                        return Err(Unwatchable);
+                    }
+                }
+                Assumption::Function(function) => {
+                    if let Some(watched) = watched().as_mut() {
+                        watched.functions.insert(function);
+                    }
+                }
+            }
+        }
         Ok(())
     }
-    /// Removes all watchers.
+
+    unsafe fn unwatchable(&self) -> Unwatchable {
+        // SAFETY: the GIL is held.
+        unsafe { pyo3_ffi::PyErr_Clear() };
+        Unwatchable
+    }
+
+    /// Removes all watchers. The engine hears no more of anything.
+    ///
     /// # Safety
-    /// GIL.
-    pub unsafe fn unregister(self) {}
+    /// The GIL is held.
+    pub unsafe fn unregister(self) {
+        CHANGED.store(0, Ordering::Relaxed);
+        let dicts = watched().take().unwrap_or_default().dicts;
+        // SAFETY: the GIL is held; the dicts live, since each says when it dies.
+        unsafe {
+            for dict in dicts {
+                if (self.symbols.unwatch_dict)(self.dict, dict as *mut PyObject) < 0 {
+                    pyo3_ffi::PyErr_Clear();
+                }
+            }
+            let clear = [
+                (self.symbols.clear_dict_watcher, self.dict),
+                (self.symbols.clear_type_watcher, self.types),
+                (self.symbols.clear_function_watcher, self.function),
+                (self.symbols.clear_code_watcher, self.code),
+            ];
+            for (clear, id) in clear {
+                if id >= 0 && clear(id) < 0 {
+                    pyo3_ffi::PyErr_Clear();
+                }
+            }
+        }
+    }
 }

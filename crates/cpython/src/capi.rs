@@ -1,0 +1,14 @@
+//! CPython's public C API: PyO3's declarations, and the few that it lacks.
+
+pub use pyo3_ffi::*;
+
+unsafe extern "C" {
+    /// The type of bound methods.
+    pub static mut PyMethod_Type: PyTypeObject;
+    /// A new bound method of function and object.
+    pub fn PyMethod_New(function: *mut PyObject, object: *mut PyObject) -> *mut PyObject;
+    /// The base bytecode of a code object: a new `bytes`.
+    pub fn PyCode_GetCode(code: *mut PyCodeObject) -> *mut PyObject;
+    /// Frees an object whose reference count is 0.
+    pub fn _Py_Dealloc(object: *mut PyObject);
+}

@@ -1,0 +1,296 @@
+//! How an attribute is found, retraced without running anything.
+//!
+//! Python asks the class first; what it finds there decides whether the instance is asked. Only the ways
+//! that traces can follow are told apart, all others get a few words for the user.
+//!
+//! An instance can shadow a method only by an attribute of its own. Where its values are inline, its
+//! attributes are among the keys that all instances of the class share, and shared keys are only ever added to:
+//! while their number is the same, the method's name is not among them. That number serves as their version.
+
+use super::{Assumption, Observer, is_plain_dict, operand};
+use crate::capi as ffi;
+use crate::host::type_address;
+use crate::v313::layout;
+use crate::v313::symbols::symbols;
+use crate::{PyObject, objects};
+use decal_trace::event::Attribute;
+use std::mem::offset_of;
+use std::ptr::null_mut;
+
+const UNKNOWN: Attribute = Attribute::Unsupported("an attribute that is not there");
+
+/// What an instance may have besides its class's attributes.
+enum Instance {
+    /// Nothing: no dict.
+    Bare,
+    /// Inline values, in use.
+    Inline,
+    /// A dict of its own.
+    Dict,
+}
+
+impl Observer {
+    /// `owner.name`.
+    pub(super) unsafe fn load_attribute(
+        &mut self,
+        owner: *mut PyObject,
+        name: *mut PyObject,
+        method: bool,
+    ) -> Attribute {
+        if owner.is_null() || name.is_null() {
+            return UNKNOWN;
+        }
+        // SAFETY: live objects; layouts are those of the exact types that are checked first.
+        unsafe {
+            let ty = ffi::Py_TYPE(owner);
+            if ty as u64 == type_address!(PyModule_Type) {
+                return self.module_attribute(owner, name);
+            }
+            if ffi::PyType_Check(owner) != 0 {
+                return self.class_attribute(owner.cast(), name);
+            }
+            if !has_plain_getattr(ty) {
+                return Attribute::Unsupported("an attribute of a class with its own lookup");
+            }
+            let found = look_up(ty, name);
+            if found.is_null() {
+                return match instance(owner, ty) {
+                    Instance::Inline => self
+                        .inline(owner, ty, name)
+                        .map_or(UNKNOWN, |(attribute, value)| if value.is_null() { UNKNOWN } else { attribute }),
+                    Instance::Dict => Attribute::Unsupported("an attribute in an instance's dict"),
+                    Instance::Bare => UNKNOWN,
+                };
+            }
+            if let Some(disp) = member(found) {
+                self.assume_type(ty);
+                return Attribute::Slot { disp };
+            }
+            let found_type = ffi::Py_TYPE(found);
+            if (*found_type).tp_descr_set.is_some() {
+                return Attribute::Unsupported(data_descriptor(found));
+            }
+            // The instance comes before what is not a data descriptor.
+            let kind = instance(owner, ty);
+            if let Instance::Inline = kind
+                && let Some((attribute, value)) = self.inline(owner, ty, name)
+            {
+                return if value.is_null() {
+                    Attribute::Unsupported("a name that is an attribute of the class and of instances")
+                } else {
+                    attribute
+                };
+            }
+            if let Instance::Dict = kind {
+                return Attribute::Unsupported("a method of an instance with a dict");
+            }
+            let is_method = found_type as u64 == type_address!(PyFunction_Type)
+                || found_type as u64 == type_address!(PyMethodDescr_Type);
+            if is_method {
+                if !method {
+                    return Attribute::Unsupported("a bound method that is not called at once");
+                }
+                self.assume_type(ty);
+                return Attribute::Method {
+                    function: found as u64,
+                    keys_version: keys_version(&kind, ty),
+                    valid_disp: layout::INLINE_VALID,
+                };
+            }
+            if (*found_type).tp_descr_get.is_some() {
+                return Attribute::Unsupported("an attribute made by a descriptor");
+            }
+            match kind {
+                Instance::Bare => {
+                    self.assume_type(ty);
+                    Attribute::Constant { value: operand(found) }
+                }
+                _ => Attribute::Unsupported("a class's constant read through an instance"),
+            }
+        }
+    }
+
+    /// `owner.name = …`, and the old value.
+    pub(super) unsafe fn store_attribute(
+        &mut self,
+        owner: *mut PyObject,
+        name: *mut PyObject,
+    ) -> (Attribute, *mut PyObject) {
+        let unsupported = |words| (Attribute::Unsupported(words), null_mut());
+        if owner.is_null() || name.is_null() {
+            return (UNKNOWN, null_mut());
+        }
+        // SAFETY: as above.
+        unsafe {
+            let ty = ffi::Py_TYPE(owner);
+            let setattr = (*ty).tp_setattro.map(|function| function as usize);
+            if setattr != Some(ffi::PyObject_GenericSetAttr as *const () as usize) {
+                return unsupported("an attribute of a class with its own way to set it");
+            }
+            let found = look_up(ty, name);
+            if !found.is_null() {
+                if let Some(disp) = member(found) {
+                    self.assume_type(ty);
+                    let old = *owner.byte_offset(disp as isize).cast::<*mut PyObject>();
+                    return (Attribute::Slot { disp }, old);
+                }
+                if (*ffi::Py_TYPE(found)).tp_descr_set.is_some() {
+                    return unsupported(data_descriptor(found));
+                }
+            }
+            match instance(owner, ty) {
+                Instance::Inline => match self.inline(owner, ty, name) {
+                    Some(found) => found,
+                    None => unsupported("a new attribute"),
+                },
+                Instance::Dict => unsupported("an attribute in an instance's dict"),
+                Instance::Bare => unsupported("an attribute that cannot be set"),
+            }
+        }
+    }
+
+    unsafe fn module_attribute(&mut self, module: *mut PyObject, name: *mut PyObject) -> Attribute {
+        // SAFETY: an exact module has this layout.
+        unsafe {
+            let dict = (*module.cast::<layout::Module>()).dict;
+            if !look_up(ffi::Py_TYPE(module), name).is_null() || !is_plain_dict(dict) {
+                return Attribute::Unsupported("an attribute of a module that is computed");
+            }
+            let value = ffi::PyDict_GetItemWithError(dict, name);
+            if value.is_null() {
+                return UNKNOWN;
+            }
+            self.assumptions.push(Assumption::Dict { dict: dict as u64, key: name as u64 });
+            Attribute::Constant { value: operand(value) }
+        }
+    }
+
+    unsafe fn class_attribute(&mut self, class: *mut ffi::PyTypeObject, name: *mut PyObject) -> Attribute {
+        // SAFETY: a live class.
+        unsafe {
+            if ffi::Py_TYPE(class.cast()) as u64 != type_address!(PyType_Type)
+                || !look_up(&raw mut ffi::PyType_Type, name).is_null()
+            {
+                return Attribute::Unsupported("an attribute that a metaclass gives");
+            }
+            let found = look_up(class, name);
+            if found.is_null() {
+                return UNKNOWN;
+            }
+            let found_type = ffi::Py_TYPE(found);
+            if found_type as u64 != type_address!(PyFunction_Type) && (*found_type).tp_descr_get.is_some() {
+                return Attribute::Unsupported("an attribute made by a descriptor");
+            }
+            self.assume_type(class);
+            Attribute::Constant { value: operand(found) }
+        }
+    }
+
+    /// The place of `name` among an instance's inline values, and the value there.
+    unsafe fn inline(
+        &mut self,
+        owner: *mut PyObject,
+        ty: *mut ffi::PyTypeObject,
+        name: *mut PyObject,
+    ) -> Option<(Attribute, *mut PyObject)> {
+        // SAFETY: the type has inline values, so that its instances and its keys have these layouts.
+        unsafe {
+            let index = shared_index(shared_keys(ty), name)?;
+            self.assume_type(ty);
+            let disp = layout::INLINE_FIRST + 8 * i32::try_from(index).ok()?;
+            let value = *owner.byte_offset(disp as isize).cast::<*mut PyObject>();
+            let place = Attribute::Inline { disp, valid_disp: layout::INLINE_VALID, dict_disp: layout::MANAGED_DICT };
+            Some((place, value))
+        }
+    }
+
+    unsafe fn assume_type(&mut self, ty: *mut ffi::PyTypeObject) {
+        // SAFETY: a live class.
+        if unsafe { (*ty).tp_flags } & ffi::Py_TPFLAGS_IMMUTABLETYPE == 0 {
+            self.assumptions.push(Assumption::Type(ty as u64));
+        }
+    }
+}
+
+/// Looks a name up in a class and its bases: borrowed, or null.
+unsafe fn look_up(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> *mut PyObject {
+    match symbols() {
+        // SAFETY: a live class and a str.
+        Ok(symbols) => unsafe { (symbols.type_lookup)(ty, name) },
+        Err(_) => null_mut(),
+    }
+}
+
+unsafe fn has_plain_getattr(ty: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: a live class.
+    let getattr = unsafe { (*ty).tp_getattro }.map(|function| function as usize);
+    getattr == Some(ffi::PyObject_GenericGetAttr as *const () as usize)
+}
+
+unsafe fn instance(owner: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Instance {
+    // SAFETY: instances of such types have these layouts.
+    unsafe {
+        let flags = (*ty).tp_flags;
+        if flags & layout::TYPE_INLINE_VALUES != 0 {
+            let valid = *owner.byte_offset(layout::INLINE_VALID as isize).cast::<u8>();
+            if valid == 1 { Instance::Inline } else { Instance::Dict }
+        } else if flags & layout::TYPE_MANAGED_DICT != 0 || (*ty).tp_dictoffset != 0 {
+            Instance::Dict
+        } else {
+            Instance::Bare
+        }
+    }
+}
+
+unsafe fn shared_keys(ty: *mut ffi::PyTypeObject) -> *const layout::DictKeys {
+    // SAFETY: a heap type.
+    unsafe { *ty.byte_add(layout::TYPE_CACHED_KEYS).cast::<*const layout::DictKeys>() }
+}
+
+/// The index of a name among shared keys. There are at most thirty.
+unsafe fn shared_index(keys: *const layout::DictKeys, name: *mut PyObject) -> Option<usize> {
+    // SAFETY: the entries follow the hash table, as many as the keys say.
+    unsafe {
+        if keys.is_null() || (*keys).kind == 0 {
+            return None;
+        }
+        let table = (&raw const (*keys).indices).cast::<u8>();
+        let entries = table.add(1 << (*keys).log2_index_bytes).cast::<layout::UnicodeEntry>();
+        // Attribute names in code and in keys are interned: the same name is the same object.
+        (0..(*keys).entries as usize).find(|index| (*entries.add(*index)).key == name)
+    }
+}
+
+/// Address and value of the number of shared keys, which grows with each new one.
+unsafe fn keys_version(kind: &Instance, ty: *mut ffi::PyTypeObject) -> Option<(u64, u32)> {
+    let Instance::Inline = kind else { return None };
+    // SAFETY: the type has inline values, so that it has shared keys. The lower half is enough: there are few.
+    unsafe {
+        let keys = shared_keys(ty);
+        Some((keys as u64 + offset_of!(layout::DictKeys, entries) as u64, (*keys).entries as u32))
+    }
+}
+
+/// The displacement of a slot, where the descriptor is that of a plain `__slots__` entry.
+unsafe fn member(descriptor: *mut PyObject) -> Option<i32> {
+    // SAFETY: an exact member descriptor has this layout.
+    unsafe {
+        if objects::type_of(descriptor) != type_address!(PyMemberDescr_Type) {
+            return None;
+        }
+        let member = &*(*descriptor.cast::<ffi::PyMemberDescrObject>()).d_member;
+        (member.type_code == OBJECT_OR_ERROR && member.flags == 0).then(|| i32::try_from(member.offset).ok())?
+    }
+}
+
+/// Type code of a member that is an object, and an error where it is null.
+const OBJECT_OR_ERROR: std::ffi::c_int = 16;
+
+unsafe fn data_descriptor(descriptor: *mut PyObject) -> &'static str {
+    // SAFETY: a live object.
+    if unsafe { objects::type_of(descriptor) } == type_address!(PyProperty_Type) {
+        "a property"
+    } else {
+        "an attribute made by a descriptor"
+    }
+}

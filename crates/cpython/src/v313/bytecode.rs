@@ -1,0 +1,386 @@
+//! Decoding of 3.13's base bytecode: code units to [`Instruction`]s, and the static stack depth.
+//!
+//! Pure functions of bytes, so that they are tested without Python.
+//!
+//! `EXTENDED_ARG` gives the instruction behind it more bits. CPython fires INSTRUCTION events for the
+//! `EXTENDED_ARG` units as well; the operation's own event names the unit of the operation. Jumps
+//! go to the first `EXTENDED_ARG`.
+
+use super::opcodes as op;
+use crate::code::{Handler, Instruction};
+use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
+
+/// What decoding finds in the code units.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Bytecode {
+    /// The instructions, by the unit where each starts and by the unit of its operation.
+    pub instructions: Vec<Option<Instruction>>,
+    /// Stack depth before the instruction, by the same units; `None` where nothing leads there.
+    pub depths: Vec<Option<u32>>,
+    /// Targets of backward jumps, ascending.
+    pub heads: Vec<u32>,
+    /// A `RETURN_VALUE`, if there is one.
+    pub return_value: Option<u32>,
+    /// A `RERAISE` that no handler covers, and its argument.
+    pub reraise: Option<(u32, u32)>,
+}
+
+/// An instruction with its opcode.
+#[derive(Clone, Copy)]
+struct Raw {
+    instruction: Instruction,
+    opcode: u8,
+    argument: u32,
+}
+
+/// Decodes `bytes`, two per code unit, as `co_code` gives them.
+pub fn decode(bytes: &[u8], handlers: &[Option<Handler>]) -> Bytecode {
+    let units = bytes.len() / 2;
+    let raw = split(bytes);
+    let mut instructions = vec![None; units];
+    let mut heads = Vec::new();
+    let mut return_value = None;
+    let mut reraise = None;
+    for entry in &raw {
+        let instruction = entry.instruction;
+        instructions[instruction.start as usize] = Some(instruction);
+        instructions[instruction.unit as usize] = Some(instruction);
+        let covered = handlers.get(instruction.unit as usize).is_some_and(Option::is_some);
+        match entry.opcode {
+            op::RETURN_VALUE if return_value.is_none() => return_value = Some(instruction.start),
+            op::RERAISE if !covered && entry.argument < 2 && reraise.is_none() => {
+                reraise = Some((instruction.start, entry.argument));
+            }
+            _ => {}
+        }
+        if let Op::JumpBackward(target) = instruction.op {
+            heads.push(target);
+        }
+    }
+    heads.sort_unstable();
+    heads.dedup();
+    let depths = depths(&raw, units, handlers);
+    Bytecode { instructions, depths, heads, return_value, reraise }
+}
+
+fn split(bytes: &[u8]) -> Vec<Raw> {
+    let mut result = Vec::new();
+    let mut start = 0;
+    let mut argument = 0u32;
+    let mut unit = 0;
+    while let Some(&[opcode, low]) = bytes.get(unit * 2..unit * 2 + 2) {
+        argument = (argument << 8) | u32::from(low);
+        if opcode == op::EXTENDED_ARG {
+            unit += 1;
+            continue;
+        }
+        let (name, caches) = op::info(opcode).map_or(("an unknown instruction", 0), |info| (info.name, info.caches));
+        let next = unit as u32 + 1 + u32::from(caches);
+        let instruction =
+            Instruction { op: meaning(opcode, argument, next, name), start: start as u32, unit: unit as u32, next };
+        result.push(Raw { instruction, opcode, argument });
+        unit = next as usize;
+        start = unit;
+        argument = 0;
+    }
+    result
+}
+
+fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
+    let forward = next.saturating_add(argument);
+    let backward = next.saturating_sub(argument);
+    let (high, low) = (argument >> 4, argument & 15);
+    match opcode {
+        op::NOP | op::RESUME | op::CACHE => Op::Nop,
+        op::LOAD_FAST => Op::LoadFast(argument),
+        op::LOAD_FAST_CHECK => Op::LoadFastCheck(argument),
+        op::LOAD_FAST_AND_CLEAR => Op::LoadFastAndClear(argument),
+        op::LOAD_FAST_LOAD_FAST => Op::LoadFastLoadFast(high, low),
+        op::STORE_FAST => Op::StoreFast(argument),
+        op::STORE_FAST_LOAD_FAST => Op::StoreFastLoadFast(high, low),
+        op::STORE_FAST_STORE_FAST => Op::StoreFastStoreFast(high, low),
+        op::DELETE_FAST => Op::DeleteFast(argument),
+        op::LOAD_CONST => Op::LoadConst(argument),
+        op::LOAD_GLOBAL => Op::LoadGlobal { name: argument >> 1, push_null: argument & 1 != 0 },
+        op::LOAD_DEREF => Op::LoadDeref(argument),
+        op::STORE_DEREF => Op::StoreDeref(argument),
+        op::COPY_FREE_VARS => Op::CopyFreeVars(argument),
+        op::LOAD_ATTR => Op::LoadAttr { name: argument >> 1, method: argument & 1 != 0 },
+        op::STORE_ATTR => Op::StoreAttr { name: argument },
+        op::BINARY_OP => binary(argument).map_or(Op::Unsupported(name), Op::Binary),
+        op::BINARY_SUBSCR => Op::Subscript,
+        op::STORE_SUBSCR => Op::StoreSubscript,
+        op::BINARY_SLICE => Op::Slice,
+        op::STORE_SLICE => Op::StoreSlice,
+        op::BUILD_SLICE => Op::BuildSlice(argument),
+        op::UNARY_NEGATIVE => Op::Negative,
+        op::UNARY_INVERT => Op::Invert,
+        op::UNARY_NOT => Op::Not,
+        op::CALL_INTRINSIC_1 if argument == UNARY_POSITIVE => Op::Positive,
+        op::TO_BOOL => Op::ToBool,
+        op::COMPARE_OP => compare(argument >> 5).map_or(Op::Unsupported(name), |c| Op::Compare(c, argument & 16 != 0)),
+        op::IS_OP => Op::Is(argument & 1 != 0),
+        op::CONTAINS_OP => Op::Contains(argument & 1 != 0),
+        op::POP_JUMP_IF_TRUE => Op::PopJump(JumpIf::True, forward),
+        op::POP_JUMP_IF_FALSE => Op::PopJump(JumpIf::False, forward),
+        op::POP_JUMP_IF_NONE => Op::PopJump(JumpIf::None, forward),
+        op::POP_JUMP_IF_NOT_NONE => Op::PopJump(JumpIf::NotNone, forward),
+        op::JUMP_FORWARD => Op::JumpForward(forward),
+        op::JUMP_BACKWARD => Op::JumpBackward(backward),
+        op::GET_ITER => Op::GetIter,
+        // At the end CPython pops the iterator and goes behind END_FOR and POP_TOP.
+        op::FOR_ITER => Op::ForIter(forward.saturating_add(2)),
+        op::POP_TOP => Op::PopTop,
+        op::PUSH_NULL => Op::PushNull,
+        op::COPY => Op::Copy(argument),
+        op::SWAP => Op::Swap(argument),
+        op::BUILD_TUPLE => Op::BuildTuple(argument),
+        op::BUILD_LIST => Op::BuildList(argument),
+        op::UNPACK_SEQUENCE => Op::UnpackSequence(argument),
+        op::CALL => Op::Call(argument),
+        op::RETURN_VALUE => Op::Return,
+        op::RETURN_CONST => Op::ReturnConst(argument),
+        _ => Op::Unsupported(name),
+    }
+}
+
+/// The intrinsic function that is `+value`.
+const UNARY_POSITIVE: u32 = 5;
+
+fn binary(argument: u32) -> Option<BinaryOp> {
+    // The augmented forms follow the plain ones in the same order.
+    const FORMS: [BinaryOp; 13] = [
+        BinaryOp::Add,
+        BinaryOp::And,
+        BinaryOp::FloorDiv,
+        BinaryOp::LShift,
+        BinaryOp::MatMul,
+        BinaryOp::Mul,
+        BinaryOp::Mod,
+        BinaryOp::Or,
+        BinaryOp::Pow,
+        BinaryOp::RShift,
+        BinaryOp::Sub,
+        BinaryOp::TrueDiv,
+        BinaryOp::Xor,
+    ];
+    if argument >= 26 { None } else { FORMS.get(argument as usize % 13).copied() }
+}
+
+fn compare(number: u32) -> Option<CompareOp> {
+    const FORMS: [CompareOp; 6] =
+        [CompareOp::Lt, CompareOp::Le, CompareOp::Eq, CompareOp::Ne, CompareOp::Gt, CompareOp::Ge];
+    FORMS.get(number as usize).copied()
+}
+
+/// Where an instruction can go, and the depth there.
+fn successors(raw: &Raw, depth: i64, visit: &mut impl FnMut(u32, i64)) {
+    let Instruction { op: meaning, next, .. } = raw.instruction;
+    let after = depth + op::effect(raw.opcode, raw.argument);
+    match meaning {
+        Op::JumpForward(target) | Op::JumpBackward(target) => return visit(target, after),
+        Op::PopJump(_, target) => visit(target, after),
+        Op::ForIter(target) => {
+            visit(target, depth - 1);
+            // A generator that ends comes to END_FOR with one value more.
+            visit(target.saturating_sub(2), depth + 1);
+        }
+        Op::Return | Op::ReturnConst(_) => return,
+        _ => match raw.opcode {
+            op::JUMP_BACKWARD_NO_INTERRUPT => return visit(next.saturating_sub(raw.argument), after),
+            op::SEND => visit(next.saturating_add(raw.argument), after),
+            op::RAISE_VARARGS | op::RERAISE => return,
+            _ => {}
+        },
+    }
+    visit(next, after);
+}
+
+fn depths(raw: &[Raw], units: usize, handlers: &[Option<Handler>]) -> Vec<Option<u32>> {
+    let mut result = vec![None; units];
+    let mut by_start = vec![None; units];
+    for (index, entry) in raw.iter().enumerate() {
+        by_start[entry.instruction.start as usize] = Some(index);
+    }
+    let mut work = vec![(0u32, 0i64)];
+    while let Some((offset, depth)) = work.pop() {
+        let Some(entry) = by_start.get(offset as usize).copied().flatten().and_then(|i| raw.get(i)) else {
+            continue;
+        };
+        let Ok(known) = u32::try_from(depth) else { continue };
+        if result[offset as usize].is_some() {
+            continue;
+        }
+        result[offset as usize] = Some(known);
+        result[entry.instruction.unit as usize] = Some(known);
+        if let Some(handler) = handlers.get(entry.instruction.unit as usize).copied().flatten() {
+            work.push((handler.target, i64::from(handler.depth) + i64::from(handler.lasti) + 1));
+        }
+        successors(entry, depth, &mut |target, depth| work.push((target, depth)));
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ops(bytes: &[u8]) -> Vec<Op> {
+        split(bytes).iter().map(|raw| raw.instruction.op).collect()
+    }
+
+    /// `while i < n: i += 1` as 3.13 compiles it: the test, the body, the test again, the jump back.
+    const LOOP: &[u8] = &[
+        op::RESUME,
+        0,
+        op::LOAD_FAST_LOAD_FAST,
+        0x10,
+        op::COMPARE_OP,
+        18,
+        0,
+        0,
+        op::POP_JUMP_IF_FALSE,
+        10,
+        0,
+        0,
+        op::LOAD_FAST,
+        1,
+        op::LOAD_CONST,
+        1,
+        op::BINARY_OP,
+        13,
+        0,
+        0,
+        op::STORE_FAST_LOAD_FAST,
+        0x11,
+        op::LOAD_FAST,
+        0,
+        op::COMPARE_OP,
+        18,
+        0,
+        0,
+        op::POP_JUMP_IF_FALSE,
+        2,
+        0,
+        0,
+        op::JUMP_BACKWARD,
+        12,
+        0,
+        0,
+        op::RETURN_CONST,
+        0,
+    ];
+
+    #[test]
+    fn a_loop() {
+        let code = decode(LOOP, &[]);
+        assert_eq!(code.heads, [6]);
+        assert_eq!(
+            ops(LOOP),
+            [
+                Op::Nop,
+                Op::LoadFastLoadFast(1, 0),
+                Op::Compare(CompareOp::Lt, true),
+                Op::PopJump(JumpIf::False, 16),
+                Op::LoadFast(1),
+                Op::LoadConst(1),
+                Op::Binary(BinaryOp::Add),
+                Op::StoreFastLoadFast(1, 1),
+                Op::LoadFast(0),
+                Op::Compare(CompareOp::Lt, true),
+                Op::PopJump(JumpIf::False, 18),
+                Op::JumpBackward(6),
+                Op::ReturnConst(0),
+            ]
+        );
+        let depths: Vec<_> = code.depths.iter().map(|d| d.map_or(-1, i64::from)).collect();
+        assert_eq!(depths, [0, 0, 2, -1, 1, -1, 0, 1, 2, -1, 1, 1, 2, -1, 1, -1, 0, -1, 0]);
+        assert_eq!(code.return_value, None);
+    }
+
+    #[test]
+    fn for_loops_end_behind_their_cleanup() {
+        let bytes = [
+            op::LOAD_FAST,
+            0,
+            op::GET_ITER,
+            0,
+            op::FOR_ITER,
+            3,
+            0,
+            0,
+            op::STORE_FAST,
+            1,
+            op::JUMP_BACKWARD,
+            5,
+            0,
+            0,
+            op::END_FOR,
+            0,
+            op::POP_TOP,
+            0,
+            op::RETURN_CONST,
+            0,
+        ];
+        let code = decode(&bytes, &[]);
+        assert_eq!(ops(&bytes)[2], Op::ForIter(9));
+        assert_eq!(code.heads, [2]);
+        assert_eq!(code.depths[7], Some(2));
+        assert_eq!(code.depths[8], Some(1));
+        assert_eq!(code.depths[9], Some(0));
+    }
+
+    #[test]
+    fn extended_arguments() {
+        let bytes =
+            [op::EXTENDED_ARG, 1, op::LOAD_CONST, 2, op::EXTENDED_ARG, 1, op::EXTENDED_ARG, 0, op::LOAD_GLOBAL, 1];
+        let code = decode(&bytes, &[]);
+        let first = Instruction { op: Op::LoadConst(258), start: 0, unit: 1, next: 2 };
+        assert_eq!(code.instructions[0], Some(first));
+        assert_eq!(code.instructions[1], Some(first));
+        assert_eq!(code.instructions[3], None);
+        let name = Op::LoadGlobal { name: 32768, push_null: true };
+        assert_eq!(code.instructions[4].map(|i| i.op), Some(name));
+        assert_eq!(code.depths[4], Some(1));
+    }
+
+    #[test]
+    fn handlers_have_depths() {
+        let bytes = [
+            op::NOP,
+            0,
+            op::LOAD_FAST,
+            0,
+            op::RETURN_VALUE,
+            0,
+            op::PUSH_EXC_INFO,
+            0,
+            op::RERAISE,
+            0,
+            op::COPY,
+            3,
+            op::POP_EXCEPT,
+            0,
+            op::RERAISE,
+            1,
+        ];
+        let mut handlers = vec![None; 8];
+        handlers[1] = Some(Handler { target: 3, depth: 0, lasti: false });
+        handlers[3] = Some(Handler { target: 5, depth: 1, lasti: true });
+        handlers[4] = handlers[3];
+        let code = decode(&bytes, &handlers);
+        assert_eq!(code.depths, [0, 0, 1, 1, 2, 3, 4, 3].map(Some));
+        assert_eq!(code.return_value, Some(2));
+        assert_eq!(code.reraise, Some((7, 1)));
+    }
+
+    #[test]
+    fn operators() {
+        assert_eq!(ops(&[op::BINARY_OP, 23]), [Op::Binary(BinaryOp::Sub)]);
+        assert_eq!(ops(&[op::BINARY_OP, 99]), [Op::Unsupported("BINARY_OP")]);
+        assert_eq!(ops(&[op::COMPARE_OP, 5 << 5]), [Op::Compare(CompareOp::Ge, false)]);
+        assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5, op::CALL_INTRINSIC_1, 6])[0], Op::Positive);
+        assert_eq!(ops(&[255, 0]), [Op::Unsupported("an unknown instruction")]);
+        assert_eq!(ops(&[op::CALL_KW, 0]), [Op::Unsupported("CALL_KW")]);
+    }
+}

@@ -1,0 +1,100 @@
+//! Private functions of CPython 3.13, looked up by name when decal is enabled.
+//!
+//! Looked up and not linked: a build that lacks one must give a clear reason, not an import error.
+
+use super::layout::{Frame, ThreadState};
+use pyo3_ffi::{PyObject, PyTypeObject};
+use std::ffi::{CStr, c_int, c_void};
+use std::sync::OnceLock;
+
+/// Signature of a dict watcher: event, dict, key, new value.
+pub type DictCallback = unsafe extern "C" fn(c_int, *mut PyObject, *mut PyObject, *mut PyObject) -> c_int;
+/// Signature of a type watcher.
+pub type TypeCallback = unsafe extern "C" fn(*mut PyTypeObject) -> c_int;
+/// Signature of a function watcher: event, function, new value.
+pub type FunctionCallback = unsafe extern "C" fn(c_int, *mut PyObject, *mut PyObject) -> c_int;
+/// Signature of a code watcher: event, code.
+pub type CodeCallback = unsafe extern "C" fn(c_int, *mut PyObject) -> c_int;
+
+macro_rules! symbols {
+    ($($(#[doc = $doc:literal])+ $field:ident = $name:literal: $type:ty;)*) => {
+        /// The private symbols.
+        #[derive(Clone, Copy)]
+        pub struct Symbols {
+            $($(#[doc = $doc])+ pub $field: $type,)*
+        }
+
+        fn look_up() -> Result<Symbols, &'static str> {
+            Ok(Symbols {
+                $($field: {
+                    let address = find($name).ok_or($name.to_str().unwrap_or("?"))?;
+                    // SAFETY: the symbol of this name in CPython 3.13 has this type (its headers say so).
+                    unsafe { std::mem::transmute::<*mut c_void, $type>(address) }
+                },)*
+            })
+        }
+    };
+}
+
+symbols! {
+    /// Makes a frame for a call: thread, function, locals, arguments, their number, keyword names.
+    /// Takes over the references to function and arguments.
+    push_and_init = c"_PyEvalFramePushAndInit":
+        unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut Frame;
+    /// The interpreter: runs a frame to its end.
+    eval_frame = c"_PyEval_EvalFrameDefault": unsafe extern "C" fn(*mut ThreadState, *mut Frame, c_int) -> *mut PyObject;
+    /// Clears a frame and takes it off the data stack.
+    clear_and_pop = c"_PyEval_FrameClearAndPop": unsafe extern "C" fn(*mut ThreadState, *mut Frame);
+    /// Tells monitoring tools that an exception was raised.
+    monitor_raise = c"_PyEval_MonitorRaise": unsafe extern "C" fn(*mut ThreadState, *mut Frame, *mut u16);
+    /// Finds a name in a class and its bases: a borrowed reference or null, no exception.
+    type_lookup = c"_PyType_Lookup": unsafe extern "C" fn(*mut PyTypeObject, *mut PyObject) -> *mut PyObject;
+    /// The function that runs frames in this interpreter (PEP 523).
+    eval_frame_function = c"_PyInterpreterState_GetEvalFrameFunc": unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+    /// The runtime; debug offsets come first.
+    runtime = c"_PyRuntime": *const u8;
+    /// Registers a dict watcher.
+    add_dict_watcher = c"PyDict_AddWatcher": unsafe extern "C" fn(DictCallback) -> c_int;
+    /// Removes a dict watcher.
+    clear_dict_watcher = c"PyDict_ClearWatcher": unsafe extern "C" fn(c_int) -> c_int;
+    /// Watches a dict.
+    watch_dict = c"PyDict_Watch": unsafe extern "C" fn(c_int, *mut PyObject) -> c_int;
+    /// Stops watching a dict.
+    unwatch_dict = c"PyDict_Unwatch": unsafe extern "C" fn(c_int, *mut PyObject) -> c_int;
+    /// Registers a type watcher.
+    add_type_watcher = c"PyType_AddWatcher": unsafe extern "C" fn(TypeCallback) -> c_int;
+    /// Removes a type watcher.
+    clear_type_watcher = c"PyType_ClearWatcher": unsafe extern "C" fn(c_int) -> c_int;
+    /// Watches a type until its next change.
+    watch_type = c"PyType_Watch": unsafe extern "C" fn(c_int, *mut PyObject) -> c_int;
+    /// Registers a function watcher, for all functions.
+    add_function_watcher = c"PyFunction_AddWatcher": unsafe extern "C" fn(FunctionCallback) -> c_int;
+    /// Removes a function watcher.
+    clear_function_watcher = c"PyFunction_ClearWatcher": unsafe extern "C" fn(c_int) -> c_int;
+    /// Registers a code watcher, for all code objects.
+    add_code_watcher = c"PyCode_AddWatcher": unsafe extern "C" fn(CodeCallback) -> c_int;
+    /// Removes a code watcher.
+    clear_code_watcher = c"PyCode_ClearWatcher": unsafe extern "C" fn(c_int) -> c_int;
+}
+
+// SAFETY: addresses of functions and of one static; they do not change while the process runs.
+unsafe impl Send for Symbols {}
+// SAFETY: as above.
+unsafe impl Sync for Symbols {}
+
+static SYMBOLS: OnceLock<Result<Symbols, &'static str>> = OnceLock::new();
+
+/// The symbols.
+///
+/// # Errors
+/// The name of one that this process does not have.
+pub fn symbols() -> Result<&'static Symbols, &'static str> {
+    SYMBOLS.get_or_init(look_up).as_ref().map_err(|name| *name)
+}
+
+/// The address of a symbol of the process, if there is one.
+pub fn find(name: &CStr) -> Option<*mut c_void> {
+    // SAFETY: dlsym only reads the name, which ends with a zero.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    (!address.is_null()).then_some(address)
+}
