@@ -90,6 +90,12 @@ pub struct LabelEntry {
     pub class: Class,
     /// Where it must be.
     pub place: Place,
+    /// Whether it is a phi, which changes from turn to turn. Other entries keep their value, and a side
+    /// trace must hand back the value that it found.
+    pub phi: bool,
+    /// A slot that must hold it too: it was saved once before the loop, so that the body may take its
+    /// register without saving it again.
+    pub slot: Option<u16>,
 }
 
 /// An allocated trace.
