@@ -14,4 +14,5 @@ pub mod host;
 pub mod ir;
 pub mod opt;
 pub mod record;
+pub mod regalloc;
 pub mod snapshot;

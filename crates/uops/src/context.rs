@@ -34,6 +34,9 @@ pub struct Context {
     pub breaker_quiet: u64,
     /// Times that the trace jumped back to its loop.
     pub iterations: u64,
+    /// Address of the code that calls a C function and keeps all registers: function in rax, argument in r11
+    /// on x86-64.
+    pub release: u64,
     /// Values without a register.
     pub spills: [u64; SPILL_SLOTS],
 }
@@ -50,6 +53,7 @@ impl Context {
             breaker: 0,
             breaker_quiet: 0,
             iterations: 0,
+            release: 0,
             spills: [0; SPILL_SLOTS],
         }
     }
@@ -80,6 +84,8 @@ pub mod offset {
     pub const BREAKER_QUIET: i32 = offset_of!(Context, breaker_quiet) as i32;
     /// Of [`Context::iterations`].
     pub const ITERATIONS: i32 = offset_of!(Context, iterations) as i32;
+    /// Of [`Context::release`].
+    pub const RELEASE: i32 = offset_of!(Context, release) as i32;
     /// Of [`Context::spills`].
     pub const SPILLS: i32 = offset_of!(Context, spills) as i32;
 }

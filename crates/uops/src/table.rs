@@ -267,6 +267,12 @@ fn guard(holds: bool) -> Result<(), SideExit> {
     if holds { Ok(()) } else { Err(SideExit) }
 }
 
+/// Whether a double is neither infinite nor not-a-number, without a constant from memory: stencils have none.
+#[inline(always)]
+fn finite(a: f64) -> bool {
+    (a.to_bits() >> 52) & 0x7ff != 0x7ff
+}
+
 /// Integers of a magnitude up to this are converted to a double without loss.
 const EXACT: i64 = 1 << 53;
 
@@ -462,12 +468,12 @@ uops! {
     /// Calls a C function of one double that has no state; exits where operand or result is not finite.
     call_float_1(a: float; function: imm64) -> [float or exit] [Fixed] |m| {
         let r = m.call_float(function, a, 0.0);
-        if (a - a) == 0.0 && (r - r) == 0.0 { Ok(r) } else { Err(SideExit) }
+        if finite(a) && finite(r) { Ok(r) } else { Err(SideExit) }
     };
     /// Calls a C function of two doubles that has no state; exits where an operand or the result is not finite.
     call_float_2(a: float, b: float; function: imm64) -> [float or exit] [Fixed] |m| {
         let r = m.call_float(function, a, b);
-        if (a - a) == 0.0 && (b - b) == 0.0 && (r - r) == 0.0 { Ok(r) } else { Err(SideExit) }
+        if finite(a) && finite(b) && finite(r) { Ok(r) } else { Err(SideExit) }
     };
 
     // ---- memory -------------------------------------------------------------------------------
@@ -571,7 +577,7 @@ uops! {
         let count = m.load64(a.0);
         if (count as i32) >= 0 {
             m.store64(a.0, count.wrapping_sub(1));
-            if count == 1 { m.cold(); m.call(dealloc, a.0, 0, 0, 0); }
+            if count == 1 { m.cold(); m.release(dealloc, a.0); }
         }
     };
     /// Drops a reference that may be null to an object whose death runs no Python code.
@@ -580,7 +586,7 @@ uops! {
             let count = m.load64(a.0);
             if (count as i32) >= 0 {
                 m.store64(a.0, count.wrapping_sub(1));
-                if count == 1 { m.cold(); m.call(dealloc, a.0, 0, 0, 0); }
+                if count == 1 { m.cold(); m.release(dealloc, a.0); }
             }
         }
     };
