@@ -55,8 +55,7 @@ pub extern "C" fn float_pow(base: f64, exponent: f64) -> f64 {
     if finite && base < 0.0 && exponent != exponent.floor() {
         return f64::NAN; // a complex number
     }
-    // SAFETY: a function of the C library without preconditions.
-    let result = unsafe { pow(base, exponent) };
+    let result = pow(base, exponent);
     if finite && !result.is_finite() {
         return f64::NAN; // OverflowError
     }
@@ -65,7 +64,7 @@ pub extern "C" fn float_pow(base: f64, exponent: f64) -> f64 {
 
 unsafe extern "C" {
     // CPython's own choice: the same bits need the same library.
-    fn pow(base: f64, exponent: f64) -> f64;
+    safe fn pow(base: f64, exponent: f64) -> f64;
 }
 
 /// A new `float`, and the reference to `old` (an exact float) dropped: written over where that was

@@ -11,7 +11,7 @@ pub struct Info {
 macro_rules! opcodes {
     ($($name:ident = $number:literal, caches $caches:literal, effect |$arg:ident| $effect:expr;)*) => {
         $(
-            #[allow(missing_docs)]
+            #[allow(missing_docs, dead_code, reason = "the table is complete, whatever the decoder asks for")]
             pub const $name: u8 = $number;
         )*
 
