@@ -9,10 +9,12 @@
 
 pub mod allocated;
 pub mod bytecode;
+pub mod eval;
 pub mod event;
 pub mod host;
 pub mod ir;
 pub mod opt;
 pub mod record;
 pub mod regalloc;
+pub mod regalloc_check;
 pub mod snapshot;

@@ -1,0 +1,113 @@
+//! The trace interpreter: runs a trace without machine code.
+//!
+//! Values live in an array indexed by value; each uop runs its meaning from the table, over any [`Machine`]: raw memory in the product,
+//! a simulated heap in tests ([`heap`]). [`allocated`] does the same for a
+//! trace whose values have registers, so that allocation is tested without machine code.
+//!
+//! Side traces: [`Left::Join`] gives the values with which to go on at the root trace's label, by [`run_from_label`].
+
+pub mod allocated;
+pub mod heap;
+
+use crate::ir::{End, Inst, Trace, Val};
+use crate::snapshot::SnapId;
+use decal_uops::{Machine, execute};
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Left {
+    /// Through an exit.
+    Exit {
+        /// The instruction that left; none at the trace's end.
+        at: Option<Val>,
+        /// The state to rebuild.
+        snap: SnapId,
+        /// The bits of all values computed so far, by value.
+        values: Vec<u64>,
+    },
+    /// To the label of the root trace, with the values of [`End::Join`].
+    Join {
+        /// Their bits, in the order of the label's interface.
+        values: Vec<u64>,
+    },
+    /// The number of uops allowed was reached, at a jump back to the label.
+    OutOfFuel,
+}
+
+/// Runs a trace from its start. `params` are the bits of its parameters. `fuel` is the number of uops that may run and goes
+/// down as they do; it is looked at where a loop jumps back.
+pub fn run(trace: &Trace, params: &[u64], machine: &mut impl Machine, fuel: &mut u64) -> Left {
+    let mut values = vec![0; trace.insts.len()];
+    for (slot, bits) in values.iter_mut().zip(params) {
+        *slot = *bits;
+    }
+    go(trace, 0, values, machine, fuel)
+}
+
+/// Runs a trace from its label. `interface` is [`label_interface`](crate::regalloc::label_interface) of the trace, `bits` the
+/// values of its entries.
+pub fn run_from_label(
+    trace: &Trace,
+    interface: &[Val],
+    bits: &[u64],
+    machine: &mut impl Machine,
+    fuel: &mut u64,
+) -> Left {
+    let mut values = vec![0; trace.insts.len()];
+    for (val, bits) in interface.iter().zip(bits) {
+        values[val.index()] = *bits;
+    }
+    let label = trace.label.unwrap_or(0) as usize;
+    // The phis have their values already.
+    go(trace, label + trace.phis().count(), values, machine, fuel)
+}
+
+fn go(trace: &Trace, start: usize, mut values: Vec<u64>, machine: &mut impl Machine, fuel: &mut u64) -> Left {
+    let label = trace.label.unwrap_or(0) as usize;
+    let body = label + trace.phis().count();
+    let mut carried = Vec::new();
+    let mut index = start;
+    loop {
+        while let Some(inst) = trace.insts.get(index) {
+            match inst {
+                Inst::Param(_) => {}
+                Inst::Phi { entry, .. } => values[index] = values[entry.index()],
+                Inst::Uop(inst) => {
+                    let mut args = [0; 4];
+                    for (slot, arg) in args.iter_mut().zip(&inst.args) {
+                        *slot = values[arg.index()];
+                    }
+                    *fuel = fuel.saturating_sub(1);
+                    match (execute(inst.uop, machine, &args, inst.imm32, inst.imm64), inst.snap) {
+                        (Ok(bits), _) => values[index] = bits,
+                        (Err(_), Some(snap)) => {
+                            let at = Some(Val(index as u32));
+                            return Left::Exit { at, snap, values };
+                        }
+                        // The verifier rules it out: a uop that exits has a snapshot.
+                        (Err(_), None) => return Left::OutOfFuel,
+                    }
+                }
+            }
+            index += 1;
+        }
+        match &trace.end {
+            End::Loop(args) => {
+                if *fuel == 0 {
+                    return Left::OutOfFuel;
+                }
+                carried.clear();
+                carried.extend(args.iter().map(|arg| values[arg.index()]));
+                values[label..label + carried.len()].copy_from_slice(&carried);
+                index = body;
+            }
+            End::Join(args) => {
+                let values = args.iter().map(|arg| values[arg.index()]).collect();
+                return Left::Join { values };
+            }
+            End::Exit(snap) => {
+                return Left::Exit { at: None, snap: *snap, values };
+            }
+        }
+    }
+}

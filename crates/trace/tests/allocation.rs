@@ -1,0 +1,129 @@
+//! Random traces through the allocator, its checker, and both evaluators: the trace itself and the
+//! trace with registers must do the same.
+
+mod random;
+
+use decal_trace::allocated::{Allocated, ExitIndex, Place};
+use decal_trace::eval::allocated::{Cpu, Stop};
+use decal_trace::eval::heap::Heap;
+use decal_trace::eval::{Left, run, run_from_label};
+use decal_trace::ir::{Trace, Val};
+use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
+use decal_trace::regalloc_check::check;
+use decal_uops::Class;
+use proptest::prelude::*;
+use random::{Choices, Side};
+
+const FUEL: u64 = 100_000;
+
+/// Numbers are the same where they are the same bits, or both not a number (which one it is depends on
+/// the order of operands, which may change).
+fn same(trace: &Trace, val: Val, a: u64, b: u64) -> bool {
+    let nan = |bits: u64| trace.class(val) == Some(Class::Float) && f64::from_bits(bits).is_nan();
+    a == b || (nan(a) && nan(b))
+}
+
+fn allocate_checked(trace: &Trace, incoming: &Incoming, registers: &Registers) -> Allocated {
+    let allocated = allocate_with(trace, incoming, registers).expect("allocates");
+    if let Err(error) = check(trace, &allocated, incoming) {
+        panic!("{error}\n{trace:#?}\n{allocated:#?}");
+    }
+    allocated
+}
+
+/// The exit's values as the machine has them, compared with the trace's.
+fn compare_exit(trace: &Trace, code: &Allocated, exit: ExitIndex, left: &Left, cpu: &Cpu, heap: &mut Heap) {
+    let Left::Exit { snap, values, .. } = left else {
+        panic!("the trace did not exit: {left:?}");
+    };
+    let map = &code.exits[exit.0 as usize];
+    assert_eq!(map.snap, *snap);
+    for &(val, place) in &map.places {
+        let bits = cpu.read(place, heap);
+        assert!(
+            same(trace, val, bits, values[val.index()]),
+            "v{} in {place:?}: {bits:x} {:x}",
+            val.0,
+            values[val.index()]
+        );
+    }
+}
+
+/// Runs the root trace both ways; then a side trace of the exit that it took, back into the root.
+fn both_ways(numbers: &[u32], side_numbers: &[u32], registers: &Registers) {
+    let root = random::trace(&mut Choices::new(numbers), None);
+    let code = allocate_checked(&root, &Incoming::default(), registers);
+
+    let mut plain_heap = Heap::new();
+    let left = run(&root, &[], &mut plain_heap, &mut { FUEL });
+    let (mut cpu, mut heap) = (Cpu::default(), Heap::new());
+    let stop = cpu.run(&code, false, &mut heap, &mut { FUEL });
+    let Stop::Exit(exit) = stop else { panic!("{stop:?}") };
+    assert_eq!(plain_heap.digest, heap.digest);
+    compare_exit(&root, &code, exit, &left, &cpu, &mut heap);
+    let Left::Exit { values, .. } = left else { return };
+
+    // A side trace from that exit, which starts with what the exit's map names.
+    let interface = label_interface(&root);
+    let map = &code.exits[exit.0 as usize];
+    let params: Vec<(Class, Val)> =
+        map.places.iter().filter_map(|&(val, _)| root.class(val).map(|class| (class, val))).collect();
+    let phis = root.phis().count();
+    let entry = |val: &Val| params.iter().position(|(_, origin)| origin == val);
+    let in_body = root.label.is_some() && interface[phis..].iter().all(|val| entry(val).is_some());
+    let keep: Vec<Val> = if in_body {
+        interface[phis..].iter().filter_map(|val| entry(val).map(|at| Val(at as u32))).collect()
+    } else {
+        Vec::new()
+    };
+    let label = in_body.then(|| {
+        let class = |val: &Val| root.class(*val).unwrap_or(Class::Int);
+        let entries = interface.iter().enumerate();
+        entries.map(|(at, val)| (class(val), if at < phis { None } else { entry(val) })).collect()
+    });
+    let places: Vec<Place> = map.places.iter().map(|&(_, place)| place).collect();
+    let side = Side { params, label };
+    let trace = random::trace(&mut Choices::new(side_numbers), Some(&side));
+    let root_label = if in_body { code.label.clone() } else { Vec::new() };
+    let incoming = Incoming { params: places, first_spill: code.spills, root_label, keep };
+    let side_code = allocate_checked(&trace, &incoming, registers);
+
+    let bits: Vec<u64> = trace.origins.iter().map(|val| values[val.index()]).collect();
+    let left = run(&trace, &bits, &mut plain_heap, &mut { FUEL });
+    let stop = cpu.run(&side_code, false, &mut heap, &mut { FUEL });
+    assert_eq!(plain_heap.digest, heap.digest);
+    let Left::Join { values } = left else {
+        let Stop::Exit(exit) = stop else { panic!("{stop:?}") };
+        compare_exit(&trace, &side_code, exit, &left, &cpu, &mut heap);
+        return;
+    };
+    assert_eq!(stop, Stop::Root);
+    let left = run_from_label(&root, &interface, &values, &mut plain_heap, &mut { FUEL });
+    match (cpu.run(&code, true, &mut heap, &mut { FUEL }), &left) {
+        (Stop::OutOfFuel, Left::OutOfFuel) => {}
+        (Stop::Exit(exit), left) => {
+            assert_eq!(plain_heap.digest, heap.digest);
+            compare_exit(&root, &code, exit, left, &cpu, &mut heap);
+        }
+        (stop, left) => panic!("{stop:?} {left:?}"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn few_registers(numbers in prop::collection::vec(any::<u32>(), 0..400), side in prop::collection::vec(any::<u32>(), 0..200), ints in 3u8..6, floats in 3u8..5) {
+        both_ways(&numbers, &side, &Registers { ints, floats, seed: None });
+    }
+
+    #[test]
+    fn all_registers(numbers in prop::collection::vec(any::<u32>(), 0..400), side in prop::collection::vec(any::<u32>(), 0..200)) {
+        both_ways(&numbers, &side, &Registers::default());
+    }
+
+    #[test]
+    fn random_choices(numbers in prop::collection::vec(any::<u32>(), 0..400), side in prop::collection::vec(any::<u32>(), 0..200), ints in 3u8..9, floats in 3u8..9, seed: u64) {
+        both_ways(&numbers, &side, &Registers { ints, floats, seed: Some(seed) });
+    }
+}
