@@ -9,7 +9,8 @@
 //!   callback and read again after it, so that the callback may change locals, stack and stack pointer. The event's
 //!   offset is the jump's operation, the frame's `instr_ptr` is the same. If `instr_ptr` is another one after the
 //!   callback, the interpreter goes on there, otherwise at the destination. Null: the exception is
-//!   raised with the traceback entry at `instr_ptr`, but *the handler is looked up for the jump's destination*.
+//!   raised with the traceback entry at `instr_ptr`, but *no handler of the frame is found* (3.13 looks it up for a
+//!   place that it computes from the null). So null is right only where the code has no handlers at all.
 //! * **PY_START** (at `RESUME`): the same about stack and `instr_ptr`; otherwise it goes on behind the
 //!   `RESUME`. Null: traceback at `instr_ptr`, handler looked up for the `RESUME`.
 //! * **INSTRUCTION**: the stack pointer is *not* saved (`stack_top` is -1; stack depths come from
@@ -20,6 +21,8 @@
 //!   at its end in every case, and makes that `previous` the current frame again.
 //! * With its throw flag it raises the exception that is set at the frame's `instr_ptr`: traceback,
 //!   handler and monitoring events as for any exception there.
+//! * Because a JUMP callback that leaves `instr_ptr` alone goes on at the destination, "resume at this very
+//!   jump" and "resume at its destination" are the same.
 //! * A frame's `stack_top` counts valid slots, locals included.
 
 use crate::code::DecodedCode;
@@ -226,7 +229,7 @@ impl Frame {
 
     /// Raises the exception that is set, as the instruction at `offset` of this frame would have done.
     ///
-    /// We are in this frame's JUMP callback (then `destination` is the event's) or PY_START callback. For a
+    /// We are in this frame's JUMP callback (then `destination` is the event's) or PY_START callback (then it is none). For a
     /// call the operand stack is the one without callable and arguments, for other instructions any
     /// that is at least as deep as the handler expects.
     ///
@@ -254,8 +257,8 @@ impl Frame {
             }
             self.set_offset(unit);
             let handler = decoded.handler(unit);
-            let wrong_handler = destination.is_some_and(|target| decoded.handler(target).is_some());
-            if handler.is_none() && !wrong_handler {
+            let null_is_safe = destination.is_none() || decoded.handlers.iter().all(Option::is_none);
+            if handler.is_none() && null_is_safe {
                 return Unwound::Null;
             }
             add_traceback(thread);
@@ -267,7 +270,7 @@ impl Frame {
                 self.cut_stack(handler.depth);
                 let mut depth = handler.depth;
                 if handler.lasti {
-                    self.set_stack(depth, objects::new_int(unit.into()));
+                    self.set_stack(depth, offset_object(unit));
                     depth += 1;
                 }
                 self.set_stack(depth, exception);
@@ -275,13 +278,13 @@ impl Frame {
                 self.set_offset(handler.target);
                 return Unwound::Resume;
             }
-            // No handler for this instruction, but one where CPython would look: leave through a
-            // RERAISE outside of all handlers.
+            // No handler for this instruction, but some in this code, which a null might find: leave
+            // through a RERAISE outside of all handlers. Code with handlers ends them with one.
             let Some((target, argument)) = decoded.reraise else { return Unwound::Null };
             let exception = pyo3_ffi::PyErr_GetRaisedException();
             self.cut_stack(0);
             if argument == 1 {
-                self.set_stack(0, objects::new_int(unit.into()));
+                self.set_stack(0, offset_object(unit));
             }
             self.set_stack(argument, exception);
             self.set_stack_depth(argument + 1);
@@ -328,6 +331,19 @@ impl Frame {
             self.set_offset(offset);
             true
         }
+    }
+}
+
+/// The offset of an instruction as an object, as handlers find it on the stack.
+unsafe fn offset_object(unit: u32) -> *mut PyObject {
+    // SAFETY: the GIL is held. Without memory for the number it is `None`: the handler's RERAISE reports that.
+    unsafe {
+        let object = objects::new_int(unit.into());
+        if object.is_null() {
+            pyo3_ffi::PyErr_Clear();
+            return pyo3_ffi::Py_NewRef(pyo3_ffi::Py_None());
+        }
+        object
     }
 }
 

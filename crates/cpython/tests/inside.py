@@ -208,15 +208,16 @@ def reasons_are_given():
         assert words in text, (words, text)
 
 
-def looping(n):
-    i = 0
-    while i < n:
-        i += 1
-    return i
+def new_loop():
+    """A function with a loop and with code of its own: where events were switched off they stay off."""
+    space = {}
+    exec("def looping(n):\n i = 0\n while i < n:\n  i += 1\n return i", space)
+    return space["looping"]
 
 
 @test
 def jumps_are_seen_and_can_be_switched_off():
+    looping = new_loop()
     live.log()
     live.jumps(True)
     assert looping(3) == 3
@@ -230,13 +231,15 @@ def jumps_are_seen_and_can_be_switched_off():
 
 @test
 def disabled_events_come_back():
+    looping = new_loop()
     live.jumps(True)
     live.action("disable")
     looping(5)
     live.restart()
     looping(3)
     live.jumps(False)
-    assert len(live.log().splitlines()) == 2
+    seen = live.log().splitlines()
+    assert len(seen) == 2, seen
 
 
 @test
@@ -256,39 +259,25 @@ def a_jump_can_go_anywhere():
 
 
 @test
-def null_from_a_jump_looks_for_the_destinations_handler():
-    # A fact about CPython that frame.rs states: not the raising instruction's handler counts.
+def null_from_a_jump_finds_no_handler():
+    # A fact about CPython that frame.rs states, and the reason why it never returns null where
+    # the code has handlers.
     def f(n):
         i = 0
         try:
             while i < n:
-                i += 1
-        except ValueError as error:
-            return "caught", error.__traceback__.tb_lineno
-        outside = 1
-        return outside
-
-    def g(n):
-        i = 0
-        while i < n:
-            i += 1
-        try:
-            i = 5
+                i += 1  # here
         except ValueError:
             return "caught"
 
     live.jumps(True)
-    live.action(f"null {offset_of(f, 'STORE_FAST', -1)}")
-    result = f(10)
-    inside = [i.offset // 2 for i in dis.get_instructions(g) if i.opname == "LOAD_CONST" and i.argval == 5][0]
-    live.action(f"null {inside}")
+    live.action(f"null {offset_of(f, 'BINARY_OP')}")
     try:
-        other = g(10)
-    except ValueError:
-        other = "raised"
+        result = f(10)
+    except ValueError as error:
+        result = lines_of(error)
     live.jumps(False)
-    assert result[0] == "caught", result
-    assert other == "raised", other
+    assert result == [("f", "i += 1  # here")], result
     live.log()
 
 
@@ -391,11 +380,9 @@ def inner(a):
 def inner_frames_are_made_and_run():
     def f(n):
         i = 0
-        while i < n:
-            if isinstance(i, list):
-                return i
+        while type(n) is int and i < n:
             i += 1
-        return i
+        return i if type(n) is int else n
 
     call = offset_of(inner, "CALL")
     after = call + 4
@@ -416,7 +403,8 @@ def inner_frames_are_made_and_run():
     live.jumps(False)
     live.log()
     assert before == (sys.getrefcount(inner), sys.getrefcount(inner.__code__))
-    assert lines == [("f", "i += 1")] + [("inner", "return [inner(a - 1)]  # here")] * 2 or len(lines) == 3, lines
+    assert [name for name, _ in lines] == ["f", "inner", "inner"], lines
+    assert {line for _, line in lines[1:]} == {"return [inner(a - 1)]  # here"}, lines
 
 
 @test
@@ -439,9 +427,11 @@ def a_function_can_return_at_its_start():
 
 @test
 def other_tools_are_noticed():
+    looping = new_loop()
     live.jumps(True)
     looping(2)
-    assert live.log().endswith("true")
+    seen = live.log()
+    assert seen.endswith("true"), seen
     sys.monitoring.use_tool_id(2, "other")
     sys.monitoring.set_local_events(2, looping.__code__, sys.monitoring.events.LINE)
     looping(2)
@@ -459,6 +449,7 @@ def other_tools_are_noticed():
 
 @test
 def a_taken_place_is_respected():
+    looping = new_loop()
     live.release()
     sys.monitoring.use_tool_id(5, "somebody")
     try:
