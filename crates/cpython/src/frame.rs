@@ -424,6 +424,12 @@ pub unsafe fn run(thread: Thread, frame: Frame, throw: bool) -> Result<*mut PyOb
 /// As for [`run`].
 pub unsafe fn drop_frame(thread: Thread, frame: Frame) {
     let Ok(symbols) = symbols() else { return };
-    // SAFETY: the caller's; the frame is not the current one, so that nobody else sees it.
-    unsafe { (symbols.clear_and_pop)(thread.pointer(), frame.0) }
+    // SAFETY: the caller's. It may be the current frame where the one above it was run; a frame is
+    // unlinked before it is cleared, because clearing may run code that walks the frames.
+    unsafe {
+        if (*thread.pointer()).current_frame == frame.0 {
+            (*thread.pointer()).current_frame = (*frame.0).previous;
+        }
+        (symbols.clear_and_pop)(thread.pointer(), frame.0);
+    }
 }

@@ -3,6 +3,7 @@
 import dis
 import faulthandler
 import math
+import re
 import sys
 import traceback
 import types
@@ -208,6 +209,75 @@ def reasons_are_given():
         assert words in text, (words, text)
 
 
+@test
+def shared_keys_have_a_version():
+    class C:
+        def __init__(self):
+            self.x = 1
+
+        def m(self):
+            return self
+
+    def program(c):
+        c.m()
+        c.y = 5
+
+    def versions():
+        live.log()
+        live.local(program.__code__, 4)
+        program(C())
+        live.local(program.__code__, 0)
+        text = live.log()
+        return re.findall(r"keys_version: Some\(\((\d+), (\d+)\)\)", text), "a new attribute" in text
+
+    (first,), new = versions()
+    assert new and first[1] == "1", first
+    (second,), new = versions()
+    assert second == (first[0], "2"), (first, second)
+    C().m = 1
+    found, _ = versions()
+    assert not found, "a name that an instance has used is no plain method"
+
+
+@test
+def free_variables_are_seen():
+    def outer():
+        value = 41
+
+        def program():
+            nonlocal value
+            value = value + 1
+            return value
+
+        return program
+
+    program = outer()
+    cell = program.__closure__[0]
+    live.local(program.__code__, 4)
+    assert program() == 42
+    live.local(program.__code__, 0)
+    text = live.log()
+    assert text.count(f"Cell(Operand {{ object: {id(cell)}") == 3, text
+    decoded = eval(live.decode_text(outer.__code__))
+    assert "shares variables" in decoded["inlinable"] and decoded["traceable"] == ""
+    decoded = eval(live.decode_text(program.__code__))
+    assert decoded["inlinable"] == ""
+
+
+@test
+def some_code_is_not_for_traces():
+    def generator():
+        yield 1
+
+    async def coroutine():
+        pass
+
+    body = compile("x = 1", "body", "exec")
+    for code in generator.__code__, coroutine.__code__:
+        assert "generator or coroutine" in eval(live.decode_text(code))["traceable"]
+    assert "not the body of a function" in eval(live.decode_text(body))["traceable"]
+
+
 def new_loop():
     """A function with a loop and with code of its own: where events were switched off they stay off."""
     space = {}
@@ -405,6 +475,30 @@ def inner_frames_are_made_and_run():
     assert before == (sys.getrefcount(inner), sys.getrefcount(inner.__code__))
     assert [name for name, _ in lines] == ["f", "inner", "inner"], lines
     assert {line for _, line in lines[1:]} == {"return [inner(a - 1)]  # here"}, lines
+
+
+@test
+def tools_see_code_that_exits_run():
+    def f(n):
+        i = 0
+        while type(n) is int and i < n:
+            i += 1
+        return i if type(n) is int else n
+
+    seen = []
+    monitoring = sys.monitoring
+    monitoring.use_tool_id(2, "other")
+    monitoring.register_callback(2, monitoring.events.PY_RETURN, lambda code, at, value: seen.append(value))
+    monitoring.set_local_events(2, inner.__code__, monitoring.events.PY_RETURN)
+    live.jumps(True)
+    call = offset_of(inner, "CALL")
+    live.action(f"inner {call} {call + 4} 0", inner)
+    f(10)
+    live.jumps(False)
+    live.log()
+    monitoring.set_local_events(2, inner.__code__, 0)
+    monitoring.free_tool_id(2)
+    assert seen == ["bottom", ["bottom"]], seen
 
 
 @test
