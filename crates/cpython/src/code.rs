@@ -5,7 +5,7 @@
 //! is the engine's business. Limits: stack depths are static in CPython's bytecode, and offsets that
 //! nothing leads to have none.
 
-use crate::v313::{bytecode, layout, linetable};
+use crate::version::{bytecode, layout, linetable};
 use crate::{PyObject, Raised, objects};
 use decal_trace::bytecode::Op;
 

@@ -27,8 +27,8 @@
 
 use crate::code::DecodedCode;
 use crate::thread::Thread;
-use crate::v313::layout::{self, owner};
-use crate::v313::symbols::symbols;
+use crate::version::layout::{self, owner};
+use crate::version::symbols::symbols;
 use crate::{PyObject, Raised, objects};
 use decal_trace::bytecode::Op;
 use std::ptr::null_mut;

@@ -6,7 +6,7 @@
 
 #![allow(clippy::missing_safety_doc, reason = "called from traces with operands that guards checked; the GIL is held")]
 
-use crate::v313::layout;
+use crate::version::layout;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
 use std::ptr::null_mut;

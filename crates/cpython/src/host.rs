@@ -2,7 +2,7 @@
 
 use crate::capi as ffi;
 use crate::helpers;
-use crate::v313::layout;
+use crate::version::layout;
 use decal_trace::host::{Functions, Host, Layout, Objects};
 use std::mem::offset_of;
 
@@ -135,7 +135,7 @@ fn functions() -> Functions {
     }
 }
 
-/// Address of the `int` -5; the interpreter keeps all up to 256 in a row (checked in `v313::checks`).
+/// Address of the `int` -5; the interpreter keeps all up to 256 in a row (checked in `checks`).
 unsafe fn small_ints() -> u64 {
     // SAFETY: the GIL is held; the object lives forever.
     unsafe {

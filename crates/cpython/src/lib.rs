@@ -19,6 +19,9 @@ pub mod observe;
 pub mod support;
 pub mod thread;
 mod v313;
+
+/// The version that decal is built for: the one place to choose it.
+use v313 as version;
 pub mod watch;
 
 mod host;

@@ -8,7 +8,7 @@
 //! that have any are remembered here, and cleaned at the end.
 
 use crate::thread::Thread;
-use crate::v313::layout;
+use crate::version::layout;
 use crate::{PyObject, Raised, objects};
 use pyo3_ffi::{METH_FASTCALL, Py_ssize_t, PyCFunctionFast, PyMethodDef, PyMethodDefPointer};
 use std::collections::HashSet;

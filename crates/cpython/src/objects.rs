@@ -6,7 +6,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the one contract is in the module's text")]
 
 use crate::PyObject;
-use crate::v313::layout;
+use crate::version::layout;
 
 /// An `int`.
 pub unsafe fn new_int(value: i64) -> *mut PyObject {

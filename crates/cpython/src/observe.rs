@@ -12,7 +12,7 @@ use crate::capi as ffi;
 use crate::code::DecodedCode;
 use crate::frame::Frame;
 use crate::host::type_address;
-use crate::v313::layout;
+use crate::version::layout;
 use crate::{PyObject, objects};
 use decal_trace::bytecode::{JumpIf, Op};
 use decal_trace::event::{CodeId, Detail, Event, Kind, Operand};

@@ -2,8 +2,8 @@
 
 use crate::capi as ffi;
 use crate::objects;
-use crate::v313::symbols::symbols;
-use crate::v313::{VERSION, checks};
+use crate::version::symbols::symbols;
+use crate::version::{VERSION, checks};
 use std::ffi::CStr;
 use std::fmt;
 

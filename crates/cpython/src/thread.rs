@@ -5,7 +5,7 @@
 //! instrumentation. Code whose instrumentation has the same version is up to date. So one comparison of
 //! the word with its quiet value finds both that somebody wants something, and that a tool was switched on.
 
-use crate::v313::layout::{BREAKER_EVENTS, ThreadState};
+use crate::version::layout::{BREAKER_EVENTS, ThreadState};
 use std::ffi::c_int;
 use std::mem::offset_of;
 

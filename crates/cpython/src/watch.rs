@@ -7,7 +7,7 @@
 //! on it: watchers know addresses only. Dicts and functions say when they die, types do not.
 
 use crate::observe::Assumption;
-use crate::v313::symbols::{Symbols, symbols};
+use crate::version::symbols::{Symbols, symbols};
 use crate::{PyObject, Raised, monitoring};
 use pyo3_ffi::PyTypeObject;
 use std::collections::HashSet;

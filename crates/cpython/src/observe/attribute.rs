@@ -10,8 +10,8 @@
 use super::{Assumption, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
-use crate::v313::layout;
-use crate::v313::symbols::symbols;
+use crate::version::layout;
+use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
 use decal_trace::event::Attribute;
 use std::mem::offset_of;

@@ -3,7 +3,7 @@
 use super::{Assumption, Calls, Observer};
 use crate::capi as ffi;
 use crate::host::type_address;
-use crate::v313::{checks, layout};
+use crate::version::{checks, layout};
 use crate::{PyObject, objects};
 use decal_trace::event::{Callee, Detail, KnownCall};
 use std::ffi::CStr;
@@ -209,7 +209,7 @@ fn list_append() -> Option<u64> {
                 ffi::PyErr_Clear();
                 return None;
             }
-            let symbols = crate::v313::symbols::symbols().ok()?;
+            let symbols = crate::version::symbols::symbols().ok()?;
             let found = (symbols.type_lookup)(&raw mut ffi::PyList_Type, name);
             objects::decref(name);
             (objects::type_of(found) == type_address!(PyMethodDescr_Type)).then_some(found as u64)
