@@ -35,6 +35,17 @@ pub trait Machine {
     fn call_new_float(&mut self, function: u64, a: f64) -> u64;
     /// Calls a C function that takes a double and an address and returns an address.
     fn call_renew_float(&mut self, function: u64, a: f64, b: u64) -> u64;
+    /// The integer part of a double that is known to fit.
+    #[inline(always)]
+    fn truncate(&mut self, a: f64) -> i64 {
+        a as i64
+    }
+    /// The number itself, in a way that a compiler cannot see through: stencils have no constants in memory,
+    /// where compilers like to put those of floats.
+    #[inline(always)]
+    fn opaque(&mut self, bits: u64) -> u64 {
+        bits
+    }
     /// The square root, correctly rounded.
     fn sqrt(&mut self, a: f64) -> f64;
     /// Tells the compiler that the code behind this call is rarely reached.

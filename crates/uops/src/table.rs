@@ -102,9 +102,7 @@ macro_rules! class_type {
     (raw) => {
         Raw
     };
-    (imm32) => {
-        i32
-    };
+    (imm32) => { i64 };
     (imm64) => {
         u64
     };
@@ -118,9 +116,7 @@ macro_rules! imm_kind {
     };
 }
 macro_rules! imm_value {
-    (imm32, $bits:expr) => {
-        $bits as i32
-    };
+    (imm32, $bits:expr) => { i64::from($bits) };
     (imm64, $bits:expr) => {
         $bits
     };
@@ -273,6 +269,13 @@ fn finite(a: f64) -> bool {
     (a.to_bits() >> 52) & 0x7ff != 0x7ff
 }
 
+/// The integer part of a double of a magnitude below 2**62.
+#[inline(always)]
+fn truncated<M: Machine>(m: &mut M, a: f64) -> Result<i64, SideExit> {
+    // The exponent tells; infinities and not-a-numbers have the largest.
+    if (a.to_bits() >> 52) & 0x7ff < 1023 + 62 { Ok(m.truncate(a)) } else { Err(SideExit) }
+}
+
 /// Integers of a magnitude up to this are converted to a double without loss.
 const EXACT: i64 = 1 << 53;
 
@@ -417,9 +420,9 @@ uops! {
     /// `a / b`; exits where `b` is 0.
     div_float(a: float, b: float) -> [float or exit] [Tied] |m| if b == 0.0 { Err(SideExit) } else { Ok(a / b) };
     /// `-a`.
-    neg_float(a: float) -> [float] [Free] |m| -a;
+    neg_float(a: float) -> [float] [Free] |m| f64::from_bits(a.to_bits() ^ m.opaque(1 << 63));
     /// `abs(a)`.
-    abs_float(a: float) -> [float] [Free] |m| f64::from_bits(a.to_bits() & !(1 << 63));
+    abs_float(a: float) -> [float] [Free] |m| f64::from_bits(a.to_bits() & m.opaque(!(1 << 63)));
     /// The square root; exits where `a` is negative or not a number.
     sqrt_float(a: float) -> [float or exit] [Free] |m| if a >= 0.0 { Ok(m.sqrt(a)) } else { Err(SideExit) };
     /// `a == b` as 0 or 1.
@@ -447,23 +450,23 @@ uops! {
     /// The same double; exits where there is none, as comparing an int with a float needs.
     int_to_float_exact(a: int) -> [float or exit] [Free] |m| if a.unsigned_abs() > EXACT as u64 { Err(SideExit) } else { Ok(a as f64) };
     /// `int(a)`; exits where the result does not fit and where `a` is not finite.
-    float_to_int(a: float) -> [int or exit] [Free] |m| {
-        // Every double in this open range truncates to an i64; not-a-number fails both comparisons.
-        if a > -9.2e18 && a < 9.2e18 { Ok(a as i64) } else { Err(SideExit) }
-    };
+    float_to_int(a: float) -> [int or exit] [Free] |m| truncated(m, a);
     /// `round(a)`: to the nearest integer, ties to even; exits where the magnitude exceeds 2**51.
     round_float(a: float) -> [int or exit] [Free] |m| {
-        const HALF: f64 = 2251799813685248.0; // 2**51
-        const SHIFT: f64 = 6755399441055744.0; // 1.5 * 2**52: adding it leaves no room for a fraction
-        if a > -HALF && a < HALF { Ok(((a + SHIFT) - SHIFT) as i64) } else { Err(SideExit) }
+        // Adding 1.5 * 2**52 leaves no room for a fraction.
+        let half = f64::from_bits(m.opaque(2251799813685248f64.to_bits()));
+        let shift = f64::from_bits(m.opaque(6755399441055744f64.to_bits()));
+        if a > half || !(a + half > 0.0) { Err(SideExit) } else { Ok(m.truncate((a + shift) - shift)) }
     };
     /// `math.floor(a)`; exits where the result does not fit and where `a` is not finite.
     floor_float(a: float) -> [int or exit] [Free] |m| {
-        if a > -9.2e18 && a < 9.2e18 { let t = a as i64; Ok(if (t as f64) > a { t - 1 } else { t }) } else { Err(SideExit) }
+        let t = truncated(m, a)?;
+        Ok(if (t as f64) > a { t - 1 } else { t })
     };
     /// `math.ceil(a)`; exits where the result does not fit and where `a` is not finite.
     ceil_float(a: float) -> [int or exit] [Free] |m| {
-        if a > -9.2e18 && a < 9.2e18 { let t = a as i64; Ok(if (t as f64) < a { t + 1 } else { t }) } else { Err(SideExit) }
+        let t = truncated(m, a)?;
+        Ok(if (t as f64) < a { t + 1 } else { t })
     };
     /// Calls a C function of one double that has no state; exits where operand or result is not finite.
     call_float_1(a: float; function: imm64) -> [float or exit] [Fixed] |m| {
