@@ -37,6 +37,8 @@ pub struct Context {
     /// Address of the code that calls a C function and keeps all registers: function in rax, argument in r11
     /// on x86-64.
     pub release: u64,
+    /// Address of the code that saves all registers into this context and returns from the trace.
+    pub leave: u64,
     /// Values without a register.
     pub spills: [u64; SPILL_SLOTS],
 }
@@ -54,6 +56,7 @@ impl Context {
             breaker_quiet: 0,
             iterations: 0,
             release: 0,
+            leave: 0,
             spills: [0; SPILL_SLOTS],
         }
     }
@@ -86,6 +89,8 @@ pub mod offset {
     pub const ITERATIONS: i32 = offset_of!(Context, iterations) as i32;
     /// Of [`Context::release`].
     pub const RELEASE: i32 = offset_of!(Context, release) as i32;
+    /// Of [`Context::leave`].
+    pub const LEAVE: i32 = offset_of!(Context, leave) as i32;
     /// Of [`Context::spills`].
     pub const SPILLS: i32 = offset_of!(Context, spills) as i32;
 }

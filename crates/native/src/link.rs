@@ -1,0 +1,33 @@
+//! Linking: exits that jump to side traces instead of leaving.
+//!
+//! Every jump to an exit's stub is pointed at the side trace directly. Whatever the side trace needs must be
+//! in place before: the moment the distance is written, the next failing guard goes there. Undoing writes the
+//! stub's distance again; the stub itself is never changed.
+
+use crate::assemble::{AssembleError, Code};
+use crate::memory::CodeMemory;
+use crate::patch::{self, PatchError};
+use decal_trace::allocated::ExitIndex;
+
+/// Makes an exit jump to `target`.
+///
+/// # Errors
+/// [`AssembleError`].
+pub fn redirect(code: &Code, exit: ExitIndex, target: u64, memory: &mut CodeMemory) -> Result<(), AssembleError> {
+    let site = code.exits.get(exit.0 as usize).ok_or(AssembleError::Exit)?;
+    for place in &site.jumps {
+        let mut bytes = [0; 4];
+        patch::rel32(&mut bytes, 0, *place, target, -4).map_err(|error: PatchError| AssembleError::from(error))?;
+        memory.write(*place, &bytes)?;
+    }
+    Ok(())
+}
+
+/// Makes an exit leave again.
+///
+/// # Errors
+/// [`AssembleError`].
+pub fn restore(code: &Code, exit: ExitIndex, memory: &mut CodeMemory) -> Result<(), AssembleError> {
+    let stub = code.exits.get(exit.0 as usize).ok_or(AssembleError::Exit)?.stub;
+    redirect(code, exit, stub, memory)
+}

@@ -1,0 +1,377 @@
+//! Code memory: one range of addresses, so that every jump reaches, in pages that are never writable and
+//! executable at once.
+//!
+//! Two ways to write. Normally the pages at hand are made writable, written, and made executable again
+//! ([`Protect`]). Where the system denies making memory executable afterwards (`PR_SET_MDWE`, some SELinux
+//! rules), the range is mapped twice, once to write and once to run ([`Twice`]); each mapping keeps its
+//! rights for good. Where both are denied there is no machine code, with a reason.
+//!
+//! Making a page of running code writable for a moment is safe here: code runs only while its thread holds the
+//! GIL, and so does whoever writes. A thread that is inside a trace further up its own stack comes back to it
+//! only after the write is done.
+//!
+//! Pieces are handed out first fit in units of 16 bytes; freed pieces are merged with their neighbours.
+
+use std::fmt;
+
+/// Bytes of address space: what a near jump reaches by far.
+pub const RANGE: usize = 64 << 20;
+/// The largest piece.
+pub const LARGEST: usize = (1 << 20) - 1;
+const UNIT: usize = 16;
+
+/// Why there is no code memory, or no more.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MemoryError {
+    /// This build has no machine code for this processor.
+    NotBuilt,
+    /// The system gave no memory.
+    Reserve(i32),
+    /// The system denies memory that can be executed, either way.
+    Denied(i32),
+    /// Access rights could not be changed.
+    Protect(i32),
+    /// All of the range is in use.
+    Full,
+    /// A piece of 1 MiB or more.
+    TooLarge(usize),
+    /// An address outside of the range.
+    Place,
+}
+
+impl fmt::Display for MemoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MemoryError::NotBuilt => f.write_str("this build has no machine code for this processor"),
+            MemoryError::Reserve(code) => write!(f, "no memory for code (error {code})"),
+            MemoryError::Denied(code) => write!(f, "the system denies executable memory (error {code})"),
+            MemoryError::Protect(code) => write!(f, "access rights of code memory could not be changed (error {code})"),
+            MemoryError::Full => f.write_str("code memory is full"),
+            MemoryError::TooLarge(size) => write!(f, "{size} bytes of code are too many for one trace"),
+            MemoryError::Place => f.write_str("address outside of code memory"),
+        }
+    }
+}
+
+impl std::error::Error for MemoryError {}
+
+/// How pages are written and run.
+trait Pages: Send {
+    /// Address at which the code runs.
+    fn base(&self) -> u64;
+    /// Writes into the range.
+    fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), MemoryError>;
+    /// The name for status reports.
+    fn name(&self) -> &'static str;
+}
+
+/// Code memory.
+pub struct CodeMemory {
+    pages: Box<dyn Pages>,
+    /// Free pieces by offset, never adjacent.
+    free: Vec<(usize, usize)>,
+    used: usize,
+}
+
+impl fmt::Debug for CodeMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CodeMemory({}, {} bytes used)", self.pages.name(), self.used)
+    }
+}
+
+impl CodeMemory {
+    /// Reserves the range and finds a way that the system allows.
+    ///
+    /// # Errors
+    /// [`MemoryError`] says why there is none.
+    pub fn new() -> Result<CodeMemory, MemoryError> {
+        if !crate::is_available() {
+            return Err(MemoryError::NotBuilt);
+        }
+        let pages: Box<dyn Pages> = match os::Protect::new() {
+            Ok(pages) => Box::new(pages),
+            Err(_) => Box::new(os::Twice::new()?),
+        };
+        Ok(CodeMemory::with(pages))
+    }
+
+    fn with(pages: Box<dyn Pages>) -> CodeMemory {
+        CodeMemory { pages, free: vec![(0, RANGE)], used: 0 }
+    }
+
+    /// How memory is written: `mprotect` or `mapped twice`.
+    pub fn kind(&self) -> &'static str {
+        self.pages.name()
+    }
+
+    /// Bytes in use.
+    pub fn used(&self) -> usize {
+        self.used
+    }
+
+    /// Takes a piece; gives the address at which it will run. It is not readable before it was written.
+    ///
+    /// # Errors
+    /// [`MemoryError::TooLarge`], [`MemoryError::Full`].
+    pub fn allocate(&mut self, size: usize) -> Result<u64, MemoryError> {
+        if size > LARGEST {
+            return Err(MemoryError::TooLarge(size));
+        }
+        let size = size.max(1).next_multiple_of(UNIT);
+        let position = self.free.iter().position(|(_, length)| *length >= size).ok_or(MemoryError::Full)?;
+        let (offset, length) = self.free[position];
+        if length == size {
+            self.free.remove(position);
+        } else {
+            self.free[position] = (offset + size, length - size);
+        }
+        self.used += size;
+        Ok(self.pages.base() + offset as u64)
+    }
+
+    /// Gives a piece back. Nothing may run there, now or later.
+    pub fn release(&mut self, address: u64, size: usize) {
+        let size = size.max(1).next_multiple_of(UNIT);
+        let Some(offset) = self.offset(address, size) else { return };
+        self.used -= size;
+        let position = self.free.partition_point(|(other, _)| *other < offset);
+        self.free.insert(position, (offset, size));
+        if let Some((next, length)) = self.free.get(position + 1).copied()
+            && offset + size == next
+        {
+            self.free[position].1 += length;
+            self.free.remove(position + 1);
+        }
+        if position > 0 {
+            let (before, length) = self.free[position - 1];
+            if before + length == offset {
+                self.free[position - 1].1 += self.free[position].1;
+                self.free.remove(position);
+            }
+        }
+    }
+
+    fn offset(&self, address: u64, size: usize) -> Option<usize> {
+        let offset = usize::try_from(address.checked_sub(self.pages.base())?).ok()?;
+        (offset.checked_add(size)? <= RANGE).then_some(offset)
+    }
+
+    /// Writes code. The caller holds the GIL, so that nothing runs there meanwhile.
+    ///
+    /// # Errors
+    /// [`MemoryError::Place`], [`MemoryError::Protect`].
+    pub fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), MemoryError> {
+        let offset = self.offset(address, bytes.len()).ok_or(MemoryError::Place)?;
+        self.pages.write(offset, bytes)
+    }
+}
+
+mod os {
+    use super::{MemoryError, Pages, RANGE};
+
+    fn error() -> i32 {
+        std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+    }
+
+    const PAGE: usize = 4096;
+
+    fn map(rights: i32, flags: i32, file: i32) -> Result<*mut u8, i32> {
+        // SAFETY: a fresh mapping at an address of the system's choice disturbs nothing.
+        let address = unsafe { libc::mmap(std::ptr::null_mut(), RANGE, rights, flags, file, 0) };
+        if address == libc::MAP_FAILED { Err(error()) } else { Ok(address.cast()) }
+    }
+
+    fn unmap(address: *mut u8) {
+        // SAFETY: the whole range was mapped by `map` and nobody uses it any more.
+        unsafe { libc::munmap(address.cast(), RANGE) };
+    }
+
+    /// One mapping, whose pages change their rights.
+    pub(super) struct Protect {
+        base: *mut u8,
+    }
+
+    // SAFETY: the mapping belongs to this value alone, wherever it is.
+    unsafe impl Send for Protect {}
+
+    impl Protect {
+        pub(super) fn new() -> Result<Protect, MemoryError> {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let pages = Protect { base: map(libc::PROT_NONE, flags, -1).map_err(MemoryError::Reserve)? };
+            // Try once what will be needed again and again.
+            pages.rights(0, PAGE, libc::PROT_READ | libc::PROT_WRITE)?;
+            pages.rights(0, PAGE, libc::PROT_READ | libc::PROT_EXEC).map_err(|error| match error {
+                MemoryError::Protect(code) => MemoryError::Denied(code),
+                other => other,
+            })?;
+            Ok(pages)
+        }
+
+        fn rights(&self, offset: usize, size: usize, rights: i32) -> Result<(), MemoryError> {
+            let first = offset & !(PAGE - 1);
+            let end = (offset + size).next_multiple_of(PAGE);
+            // SAFETY: the pages belong to this mapping; what runs there is the argument of the module's text.
+            let result = unsafe { libc::mprotect(self.base.add(first).cast(), end - first, rights) };
+            if result == 0 { Ok(()) } else { Err(MemoryError::Protect(error())) }
+        }
+    }
+
+    impl Pages for Protect {
+        fn base(&self) -> u64 {
+            self.base as u64
+        }
+
+        fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), MemoryError> {
+            self.rights(offset, bytes.len(), libc::PROT_READ | libc::PROT_WRITE)?;
+            // SAFETY: the caller checked that the bytes lie in the range, whose pages are writable now.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(offset), bytes.len()) };
+            self.rights(offset, bytes.len(), libc::PROT_READ | libc::PROT_EXEC)
+        }
+
+        fn name(&self) -> &'static str {
+            "mprotect"
+        }
+    }
+
+    impl Drop for Protect {
+        fn drop(&mut self) {
+            unmap(self.base);
+        }
+    }
+
+    /// A file in memory, mapped twice.
+    pub(super) struct Twice {
+        write: *mut u8,
+        run: *mut u8,
+    }
+
+    // SAFETY: as for `Protect`.
+    unsafe impl Send for Twice {}
+
+    impl Twice {
+        pub(super) fn new() -> Result<Twice, MemoryError> {
+            // SAFETY: the name is a C string; the call has no other precondition.
+            let file = unsafe { libc::memfd_create(c"decal".as_ptr(), libc::MFD_CLOEXEC) };
+            if file < 0 {
+                return Err(MemoryError::Reserve(error()));
+            }
+            let pages = Self::map_file(file);
+            // SAFETY: the mappings keep the file alive; the descriptor is ours.
+            unsafe { libc::close(file) };
+            pages
+        }
+
+        fn map_file(file: i32) -> Result<Twice, MemoryError> {
+            // SAFETY: the descriptor is ours; the file is sparse, so that its length costs nothing.
+            if unsafe { libc::ftruncate(file, RANGE as libc::off_t) } != 0 {
+                return Err(MemoryError::Reserve(error()));
+            }
+            let write = map(libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file).map_err(MemoryError::Reserve)?;
+            match map(libc::PROT_READ | libc::PROT_EXEC, libc::MAP_SHARED, file) {
+                Ok(run) => Ok(Twice { write, run }),
+                Err(code) => {
+                    unmap(write);
+                    Err(MemoryError::Denied(code))
+                }
+            }
+        }
+    }
+
+    impl Pages for Twice {
+        fn base(&self) -> u64 {
+            self.run as u64
+        }
+
+        fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), MemoryError> {
+            // SAFETY: the caller checked that the bytes lie in the range; this view is always writable.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.write.add(offset), bytes.len()) };
+            Ok(())
+        }
+
+        fn name(&self) -> &'static str {
+            "mapped twice"
+        }
+    }
+
+    impl Drop for Twice {
+        fn drop(&mut self) {
+            unmap(self.write);
+            unmap(self.run);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    /// Pages that only remember.
+    struct Fake(Arc<Mutex<Vec<(usize, Vec<u8>)>>>);
+
+    impl Pages for Fake {
+        fn base(&self) -> u64 {
+            0x1000
+        }
+        fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), MemoryError> {
+            self.0.lock().unwrap().push((offset, bytes.to_vec()));
+            Ok(())
+        }
+        fn name(&self) -> &'static str {
+            "fake"
+        }
+    }
+
+    #[test]
+    fn pieces_are_reused_and_merged() {
+        let mut memory = CodeMemory::with(Box::new(Fake(Arc::default())));
+        let a = memory.allocate(100).unwrap();
+        let b = memory.allocate(10).unwrap();
+        let c = memory.allocate(16).unwrap();
+        assert_eq!((b - a, c - b, memory.used()), (112, 16, 144));
+        memory.release(a, 100);
+        memory.release(c, 16);
+        memory.release(b, 10);
+        assert_eq!((memory.used(), memory.free.len()), (0, 1));
+        assert_eq!(memory.allocate(LARGEST).unwrap(), a);
+        assert_eq!(memory.allocate(LARGEST + 1), Err(MemoryError::TooLarge(LARGEST + 1)));
+    }
+
+    #[test]
+    fn writes_stay_in_the_range() {
+        let log = Arc::default();
+        let mut memory = CodeMemory::with(Box::new(Fake(Arc::clone(&log))));
+        let a = memory.allocate(16).unwrap();
+        memory.write(a, &[1, 2]).unwrap();
+        assert_eq!(memory.write(a - 1, &[1]), Err(MemoryError::Place));
+        assert_eq!(memory.write(a + RANGE as u64 - 1, &[1, 2]), Err(MemoryError::Place));
+        assert_eq!(*log.lock().unwrap(), [(0, vec![1, 2])]);
+    }
+
+    #[test]
+    fn a_full_range_says_so() {
+        let mut memory = CodeMemory::with(Box::new(Fake(Arc::default())));
+        let mut count = 0;
+        while memory.allocate(LARGEST).is_ok() {
+            count += 1;
+        }
+        assert_eq!(count, 64);
+        assert_eq!(memory.allocate(LARGEST), Err(MemoryError::Full));
+    }
+
+    #[cfg(all(feature = "native", target_arch = "x86_64", target_os = "linux"))]
+    #[test]
+    fn no_page_is_ever_writable_and_executable() {
+        for pages in [Box::new(os::Protect::new().unwrap()) as Box<dyn Pages>, Box::new(os::Twice::new().unwrap())] {
+            let mut memory = CodeMemory::with(pages);
+            let at = memory.allocate(64).unwrap();
+            // mov eax, 7; ret
+            memory.write(at, &[0xb8, 7, 0, 0, 0, 0xc3]).unwrap();
+            // SAFETY: the bytes are a function of no arguments.
+            let run: extern "C" fn() -> i32 = unsafe { std::mem::transmute(at) };
+            assert_eq!(run(), 7);
+            let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+            assert!(maps.lines().all(|line| !line.split_whitespace().nth(1).unwrap_or("").starts_with("rwx")));
+        }
+    }
+}
