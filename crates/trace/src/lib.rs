@@ -18,3 +18,5 @@ pub mod record;
 pub mod regalloc;
 pub mod regalloc_check;
 pub mod snapshot;
+pub mod text;
+pub mod verify;

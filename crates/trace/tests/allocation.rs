@@ -10,6 +10,7 @@ use decal_trace::eval::{Left, run, run_from_label};
 use decal_trace::ir::{Trace, Val};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::regalloc_check::check;
+use decal_trace::verify::verify;
 use decal_uops::Class;
 use proptest::prelude::*;
 use random::{Choices, Side};
@@ -26,7 +27,7 @@ fn same(trace: &Trace, val: Val, a: u64, b: u64) -> bool {
 fn allocate_checked(trace: &Trace, incoming: &Incoming, registers: &Registers) -> Allocated {
     let allocated = allocate_with(trace, incoming, registers).expect("allocates");
     if let Err(error) = check(trace, &allocated, incoming) {
-        panic!("{error}\n{trace:#?}\n{allocated:#?}");
+        panic!("{error}\n{trace}\n{allocated}");
     }
     allocated
 }
@@ -52,6 +53,7 @@ fn compare_exit(trace: &Trace, code: &Allocated, exit: ExitIndex, left: &Left, c
 /// Runs the root trace both ways; then a side trace of the exit that it took, back into the root.
 fn both_ways(numbers: &[u32], side_numbers: &[u32], registers: &Registers) {
     let root = random::trace(&mut Choices::new(numbers), None);
+    verify(&root).unwrap_or_else(|error| panic!("{}", error.show(&root)));
     let code = allocate_checked(&root, &Incoming::default(), registers);
 
     let mut plain_heap = Heap::new();
@@ -84,6 +86,7 @@ fn both_ways(numbers: &[u32], side_numbers: &[u32], registers: &Registers) {
     let places: Vec<Place> = map.places.iter().map(|&(_, place)| place).collect();
     let side = Side { params, label };
     let trace = random::trace(&mut Choices::new(side_numbers), Some(&side));
+    verify(&trace).unwrap_or_else(|error| panic!("{}", error.show(&trace)));
     let root_label = if in_body { code.label.clone() } else { Vec::new() };
     let incoming = Incoming { params: places, first_spill: code.spills, root_label, keep };
     let side_code = allocate_checked(&trace, &incoming, registers);

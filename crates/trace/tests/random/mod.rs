@@ -141,8 +141,13 @@ impl Builder<'_, '_> {
             1 => Source::Int(self.value(Class::Int), BoxId(number)),
             2 => Source::Float(self.value(Class::Float), BoxId(number)),
             3 => Source::Borrowed(self.value(Class::Obj)),
-            4 => Source::Bool(self.value(Class::Int)),
-            _ => Source::Owned(self.value(Class::Obj)),
+            // A reference is handed over once: only one slot may do so.
+            4 if number == 0 => Source::Owned(self.value(Class::Obj)),
+            4 => {
+                let items = vec![Source::Borrowed(self.value(Class::Obj)), Source::Null];
+                Source::Tuple(items, BoxId(number))
+            }
+            _ => Source::Bool(self.value(Class::Int)),
         }
     }
 
