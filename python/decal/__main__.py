@@ -110,7 +110,7 @@ def _prepare(arguments: Arguments, source: bytes | None) -> tuple[CodeType, dict
     kind, target = arguments.kind, arguments.target
     sys.argv = [target if kind == "script" else kind, *arguments.rest]
     # With -P or -I there is no entry for the script in sys.path; our own start was the current folder's.
-    replaces = not sys.flags.safe_path
+    replaces = not getattr(sys.flags, "safe_path", False)
     if kind == "-m":
         code, names = _module(kind, target)
         sys.argv[0] = names["__file__"]
