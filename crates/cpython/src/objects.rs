@@ -93,6 +93,26 @@ pub unsafe fn function_code(function: *mut PyObject) -> *mut PyObject {
     }
 }
 
+/// Sets an exception of this class, with a message.
+pub unsafe fn raise(class: *mut PyObject, text: &str) {
+    // SAFETY: the module's contract; without memory for the message that is the exception.
+    unsafe {
+        let message = pyo3_ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize);
+        if !message.is_null() {
+            pyo3_ffi::PyErr_SetObject(class, message);
+            decref(message);
+        }
+    }
+}
+
+/// Sets a `MemoryError`.
+pub unsafe fn raise_memory_error() {
+    // SAFETY: the module's contract.
+    unsafe {
+        pyo3_ffi::PyErr_NoMemory();
+    }
+}
+
 /// The text of a `str`, for messages.
 pub unsafe fn text(string: *mut PyObject) -> String {
     // SAFETY: checked to be a str; an encoding error (lone surrogates) is cleared.

@@ -74,6 +74,8 @@ pub struct Recorded {
     pub max_depth: u32,
     /// Instructions of the trace before the passes over the whole trace.
     pub emitted: usize,
+    /// The trace before those passes, for people.
+    pub before: Option<Box<Trace>>,
 }
 
 /// The recorder of one trace.
@@ -119,7 +121,6 @@ impl From<AbortReason> for Failure {
 pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let here = Abort { reason: AbortReason::Unstable, code: first.code, offset: first.offset };
-    ended_well(rec, here)?;
     let mut flush = BTreeSet::new();
     for _ in 0..ATTEMPTS {
         let mut recorder = Recorder::new(rec, host, options, first);
@@ -149,7 +150,6 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 /// [`Abort`] names the reason and the instruction.
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
-    ended_well(rec, Abort { reason: AbortReason::Exit, code: first.code, offset: first.offset })?;
     let mut recorder = Recorder::new(rec, host, options, first);
     let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
         recorder.general = parent.failed_fast_form();
@@ -169,12 +169,12 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
     }
 }
 
-fn ended_well(rec: &Recording, at: Abort) -> Result<(), Abort> {
-    let (code, offset) = rec.events.last().map_or((at.code, at.offset), |event| (event.code, event.offset));
+/// An instruction that cannot be translated is a better reason than what came of it, so this is asked after translating.
+fn ended_well(rec: &Recording) -> Step<()> {
     match rec.ending {
         Ending::Head(_) | Ending::Returned => Ok(()),
-        Ending::TooLong => Err(Abort { reason: AbortReason::TooLong, code, offset }),
-        Ending::Left => Err(Abort { reason: AbortReason::LeftLoop, code, offset }),
+        Ending::TooLong => Err(AbortReason::TooLong),
+        Ending::Left => Err(AbortReason::LeftLoop),
     }
 }
 
@@ -214,6 +214,7 @@ impl<'a> Recorder<'a> {
 
     fn record_root(&mut self, head: u32) -> Result<(End, Option<LabelState>), Failure> {
         self.run()?;
+        ended_well(self.rec)?;
         match self.rec.ending {
             Ending::Head(at) if at == head => {
                 let label = self.begin_loop(head)?;
@@ -228,6 +229,7 @@ impl<'a> Recorder<'a> {
 
     fn record_side(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)]) -> Result<End, Failure> {
         self.run()?;
+        ended_well(self.rec)?;
         match self.rec.ending {
             Ending::Head(at) => {
                 if let Some(args) = self.join(parent, carried, at)? {
@@ -444,6 +446,7 @@ impl<'a> Recorder<'a> {
         let mut trace =
             Trace { start, codes: self.rec.codes.clone(), insts, label: first_phi, end, snaps, origins, covers };
         let (mut label, mut carried) = (label, carried);
+        let before = self.options.optimize.then(|| Box::new(trace.clone()));
         if self.options.optimize {
             for pass in crate::opt::PASSES {
                 let (next, map) = (pass.run)(trace);
@@ -453,7 +456,7 @@ impl<'a> Recorder<'a> {
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
-        Recorded { trace, label, carried, consts, max_depth, emitted }
+        Recorded { trace, label, carried, consts, max_depth, emitted, before }
     }
 
     fn remember_consts(&mut self) {

@@ -30,6 +30,7 @@ pub use uses::label_interface;
 
 use crate::allocated::{Allocated, ExitIndex, ExitMap, Item, LabelEntry, Operand, Operation, Place};
 use crate::ir::{End, Inst, Trace, UopInst, Val};
+use crate::regalloc_check::{CheckError, check};
 use crate::snapshot::SnapId;
 use decal_uops::{Class, FLOAT_REGS, Form, INT_REGS};
 use moves::Move;
@@ -79,6 +80,8 @@ pub enum AllocError {
     /// A value has no place where it is needed: the trace uses it before its definition, or the
     /// allocator is wrong.
     Lost(Val),
+    /// The checker found a fault. Only debug builds look.
+    Wrong(CheckError),
 }
 
 impl std::fmt::Display for AllocError {
@@ -88,6 +91,7 @@ impl std::fmt::Display for AllocError {
             AllocError::OutOfRegisters => f.write_str("an instruction needs more registers than there are"),
             AllocError::Incoming => f.write_str("the side trace does not fit the exit or the label that it connects"),
             AllocError::Lost(val) => write!(f, "value v{} has no place where it is needed", val.0),
+            AllocError::Wrong(error) => error.fmt(f),
         }
     }
 }
@@ -168,12 +172,16 @@ pub fn allocate_with(trace: &Trace, incoming: &Incoming, registers: &Registers) 
             allocator.state.items.push(Item::Exit(exit));
         }
     }
-    Ok(Allocated {
+    let allocated = Allocated {
         items: allocator.state.items,
         exits: allocator.exits,
         label: allocator.label,
         spills: allocator.state.next_slot,
-    })
+    };
+    if cfg!(debug_assertions) {
+        check(trace, &allocated, incoming).map_err(AllocError::Wrong)?;
+    }
+    Ok(allocated)
 }
 
 /// The walk.

@@ -1,0 +1,300 @@
+//! What the extension module calls. Every function needs the GIL; none panics on what Python code can pass.
+
+use crate::callbacks::{self, CALLBACKS};
+use crate::explain;
+use crate::invalidate::changed;
+use crate::options::{BadOption, Mode, Options};
+use crate::state::{self, CodeState, Engine};
+use crate::stats::{self, Counters, Entry};
+use decal_cpython::monitoring::{ClaimError, LocalEvents, Monitoring};
+use decal_cpython::thread::Thread;
+use decal_cpython::watch::Watchers;
+use decal_cpython::{PyObject, support};
+use decal_native::{CodeMemory, MemoryError};
+use decal_trace::allocated::Item;
+use rustc_hash::FxHashMap;
+use std::fmt;
+use std::fmt::Write;
+use std::ptr::null_mut;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Why decal was not enabled.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NotEnabled {
+    /// This interpreter, or another tool in it, does not allow it: a sentence.
+    Impossible(String),
+    /// The environment has a value that is not known.
+    BadOption(BadOption),
+    /// A Python exception is set.
+    Raised,
+}
+
+impl fmt::Display for NotEnabled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotEnabled::Impossible(why) => f.write_str(why),
+            NotEnabled::BadOption(error) => error.fmt(f),
+            NotEnabled::Raised => f.write_str("a Python exception"),
+        }
+    }
+}
+
+/// The exception class for strict functions.
+static COMPILE_ERROR: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
+/// Why decal is off.
+static REASON: Mutex<String> = Mutex::new(String::new());
+
+/// The exception class for strict functions.
+pub fn compile_error() -> *mut PyObject {
+    COMPILE_ERROR.load(Ordering::Relaxed)
+}
+
+fn set_reason(text: &str) {
+    if let Ok(mut reason) = REASON.lock() {
+        *reason = text.to_string();
+    }
+}
+
+/// Switches decal on. Enabling twice is fine. `error` is the exception class for strict functions, which must live forever.
+///
+/// # Safety
+/// The GIL is held, in a thread that runs Python code.
+///
+/// # Errors
+/// [`NotEnabled`]: nothing was touched then.
+pub unsafe fn enable(error: *mut PyObject) -> Result<(), NotEnabled> {
+    if is_enabled() {
+        return Ok(());
+    }
+    // SAFETY: the caller's.
+    let result = unsafe { try_enable(error) };
+    match &result {
+        Ok(()) => set_reason(""),
+        Err(reason) => set_reason(&reason.to_string()),
+    }
+    result
+}
+
+unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
+    let options = Options::from_environment(|name| std::env::var(name).ok()).map_err(NotEnabled::BadOption)?;
+    if options.mode == Mode::Off {
+        return Err(NotEnabled::Impossible("decal is switched off by the environment (DECAL_JIT=0 or PYTHON_JIT=0)".into()));
+    }
+    // SAFETY: the caller's; layouts are checked before anything relies on them.
+    unsafe {
+        support::check().map_err(|reason| NotEnabled::Impossible(reason.to_string()))?;
+        COMPILE_ERROR.store(error, Ordering::Relaxed);
+        let host = decal_cpython::host();
+        let memory = if options.mode == Mode::Native { CodeMemory::new() } else { Err(MemoryError::NotBuilt) };
+        let monitoring = Monitoring::claim(CALLBACKS).map_err(|error| match error {
+            ClaimError::Taken(name) => NotEnabled::Impossible(format!(
+                "the monitoring tool id for optimizers (sys.monitoring.OPTIMIZER_ID) is taken by {name}"
+            )),
+            ClaimError::Raised => NotEnabled::Raised,
+        })?;
+        let watchers = match Watchers::register(changed) {
+            Ok(watchers) => watchers,
+            Err(_) => {
+                let _ = monitoring.release();
+                return Err(NotEnabled::Raised);
+            }
+        };
+        let mut counters = Counters::default();
+        if let (Mode::Native, Err(why)) = (options.mode, &memory) {
+            counters.not_native.insert(why.to_string(), 1);
+        }
+        let dice = 0x9e37_79b9 ^ std::process::id();
+        let engine = Engine {
+            options,
+            host,
+            monitoring,
+            watchers,
+            memory,
+            codes: FxHashMap::default(),
+            locations: FxHashMap::default(),
+            executors: Vec::new(),
+            exits: Vec::new(),
+            observation: None,
+            relying: FxHashMap::default(),
+            contexts: Vec::new(),
+            counters,
+            dice,
+            complaint: None,
+        };
+        callbacks::mend();
+        if state::replace(Some(engine)).is_err() {
+            return Err(NotEnabled::Impossible("decal cannot be enabled from inside of itself".into()));
+        }
+        let on = state::with(|engine| engine.monitoring.set_jumps(true).and_then(|()| engine.monitoring.restart_events()));
+        if on != Some(Ok(())) {
+            disable();
+            return Err(NotEnabled::Raised);
+        }
+    }
+    Ok(())
+}
+
+/// Switches decal off and gives everything back. Disabling twice is fine.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn disable() {
+    let Ok(Some(mut engine)) = state::replace(None) else { return };
+    if let Some(mut observation) = engine.observation.take() {
+        observation.end(&mut engine);
+        crate::observe::release(&mut observation);
+    }
+    for id in 0..engine.executors.len() {
+        engine.invalidate(id);
+    }
+    let Engine { monitoring, watchers, .. } = engine;
+    // SAFETY: the caller's. Code memory is free by now: no trace is running, since this is Python code.
+    unsafe {
+        if monitoring.release().is_err() {
+            Thread::current().clear_exception();
+        }
+        watchers.unregister();
+    }
+    set_reason("it was disabled");
+}
+
+/// Whether decal is on.
+pub fn is_enabled() -> bool {
+    state::with(|_| ()).is_some() || state::is_busy()
+}
+
+/// One line about decal's state.
+pub fn status() -> String {
+    let on = state::with(|engine| {
+        let way = match (&engine.options.mode, &engine.memory) {
+            (Mode::Native, Ok(memory)) => format!("machine code (memory: {})", memory.kind()),
+            (Mode::Native, Err(why)) => format!("trace interpreter, because {why}"),
+            _ => "trace interpreter".to_string(),
+        };
+        let digest = decal_stencils::digest(decal_stencils::LIBRARY).and_then(|digest| digest.get(..8)).unwrap_or("?");
+        let broken = if callbacks::is_broken() { "; stopped by an internal error" } else { "" };
+        format!("on: {way}, stencils {} {digest}{broken}", decal_native::TARGET)
+    });
+    on.unwrap_or_else(|| {
+        let reason = REASON.lock().map(|reason| reason.clone()).unwrap_or_default();
+        if reason.is_empty() { "off: it was not enabled".to_string() } else { format!("off: {reason}") }
+    })
+}
+
+/// Asks for a code object to be compiled at its first call. The reason, where it never can be.
+///
+/// # Safety
+/// The GIL is held, `code` is a live code object.
+pub unsafe fn ask(code: *mut PyObject, strict: bool) -> Option<String> {
+    state::with(|engine| {
+        let Some(decoded) = engine.code(code) else { return Some("its code cannot be read".to_string()) };
+        if let Err(why) = decoded.traceable {
+            return Some(why.to_string());
+        }
+        let starts = decoded.heads.is_empty();
+        if let Some(state) = engine.codes.get_mut(&(code as usize)) {
+            state.asked = true;
+            state.forbidden = false;
+            state.strict = strict;
+            state.starts = starts;
+        }
+        if starts {
+            let events = LocalEvents { start: true, jump: false, instruction: false };
+            // SAFETY: the caller's.
+            if unsafe { engine.monitoring.set_local(code, events) }.is_err() {
+                // SAFETY: the GIL is held.
+                unsafe { Thread::current() }.clear_exception();
+                return Some("its start cannot be watched".to_string());
+            }
+        }
+        None
+    })
+    .flatten()
+}
+
+/// Forbids to compile a code object.
+///
+/// # Safety
+/// The GIL is held, `code` is a live code object.
+pub unsafe fn forbid(code: *mut PyObject) {
+    state::with(|engine| {
+        if engine.code(code).is_none() {
+            return;
+        }
+        if let Some(CodeState { forbidden, asked, .. }) = engine.codes.get_mut(&(code as usize)) {
+            *forbidden = true;
+            *asked = false;
+        }
+        let running: Vec<usize> = engine
+            .executors
+            .iter()
+            .flatten()
+            .filter(|executor| executor.covers.borrow().contains(&code))
+            .map(|executor| executor.id)
+            .collect();
+        for id in running {
+            engine.invalidate(id);
+        }
+        let places: Vec<u32> =
+            engine.locations.keys().filter(|(owner, _)| *owner == code as usize).map(|(_, offset)| *offset).collect();
+        for offset in places {
+            engine.never(code, offset, crate::location::Never::Asked);
+        }
+    });
+}
+
+/// What was compiled and what was not, and why: of one code object or of all.
+pub fn explain(code: Option<*mut PyObject>) -> String {
+    state::with(|engine| explain::explain(engine, code)).unwrap_or_default()
+}
+
+/// The machine code of a code object's traces.
+pub fn disassemble(code: *mut PyObject) -> String {
+    let text = state::with(|engine| {
+        let mut text = String::new();
+        for executor in explain::executors_of(engine, code) {
+            let _ = writeln!(text, "{}", explain::heading(&executor));
+            let notes = explain::line_notes(&executor);
+            let note = |item: &Item| match item {
+                Item::Op(op) => op
+                    .source
+                    .and_then(|val| notes.get(&val.0))
+                    .map_or(String::new(), |line| format!("   (line {line})")),
+                _ => String::new(),
+            };
+            match &executor.native {
+                // SAFETY: the executor is valid, so that its code is in memory.
+                Some(native) => text.push_str(&unsafe {
+                    decal_native::disassemble::listing(native, &executor.allocated, &note)
+                }),
+                None => text.push_str("no machine code: it runs in the trace interpreter\n"),
+            }
+        }
+        text
+    });
+    text.unwrap_or_default()
+}
+
+/// The traces of a code object: instructions, and what the registers hold.
+pub fn traces(code: *mut PyObject) -> String {
+    let text = state::with(|engine| {
+        let mut text = String::new();
+        for executor in explain::executors_of(engine, code) {
+            let _ = writeln!(text, "# {}", explain::heading(&executor));
+            if let Some(before) = &executor.recorded.before {
+                let _ = writeln!(text, "# before optimizing ({} instructions)\n{before}", executor.recorded.emitted);
+                let _ = writeln!(text, "# after optimizing ({} instructions)", executor.recorded.trace.insts.len());
+            }
+            let _ = writeln!(text, "{}", executor.recorded.trace);
+            let _ = writeln!(text, "# with registers\n{}", executor.allocated);
+        }
+        text
+    });
+    text.unwrap_or_default()
+}
+
+/// All numbers.
+pub fn statistics() -> Vec<Entry> {
+    state::with(|engine| stats::entries(engine)).unwrap_or_default()
+}

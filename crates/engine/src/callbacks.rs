@@ -1,0 +1,321 @@
+//! What CPython calls: a backward jump, a function's start, an instruction that is observed.
+//!
+//! Each callback decides while it holds the engine, lets go of it, and then acts, because acting may run Python
+//! code. A location that will never be compiled is switched off (`DISABLE`), so that it costs nothing from then on.
+//! Nothing may unwind into CPython: a panic, which would be a mistake of ours, switches decal off.
+
+use crate::enter::{self, Outcome, Site};
+use crate::executor::Executor;
+use crate::location::{Location, Never, State};
+use crate::observe::{self, Progress, Purpose};
+use crate::state::{self, Engine, FUNCTION_START};
+use crate::{api, pipeline};
+use decal_cpython::frame::{Frame, Unwound};
+use decal_cpython::monitoring::{Callbacks, disable, nothing, offset, only_decal};
+use decal_cpython::thread::Thread;
+use decal_cpython::{PyObject, objects};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Turns until a location that cannot be observed just now is looked at again.
+const POSTPONE: u32 = 16;
+
+/// A callback has panicked: nothing is done any more.
+static BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// All of them.
+pub const CALLBACKS: Callbacks = Callbacks { jump: on_jump, start: on_start, instruction: on_instruction };
+
+/// What to do once the engine is free again.
+enum Decision {
+    Nothing,
+    Disable,
+    Enter(Rc<Executor>),
+    Complain(String),
+}
+
+fn guarded(work: impl FnOnce() -> *mut PyObject) -> *mut PyObject {
+    if BROKEN.load(Ordering::Relaxed) {
+        // SAFETY: in a callback, with the GIL held.
+        return unsafe { disable() };
+    }
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        BROKEN.store(true, Ordering::Relaxed);
+        // SAFETY: as above.
+        unsafe { nothing() }
+    })
+}
+
+/// Whether a callback has panicked.
+pub fn is_broken() -> bool {
+    BROKEN.load(Ordering::Relaxed)
+}
+
+unsafe extern "C" fn on_jump(_: *mut PyObject, arguments: *mut *mut PyObject, count: isize) -> *mut PyObject {
+    guarded(|| {
+        // SAFETY: CPython passes as many arguments as it says: code, offset, destination; we are in its callback.
+        unsafe {
+            if count < 3 {
+                return nothing();
+            }
+            let code = *arguments;
+            let (from, to) = (offset(*arguments.add(1)), offset(*arguments.add(2)));
+            if to > from {
+                return disable();
+            }
+            let thread = Thread::current();
+            let site = Site { thread, frame: Frame::current(thread), code, destination: Some(to) };
+            if site.frame.code() != code {
+                return nothing();
+            }
+            let decision = state::with(|engine| jump(engine, &site, to)).unwrap_or(Decision::Nothing);
+            act(&site, from, decision)
+        }
+    })
+}
+
+unsafe extern "C" fn on_start(_: *mut PyObject, arguments: *mut *mut PyObject, count: isize) -> *mut PyObject {
+    guarded(|| {
+        // SAFETY: as above: code, offset.
+        unsafe {
+            if count < 2 {
+                return nothing();
+            }
+            let code = *arguments;
+            let thread = Thread::current();
+            let site = Site { thread, frame: Frame::current(thread), code, destination: None };
+            if site.frame.code() != code {
+                return nothing();
+            }
+            let decision = state::with(|engine| start(engine, &site)).unwrap_or(Decision::Nothing);
+            act(&site, offset(*arguments.add(1)), decision)
+        }
+    })
+}
+
+unsafe extern "C" fn on_instruction(_: *mut PyObject, arguments: *mut *mut PyObject, count: isize) -> *mut PyObject {
+    guarded(|| {
+        // SAFETY: as above: code, offset.
+        unsafe {
+            if count < 2 {
+                return nothing();
+            }
+            let frame = Frame::current(Thread::current());
+            if frame.code() != *arguments {
+                return nothing();
+            }
+            let at = offset(*arguments.add(1));
+            let complaint = state::with(|engine| {
+                let progress = observe::instruction(engine, frame, at);
+                settle(engine, progress);
+                engine.complaint.take()
+            });
+            match complaint.flatten() {
+                Some(text) => {
+                    objects::raise(api::compile_error(), &text);
+                    null_mut()
+                }
+                None => nothing(),
+            }
+        }
+    })
+}
+
+/// Does what was decided.
+unsafe fn act(site: &Site, from: u32, decision: Decision) -> *mut PyObject {
+    // SAFETY: in the callback that `site` says.
+    unsafe {
+        match decision {
+            Decision::Nothing => nothing(),
+            Decision::Disable => disable(),
+            Decision::Enter(executor) => match enter::run(*site, executor) {
+                Outcome::Resume => nothing(),
+                Outcome::Null => null_mut(),
+            },
+            Decision::Complain(text) => {
+                objects::raise(api::compile_error(), &text);
+                let decoded = state::with(|engine| engine.code(site.code)).flatten();
+                let unwound =
+                    decoded.map(|decoded| site.frame.unwind(site.thread, &decoded, from, site.destination));
+                if unwound == Some(Unwound::Resume) { nothing() } else { null_mut() }
+            }
+        }
+    }
+}
+
+/// Compiles a pass that is over.
+fn settle(engine: &mut Engine, progress: Progress) {
+    match progress {
+        Progress::Continue => {}
+        Progress::Finished => {
+            let place = pending_place(engine);
+            match observe::finish(engine) {
+                Some(observation) => {
+                    pipeline::compile(engine, observation);
+                }
+                None => count_again(engine, place),
+            }
+        }
+        Progress::Cancelled => {
+            let place = pending_place(engine);
+            if let Some(mut observation) = observe::finish(engine) {
+                observe::release(&mut observation);
+            }
+            count_again(engine, place);
+        }
+    }
+}
+
+/// The root location that is being observed.
+fn pending_place(engine: &Engine) -> Option<(usize, u32)> {
+    let observation = engine.observation.as_ref()?;
+    match &observation.purpose {
+        Purpose::Root { offset, .. } => Some((observation.code as usize, *offset)),
+        Purpose::Side { parent, exit } => {
+            // Another try, later.
+            if let Some(exit) = parent.exits.get(exit.0 as usize) {
+                exit.countdown.set(engine.options.exit_threshold.saturating_mul(2));
+            }
+            None
+        }
+    }
+}
+
+fn count_again(engine: &mut Engine, place: Option<(usize, u32)>) {
+    let threshold = engine.options.loop_threshold;
+    if let Some(location) = place.and_then(|place| engine.locations.get_mut(&place))
+        && location.state == State::Observing
+    {
+        location.state = State::Counting(threshold.max(POSTPONE));
+    }
+}
+
+fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
+    engine.catch_up();
+    if engine.observation.is_some()
+        && let Some(progress) = observe::jump(engine, site.frame, to)
+    {
+        settle(engine, progress);
+        if let Some(text) = engine.complaint.take() {
+            return Decision::Complain(text);
+        }
+        if progress == Progress::Continue {
+            return Decision::Nothing;
+        }
+    }
+    let place = (site.code as usize, to);
+    let threshold = match engine.codes.get(&place.0) {
+        Some(code) if code.asked => 1,
+        _ => engine.options.loop_threshold,
+    };
+    engine.counters.jumps += 1;
+    let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
+    match &mut location.state {
+        State::Counting(left) if *left > 1 => {
+            *left -= 1;
+            Decision::Nothing
+        }
+        State::Counting(_) => begin(engine, site, to),
+        State::Observing => {
+            if engine.observation.is_none() {
+                location.state = State::Counting(threshold);
+            }
+            Decision::Nothing
+        }
+        State::Compiled(id) => {
+            let id = *id;
+            enter(engine, site, id)
+        }
+        State::Never(_) => Decision::Disable,
+    }
+}
+
+fn start(engine: &mut Engine, site: &Site) -> Decision {
+    engine.catch_up();
+    let place = (site.code as usize, FUNCTION_START);
+    let asked = engine.codes.get(&place.0).is_some_and(|code| code.starts);
+    if !asked {
+        return Decision::Disable;
+    }
+    let location = engine.locations.entry(place).or_insert_with(|| Location::new(1));
+    match &mut location.state {
+        State::Counting(left) if *left > 1 => {
+            *left -= 1;
+            Decision::Nothing
+        }
+        State::Counting(_) => begin(engine, site, FUNCTION_START),
+        State::Observing => {
+            if engine.observation.is_none() {
+                location.state = State::Counting(1);
+            }
+            Decision::Nothing
+        }
+        State::Compiled(id) => {
+            let id = *id;
+            enter(engine, site, id)
+        }
+        State::Never(_) => Decision::Disable,
+    }
+}
+
+fn enter(engine: &mut Engine, site: &Site, id: usize) -> Decision {
+    let Some(executor) = engine.executors.get(id).cloned().flatten() else { return Decision::Nothing };
+    if !enter::may_enter(&executor, site) {
+        engine.counters.refused += 1;
+        return Decision::Nothing;
+    }
+    // A loop that is left in its first turn nearly each time costs more than it gains.
+    let entries = executor.entries.get();
+    if entries == engine.options.trial_entries
+        && executor.recorded.label.is_some()
+        && executor.turns.get() < entries / 2
+    {
+        let (code, offset) = (executor.code, executor.offset);
+        engine.invalidate(id);
+        engine.counters.withdrawn += 1;
+        engine.never(code, offset, Never::NoGain);
+        return Decision::Disable;
+    }
+    engine.counters.jumps = engine.counters.jumps.saturating_sub(1);
+    Decision::Enter(executor)
+}
+
+/// Starts to observe, where nothing speaks against it.
+fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
+    let place = (site.code as usize, to);
+    let Some(decoded) = engine.code(site.code) else { return Decision::Nothing };
+    let why = match engine.codes.get(&place.0) {
+        Some(code) if code.forbidden => Some(Never::Asked),
+        _ => decoded.traceable.err().map(Never::Code),
+    };
+    if let Some(why) = why {
+        engine.never(site.code, to, why);
+        return Decision::Disable;
+    }
+    // SAFETY: the code of a live frame.
+    let alone = unsafe { only_decal(site.code) };
+    if engine.observation.is_some() || !alone || site.thread.is_traced() {
+        if let Some(location) = engine.locations.get_mut(&place) {
+            location.state = State::Counting(POSTPONE);
+        }
+        return Decision::Nothing;
+    }
+    let function = to == FUNCTION_START;
+    let first = if function { site.frame.offset() } else { to };
+    let Some(stack) = decoded.depth(first) else { return Decision::Nothing };
+    let purpose = Purpose::Root { offset: to, function };
+    // SAFETY: the frame of this callback.
+    if unsafe { observe::begin(engine, purpose, &[(site.frame, first)], stack) }
+        && let Some(location) = engine.locations.get_mut(&place)
+    {
+        location.state = State::Observing;
+    }
+    Decision::Nothing
+}
+
+/// Forgets that a panic happened: decal is enabled anew.
+pub fn mend() {
+    BROKEN.store(false, Ordering::Relaxed);
+}

@@ -1,0 +1,147 @@
+//! Entering: the checks before a trace runs, and running it.
+//!
+//! A trace relies on things that no guard of its own checks: that nobody wants the interpreter's attention, that no
+//! other tool watches the code that it runs, that the recursion limit is far enough away, that the frame's names
+//! are those that were recorded. They are checked here, each time; where one fails, CPython goes on, and the next
+//! backward jump tries again. Cost: some twenty nanoseconds, and as much for the way out.
+
+use crate::executor::Executor;
+use crate::exit::{self, Left, Values};
+use crate::machine::Memory;
+use crate::state::{self, Engine};
+use decal_cpython::PyObject;
+use decal_cpython::frame::Frame;
+use decal_cpython::monitoring::only_decal;
+use decal_cpython::thread::Thread;
+use decal_trace::eval;
+use decal_uops::Context;
+use std::rc::Rc;
+
+/// Python calls that must still be possible beyond those of the trace.
+const RECURSION_MARGIN: i32 = 8;
+/// Native calls that must still be possible: frames of inlined calls are run by one each.
+const NATIVE_MARGIN: i32 = 500;
+
+/// Where we are: in a callback of this frame.
+#[derive(Clone, Copy)]
+pub struct Site {
+    /// The current thread.
+    pub thread: Thread,
+    /// The current frame.
+    pub frame: Frame,
+    /// Its code.
+    pub code: *mut PyObject,
+    /// Where the jump goes; none at a function's start.
+    pub destination: Option<u32>,
+}
+
+/// What the callback returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// CPython goes on where the frame stands.
+    Resume,
+    /// An exception is set, and the frame does not handle it.
+    Null,
+}
+
+/// Whether a trace may be entered here and now.
+pub fn may_enter(executor: &Executor, site: &Site) -> bool {
+    let Site { thread, frame, .. } = *site;
+    let depth = executor.max_depth.get() as i32;
+    thread.is_quiet()
+        && !thread.is_traced()
+        && thread.recursion_remaining() > depth + RECURSION_MARGIN
+        && (depth == 0 || thread.native_recursion_remaining() > NATIVE_MARGIN)
+        && executor.names == (frame.globals() as u64, frame.builtins() as u64)
+        // SAFETY: code objects of a valid executor are alive; a watcher says when one dies.
+        && executor.covers.borrow().iter().all(|code| unsafe { only_decal(*code) })
+}
+
+/// Runs traces from this one on, until CPython has something to do.
+///
+/// # Safety
+/// In a callback as `site` says; the executor starts where the frame stands, and [`may_enter`] said yes.
+pub unsafe fn run(site: Site, mut executor: Rc<Executor>) -> Outcome {
+    loop {
+        let context = state::with(|engine| engine.contexts.pop()).flatten().unwrap_or_default();
+        let mut context = context;
+        // SAFETY: the caller's.
+        let left = unsafe { run_one(&site, &executor, &mut context) };
+        let next = state::with(|engine| {
+            engine.contexts.push(context);
+            let Left::Enter(offset) = left else { return None };
+            engine.executor_at(site.code, offset).filter(|executor| may_enter(executor, &site))
+        });
+        match (left, next.flatten()) {
+            (Left::Enter(_), Some(next)) => executor = next,
+            (Left::Null, _) => return Outcome::Null,
+            _ => return Outcome::Resume,
+        }
+    }
+}
+
+unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Left {
+    context.frame = site.frame.address();
+    context.thread = site.thread.address();
+    context.breaker = site.thread.breaker_address();
+    context.breaker_quiet = site.thread.breaker_quiet();
+    context.iterations = 0;
+    root.entries.set(root.entries.get() + 1);
+    if let Some(code) = &root.native {
+        // SAFETY: a valid executor's code is in memory, and what it takes for granted was checked or is watched.
+        unsafe { decal_native::enter::enter(context, code.address) };
+        let found = state::with(|engine| after(engine, root, context, 0).and_then(|()| find_exit(engine, context.exit)));
+        let Some((executor, index)) = found.flatten() else { return Left::Resume };
+        let Some(map) = executor.allocated.exits.get(index) else { return Left::Resume };
+        // SAFETY: the values are those of this exit.
+        return unsafe { exit::leave(site, &executor, index, &Values::Native(map, context)) };
+    }
+    let mut fuel = u64::MAX;
+    let interpreted = interpret(root, context, &mut fuel);
+    let _ = state::with(|engine| after(engine, root, context, u64::MAX - fuel));
+    let Some((executor, index, values)) = interpreted else { return Left::Resume };
+    // SAFETY: as above.
+    unsafe { exit::leave(site, &executor, index, &Values::Interpreted(&values)) }
+}
+
+/// Keeps the books.
+fn after(engine: &mut Engine, root: &Executor, context: &Context, uops: u64) -> Option<()> {
+    engine.counters.entries += 1;
+    engine.counters.turns += context.iterations;
+    engine.counters.interpreted += uops;
+    root.turns.set(root.turns.get() + context.iterations);
+    Some(())
+}
+
+fn find_exit(engine: &Engine, number: u64) -> Option<(Rc<Executor>, usize)> {
+    let (id, index) = *engine.exits.get(number as usize)?;
+    Some((engine.executors.get(id)?.clone()?, index as usize))
+}
+
+/// Runs a root trace and its side traces in the trace interpreter, until an exit that none continues.
+fn interpret(root: &Rc<Executor>, context: &mut Context, fuel: &mut u64) -> Option<(Rc<Executor>, usize, Vec<u64>)> {
+    let mut machine = Memory { context };
+    let mut current = Rc::clone(root);
+    let mut left = eval::run(&current.recorded.trace, &[], &mut machine, fuel);
+    loop {
+        match left {
+            eval::Left::Exit { at, snap, values } => {
+                let index = current.exit_of(at, snap)?.0 as usize;
+                let side = current.exits.get(index)?.side.get();
+                let side = side.and_then(|id| state::with(|engine| engine.executors.get(id)?.clone()).flatten());
+                let Some(side) = side else { return Some((current, index, values)) };
+                let trace = &side.recorded.trace;
+                let params: Vec<u64> =
+                    trace.origins.iter().map(|origin| values.get(origin.index()).copied().unwrap_or(0)).collect();
+                left = eval::run(trace, &params, &mut machine, fuel);
+                current = side;
+            }
+            eval::Left::Join { values } => {
+                current = Rc::clone(root);
+                left = eval::run_from_label(&root.recorded.trace, &root.interface, &values, &mut machine, fuel);
+            }
+            // The fuel lasts for centuries.
+            eval::Left::OutOfFuel => return None,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Executors: compiled traces with everything that running and leaving them needs.
+
+use decal_cpython::PyObject;
+use decal_native::Code;
+use decal_trace::allocated::{Allocated, ExitIndex, Item};
+use decal_trace::ir::{Inst, Val};
+use decal_trace::record::Recorded;
+use decal_trace::snapshot::SnapId;
+use std::cell::{Cell, RefCell};
+
+/// An exit of an executor.
+#[derive(Debug)]
+pub struct Exit {
+    /// The instruction that leaves; none at the trace's end.
+    pub at: Option<Val>,
+    /// The state to rebuild.
+    pub snap: SnapId,
+    /// Times taken.
+    pub taken: Cell<u64>,
+    /// Times until a side trace is tried; 0: no more.
+    pub countdown: Cell<u32>,
+    /// Tries so far.
+    pub tries: Cell<u32>,
+    /// The side trace that continues it.
+    pub side: Cell<Option<usize>>,
+    /// Why the last try failed, and on which line.
+    pub last: RefCell<Option<(String, u32)>>,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Executor {
+    /// Its number.
+    pub id: usize,
+    /// The number of its root trace's executor; its own for a root.
+    pub root: usize,
+    /// Code object in whose frame it runs.
+    pub code: *mut PyObject,
+    /// Where it starts.
+    pub offset: u32,
+    /// Source line of that.
+    pub line: u32,
+    /// The trace.
+    pub recorded: Recorded,
+    /// Its label's interface, or for a side trace nothing.
+    pub interface: Vec<Val>,
+    /// The trace with registers.
+    pub allocated: Allocated,
+    /// Its machine code, where it has any.
+    pub native: Option<Code>,
+    /// Number of its first exit in the engine's row of all exits.
+    pub first_exit: u32,
+    /// Its exits.
+    pub exits: Vec<Exit>,
+    /// Globals and builtins of the frame it was recorded in.
+    pub names: (u64, u64),
+    /// Code objects whose instructions it runs.
+    /// (roots: those of their side traces too).
+    pub covers: RefCell<Vec<*mut PyObject>>,
+    /// Calls within calls, at most (roots: in their side traces too).
+    pub max_depth: Cell<u32>,
+    /// Types that it names: references of its own.
+    pub keeps: RefCell<Vec<*mut PyObject>>,
+    /// Whether it may be entered.
+    pub valid: Cell<bool>,
+    /// Times entered (roots).
+    pub entries: Cell<u64>,
+    /// Turns of its loop (roots, side traces included).
+    pub turns: Cell<u64>,
+    /// Side traces (roots).
+    pub sides: RefCell<Vec<usize>>,
+    /// Nanoseconds: observing to assembling.
+    pub compile_ns: u64,
+}
+
+/// The exits of an allocated trace, in order.
+pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<Exit> {
+    let mut exits: Vec<Exit> = allocated
+        .exits
+        .iter()
+        .map(|map| Exit {
+            at: None,
+            snap: map.snap,
+            taken: Cell::new(0),
+            countdown: Cell::new(threshold),
+            tries: Cell::new(0),
+            side: Cell::new(None),
+            last: RefCell::new(None),
+        })
+        .collect();
+    for item in &allocated.items {
+        if let Item::Op(op) = item
+            && let (Some(exit), Some(val)) = (op.exit, op.source)
+            && let Some(exit) = exits.get_mut(exit.0 as usize)
+        {
+            exit.at = Some(val);
+        }
+    }
+    for exit in &mut exits {
+        // An exit that is the trace's end, or raises, is never continued.
+        let raises = exit.at.is_some_and(|val| match recorded.trace.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) => inst.uop.info().effects.raises || inst.uop == decal_uops::Uop::guard_quiet,
+            _ => true,
+        });
+        if exit.at.is_none() || raises {
+            exit.countdown.set(0);
+        }
+    }
+    exits
+}
+
+impl Executor {
+    /// The exit of an instruction, for the trace interpreter.
+    pub fn exit_of(&self, at: Option<Val>, snap: SnapId) -> Option<ExitIndex> {
+        self.exits.iter().position(|exit| exit.at == at && exit.snap == snap).map(|index| ExitIndex(index as u32))
+    }
+
+    /// Gives its references back, once it is out of use.
+    pub fn release_keeps(&self) {
+        for object in self.keeps.borrow_mut().drain(..) {
+            // SAFETY: references of its own, and the GIL is held whenever the engine works.
+            unsafe { decal_cpython::objects::decref(object) };
+        }
+    }
+
+    /// Whether it is a root trace.
+    pub fn is_root(&self) -> bool {
+        self.root == self.id
+    }
+
+    /// Bytes of everything but machine code, roughly.
+    pub fn metadata_bytes(&self) -> usize {
+        use std::mem::size_of;
+        let places: usize = self.allocated.exits.iter().map(|exit| exit.places.len() * size_of::<(Val, u64)>()).sum();
+        let slots: usize = self
+            .recorded
+            .trace
+            .snaps
+            .iter()
+            .flat_map(|snap| &snap.frames)
+            .map(|frame| (frame.locals.len() + frame.stack.len()) * 32 + 64)
+            .sum();
+        size_of::<Executor>()
+            + places
+            + slots
+            + self.recorded.trace.insts.len() * size_of::<Inst>()
+            + self.allocated.items.len() * size_of::<Item>()
+            + self.exits.len() * size_of::<Exit>()
+    }
+}

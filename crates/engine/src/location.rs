@@ -1,0 +1,120 @@
+//! Locations: the places where traces can start, each with one small state machine.
+//!
+//! ```text
+//!             jumps reach the threshold          one pass, compiled
+//!   Counting ---------------------------> Observing ---------------> Compiled
+//!      ^  ^                                   |                          |
+//!      |  +---- pause, growing by four -------+ failed                   | invalidated, or does not pay
+//!      +-------------------------------------------------------------- --+
+//!             after too many failures, from any state: Never, with the reason
+//! ```
+
+use decal_trace::record::AbortReason;
+
+/// Why a location is never compiled.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Never {
+    /// Recording failed too often, the last time for this reason.
+    Abort(AbortReason),
+    /// Traces cannot start in this code.
+    Code(&'static str),
+    /// What was compiled was invalidated too often.
+    Unstable,
+    /// Entering cost more than it gained.
+    NoGain,
+    /// Compiling failed in a way that trying again does not mend.
+    Compile(String),
+    /// The user said so.
+    Asked,
+}
+
+impl std::fmt::Display for Never {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Never::Abort(reason) => reason.fmt(f),
+            Never::Code(why) => f.write_str(why),
+            Never::Unstable => f.write_str("what it relies on changes too often"),
+            Never::NoGain => f.write_str("entering it cost more than it gained"),
+            Never::Compile(why) => f.write_str(why),
+            Never::Asked => f.write_str("switched off with @decal.nojit"),
+        }
+    }
+}
+
+/// See the module's text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// This many jumps are left before it is observed.
+    Counting(u32),
+    /// Being observed.
+    Observing,
+    /// Compiled: the executor's number.
+    Compiled(usize),
+    /// Given up.
+    Never(Never),
+}
+
+/// A location.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Location {
+    /// Its state.
+    pub state: State,
+    /// Failures so far.
+    pub tries: u32,
+    /// Invalidations so far.
+    pub invalidated: u32,
+    /// The last failure: reason and source line.
+    pub last: Option<(AbortReason, u32)>,
+}
+
+/// Invalidations that a location survives.
+const MAX_INVALIDATED: u32 = 8;
+
+impl Location {
+    /// A new one.
+    pub fn new(threshold: u32) -> Location {
+        Location { state: State::Counting(threshold), tries: 0, invalidated: 0, last: None }
+    }
+
+    /// Recording failed: a pause that grows, then never. `dice` is any number.
+    pub fn failed(&mut self, reason: AbortReason, line: u32, threshold: u32, max_tries: u32, dice: u32) {
+        self.tries += 1;
+        self.last = Some((reason, line));
+        self.state = if self.tries >= max_tries {
+            State::Never(Never::Abort(reason))
+        } else {
+            let pause = threshold.saturating_mul(4u32.saturating_pow(self.tries)).max(2);
+            State::Counting(pause + dice % pause)
+        };
+    }
+
+    /// Its executor is gone because something changed.
+    pub fn invalidated(&mut self, threshold: u32) {
+        self.invalidated += 1;
+        self.state = if self.invalidated >= MAX_INVALIDATED {
+            State::Never(Never::Unstable)
+        } else {
+            State::Counting(threshold.saturating_mul(2u32.saturating_pow(self.invalidated)))
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_pauses_longer_and_longer_and_then_gives_up() {
+        let mut location = Location::new(10);
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            location.failed(AbortReason::TooLong, 7, 10, 4, 0);
+            if let State::Counting(pause) = location.state {
+                pauses.push(pause);
+            }
+        }
+        assert_eq!(pauses, [40, 160, 640]);
+        location.failed(AbortReason::TooLong, 7, 10, 4, 0);
+        assert_eq!(location.state, State::Never(Never::Abort(AbortReason::TooLong)));
+    }
+}

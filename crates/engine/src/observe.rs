@@ -1,0 +1,449 @@
+//! Observing: CPython runs one pass, and each instruction becomes an event.
+//!
+//! INSTRUCTION events are switched on for the code objects that take part, and only for the time of the pass. What is
+//! observed is a stack of frames: the one in which the trace starts, and those that it calls. Each event says
+//! where the frame can go next; an event that does not fit means that an exception was raised or that
+//! somebody interfered, and ends the pass. Nothing is executed and nothing is changed, so that giving up is always safe.
+//!
+//! Cost: about a microsecond for each instruction, once per trace.
+
+use crate::executor::Executor;
+use crate::state::Engine;
+use decal_cpython::code::DecodedCode;
+use decal_cpython::frame::Frame;
+use decal_cpython::monitoring::{LocalEvents, only_decal};
+use decal_cpython::observe::{Assumption, Calls, observe};
+use decal_cpython::watch::Changed;
+use decal_cpython::{PyObject, objects};
+use decal_trace::allocated::ExitIndex;
+use decal_trace::bytecode::Op;
+use decal_trace::event::{Attribute, CodeId, Detail, Ending, Event, Kind, Operand, Recording};
+use decal_trace::record::MAX_DEPTH;
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
+/// waiting, or gone without a sign.
+const MAX_FOREIGN: u32 = 200;
+/// How often the same code may be among the frames: recursion is followed so far.
+const MAX_RECURSION: usize = 4;
+
+/// What is observed, and for what.
+#[derive(Clone, Debug)]
+pub enum Purpose {
+    /// A root trace from a loop's head, or from a function's start where `function` says so.
+    Root {
+        /// Offset of the head; [`crate::state::FUNCTION_START`] for a function.
+        offset: u32,
+        /// From the function's start.
+        function: bool,
+    },
+    /// A side trace that continues an exit.
+    Side {
+        /// The executor with the exit.
+        parent: Rc<Executor>,
+        /// The exit.
+        exit: ExitIndex,
+    },
+}
+
+/// A frame that is observed.
+#[derive(Debug)]
+struct Watched {
+    frame: u64,
+    code: CodeId,
+    decoded: Rc<DecodedCode>,
+    /// Offsets at which it may go on.
+    expected: [u32; 2],
+}
+
+/// A pass that is under way.
+#[derive(Debug)]
+pub struct Observation {
+    /// See [`Purpose`].
+    pub purpose: Purpose,
+    /// The code object of the frame in which the trace starts.
+    pub code: *mut PyObject,
+    /// Globals and builtins of that frame.
+    pub names: (u64, u64),
+    /// The events so far.
+    pub recording: Recording,
+    /// Code objects by [`CodeId`].
+    pub codes: Vec<*mut PyObject>,
+    /// What the events took as fixed. Watched already.
+    pub assumptions: FxHashSet<Assumption>,
+    /// References of ours to types and builtins: nobody tells when those die.
+    pub keeps: FxHashSet<usize>,
+    /// When it began.
+    pub started: Instant,
+    frames: Vec<Watched>,
+    /// A call was seen whose frame comes next: the callee's code.
+    entering: Option<CodeId>,
+    instrumented: Vec<*mut PyObject>,
+    foreign: u32,
+    /// Something that was taken as fixed has changed, or cannot be watched.
+    stale: bool,
+}
+
+/// What an event led to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// More is to come.
+    Continue,
+    /// The pass is over: take it with [`finish`].
+    Finished,
+    /// The pass is over and worth nothing.
+    Cancelled,
+}
+
+/// Begins to observe. `frames` are the frames of the trace's start, outermost first, each standing at its
+/// offset (for outer ones: behind the call).
+///
+/// # Safety
+/// The GIL is held, the frames are alive.
+pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32)], stack: u32) -> bool {
+    let Some((outer, _)) = frames.first() else { return false };
+    let mut observation = Observation {
+        purpose,
+        code: outer.code(),
+        names: (outer.globals() as u64, outer.builtins() as u64),
+        recording: Recording {
+            codes: Vec::new(),
+            events: Vec::new(),
+            stack,
+            ending: Ending::Left,
+            tuples: BTreeMap::new(),
+        },
+        codes: Vec::new(),
+        assumptions: FxHashSet::default(),
+        keeps: FxHashSet::default(),
+        started: Instant::now(),
+        frames: Vec::new(),
+        entering: None,
+        instrumented: Vec::new(),
+        foreign: 0,
+        stale: false,
+    };
+    for (frame, offset) in frames {
+        let Some((code, decoded)) = observation.code_id(engine, frame.code()) else {
+            observation.end(engine);
+            return false;
+        };
+        observation.frames.push(Watched { frame: frame.address(), code, decoded, expected: [*offset; 2] });
+    }
+    engine.observation = Some(observation);
+    engine.counters.observed += 1;
+    true
+}
+
+impl Observation {
+    /// The number of a code object; its INSTRUCTION events are on afterwards.
+    fn code_id(&mut self, engine: &mut Engine, code: *mut PyObject) -> Option<(CodeId, Rc<DecodedCode>)> {
+        let decoded = engine.code(code)?;
+        if let Some(index) = self.codes.iter().position(|known| *known == code) {
+            return Some((CodeId(index as u32), decoded));
+        }
+        let start = engine.codes.get(&(code as usize)).is_some_and(|state| state.starts);
+        // SAFETY: the code of a live frame or function; the watcher of code objects forgets it when it dies.
+        let set = unsafe {
+            engine.monitoring.set_local(code, LocalEvents { start, jump: false, instruction: true })
+        };
+        if set.is_err() {
+            clear_error();
+            return None;
+        }
+        self.instrumented.push(code);
+        self.codes.push(code);
+        self.recording.codes.push(decoded.code.clone());
+        Some((CodeId(self.codes.len() as u32 - 1), decoded))
+    }
+
+    /// Switches the events off.
+    pub fn end(&mut self, engine: &mut Engine) {
+        for code in std::mem::take(&mut self.instrumented) {
+            let start = engine.codes.get(&(code as usize)).is_some_and(|state| state.starts);
+            // SAFETY: as in `code_id`; a code object that died took itself out of this list (see `change`).
+            let set = unsafe {
+                engine.monitoring.set_local(code, LocalEvents { start, jump: false, instruction: false })
+            };
+            if set.is_err() {
+                clear_error();
+            }
+        }
+    }
+
+    /// A change that watchers report.
+    pub fn change(&mut self, what: Changed) {
+        self.stale |= match what {
+            Changed::Dict { dict, key } => self.assumptions.iter().any(|assumption| {
+                matches!(assumption, Assumption::Dict { dict: d, key: k } if *d == dict && (key == 0 || *k == key))
+            }),
+            Changed::Type(ty) => self.assumptions.contains(&Assumption::Type(ty)),
+            Changed::Function(function) => self.assumptions.contains(&Assumption::Function(function)),
+            Changed::CodeDies(code) => {
+                let code = code as usize as *mut PyObject;
+                self.instrumented.retain(|known| *known != code);
+                self.codes.contains(&code)
+            }
+        };
+    }
+
+    /// Marks it as worth nothing.
+    pub fn spoil(&mut self) {
+        self.stale = true;
+    }
+
+    /// Keeps an object alive for the time of the pass.
+    fn keep(&mut self, object: u64) {
+        if object != 0 && self.keeps.insert(object as usize) {
+            // SAFETY: an object that was just seen, with the GIL held.
+            unsafe { objects::incref(object as *mut PyObject) };
+        }
+    }
+
+    fn keep_operand(&mut self, operand: &Operand) {
+        self.keep(operand.ty);
+        if matches!(operand.kind, Kind::Builtin | Kind::Type) {
+            self.keep(operand.object);
+        }
+    }
+
+    fn keep_all(&mut self, event: &Event) {
+        for operand in &event.operands {
+            self.keep_operand(operand);
+        }
+        match &event.detail {
+            Detail::Global(a) | Detail::Const(a) => self.keep_operand(a),
+            Detail::Cell(a, b) => {
+                self.keep_operand(a);
+                self.keep_operand(b);
+            }
+            Detail::Attribute(Attribute::Constant { value }) => self.keep_operand(value),
+            _ => {}
+        }
+    }
+
+    /// Whether the topmost frame, or the one that a call enters, is this one and may stand at this offset.
+    fn accept(&mut self, frame: Frame, start: u32) -> Option<bool> {
+        if let Some(code) = self.entering {
+            let caller = self.frames.last()?;
+            let below = frame.previous().map(Frame::address);
+            let callee = *self.codes.get(code.0 as usize)?;
+            if below == Some(caller.frame) && frame.code() == callee {
+                return Some(true);
+            }
+            // The call did not get that far: an exception, or somebody between.
+            return if frame.address() == caller.frame { None } else { Some(false) };
+        }
+        let top = self.frames.last()?;
+        if top.frame != frame.address() {
+            return if self.frames.iter().any(|known| known.frame == frame.address()) { None } else { Some(false) };
+        }
+        top.expected.iter().any(|from| reaches(&top.decoded, *from, start)).then_some(true)
+    }
+}
+
+/// Whether execution comes from one offset to another without an event between.
+fn reaches(decoded: &DecodedCode, mut from: u32, to: u32) -> bool {
+    for _ in 0..4 {
+        if from == to {
+            return true;
+        }
+        match decoded.starting_at(from) {
+            Some(instruction) if instruction.op == Op::Nop => from = instruction.next,
+            _ => return false,
+        }
+    }
+    false
+}
+
+fn clear_error() {
+    // SAFETY: the GIL is held whenever the engine works.
+    unsafe { decal_cpython::thread::Thread::current() }.clear_exception();
+}
+
+/// What the observer asks about calls.
+struct Inlining<'a> {
+    engine: &'a mut Engine,
+    observation: &'a mut Observation,
+}
+
+impl Calls for Inlining<'_> {
+    fn enter(&mut self, _: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str> {
+        let Some(decoded) = self.engine.code(code) else { return Err("a function that cannot be read") };
+        decoded.inlinable?;
+        if depth as usize >= MAX_DEPTH {
+            return Err("calls within calls, deeper than traces follow");
+        }
+        if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
+            return Err("a function with @decal.nojit");
+        }
+        let same = self.observation.frames.iter().filter(|watched| watched.decoded.code.object == code as u64);
+        if same.count() >= MAX_RECURSION {
+            return Err("recursion that is deeper than traces follow");
+        }
+        // SAFETY: the function's code is alive.
+        if !unsafe { only_decal(code) } {
+            return Err("a function that another tool watches");
+        }
+        self.observation.code_id(self.engine, code).map(|(id, _)| id).ok_or("a function that cannot be watched")
+    }
+}
+
+/// An INSTRUCTION event, while a pass is under way.
+///
+/// # Safety
+/// In that callback, `frame` is the current frame and stands at `offset`.
+pub unsafe fn instruction(engine: &mut Engine, frame: Frame, offset: u32) -> Progress {
+    let Some(mut observation) = engine.observation.take() else { return Progress::Continue };
+    // SAFETY: the caller's.
+    let progress = unsafe { observation.instruction(engine, frame, offset) };
+    engine.observation = Some(observation);
+    progress
+}
+
+/// A backward jump, while a pass is under way: whether it ends there. None where the jump is of another frame.
+pub fn jump(engine: &mut Engine, frame: Frame, destination: u32) -> Option<Progress> {
+    let mut observation = engine.observation.take()?;
+    let ours = observation.frames.last().is_some_and(|top| top.frame == frame.address());
+    let progress = if observation.stale {
+        Progress::Cancelled
+    } else if ours {
+        observation.at_head(engine, destination).unwrap_or(Progress::Continue)
+    } else {
+        observation.foreign += 1;
+        if observation.foreign > MAX_FOREIGN { Progress::Cancelled } else { Progress::Continue }
+    };
+    engine.observation = Some(observation);
+    (ours || progress != Progress::Continue).then_some(progress)
+}
+
+impl Observation {
+    /// The topmost frame comes to a loop's head: whether the pass ends.
+    fn at_head(&mut self, engine: &Engine, offset: u32) -> Option<Progress> {
+        let top = self.frames.last()?;
+        if self.recording.events.is_empty() || !top.decoded.is_head(offset) {
+            return None;
+        }
+        let code = self.codes.get(top.code.0 as usize)?;
+        if self.frames.len() > 1 {
+            // A compiled loop inside of a call: it runs on its own.
+            return engine.executor_at(*code, offset).map(|_| Progress::Finished);
+        }
+        let ours = match &self.purpose {
+            Purpose::Root { offset: head, function } => !function && *head == offset,
+            Purpose::Side { parent, .. } => engine
+                .executors
+                .get(parent.root)
+                .and_then(Option::as_ref)
+                .is_some_and(|root| root.offset == offset),
+        };
+        if ours || engine.executor_at(*code, offset).is_some() {
+            self.recording.ending = Ending::Head(offset);
+            return Some(Progress::Finished);
+        }
+        None
+    }
+
+    unsafe fn instruction(&mut self, engine: &mut Engine, frame: Frame, offset: u32) -> Progress {
+        if self.stale {
+            return Progress::Cancelled;
+        }
+        let Some(decoded) = engine.code(frame.code()) else { return Progress::Cancelled };
+        let Some(found) = decoded.at(offset) else { return Progress::Continue };
+        let start = found.start;
+        match self.accept(frame, start) {
+            Some(true) => {}
+            Some(false) => {
+                self.foreign += 1;
+                return if self.foreign > MAX_FOREIGN { Progress::Cancelled } else { Progress::Continue };
+            }
+            None => return Progress::Finished,
+        }
+        if let Some(code) = self.entering.take() {
+            if !reaches(&decoded, 0, start) {
+                return Progress::Finished;
+            }
+            let decoded = Rc::clone(&decoded);
+            self.frames.push(Watched { frame: frame.address(), code, decoded, expected: [start; 2] });
+        }
+        if let Some(progress) = self.at_head(engine, start) {
+            return progress;
+        }
+        if self.recording.events.len() >= engine.options.max_events {
+            self.recording.ending = Ending::TooLong;
+            return Progress::Finished;
+        }
+        let depth = self.frames.len() as u32 - 1;
+        let Some(code) = self.frames.last().map(|top| top.code) else { return Progress::Cancelled };
+        // SAFETY: the caller's.
+        let seen = unsafe { observe(frame, &decoded, code, depth, offset, &mut Inlining { engine, observation: self }) };
+        let Some(seen) = seen else { return Progress::Continue };
+        for assumption in seen.assumptions {
+            if self.assumptions.insert(assumption) {
+                // SAFETY: the observer just saw it alive.
+                if unsafe { engine.watchers.watch(assumption) }.is_err() {
+                    self.stale = true;
+                }
+                if let Assumption::Type(ty) = assumption {
+                    self.keep(ty);
+                }
+            }
+        }
+        self.recording.tuples.extend(seen.tuples);
+        self.keep_all(&seen.event);
+        self.next(seen.event)
+    }
+
+    /// Takes an event and works out what may follow.
+    fn next(&mut self, event: Event) -> Progress {
+        let Some(top) = self.frames.last_mut() else { return Progress::Cancelled };
+        top.expected = match event.op {
+            Op::JumpForward(target) | Op::JumpBackward(target) => [target; 2],
+            Op::PopJump(_, target) | Op::ForIter(target) => [event.next, target],
+            _ => [event.next; 2],
+        };
+        let (op, detail) = (event.op, event.detail);
+        self.recording.events.push(event);
+        match (op, detail) {
+            (_, Detail::Enter(callee)) => self.entering = Some(callee.code),
+            // Nobody can follow from here; the recorder names the reason.
+            (Op::Unsupported(_), _) | (_, Detail::Opaque(_) | Detail::Attribute(Attribute::Unsupported(_))) => {
+                return Progress::Finished;
+            }
+            (Op::Return | Op::ReturnConst(_), _) => {
+                if self.frames.len() == 1 {
+                    self.recording.ending = Ending::Returned;
+                    return Progress::Finished;
+                }
+                self.frames.pop();
+            }
+            _ => {}
+        }
+        Progress::Continue
+    }
+}
+
+/// Takes the pass that is over; its events are off. None where it was cancelled.
+pub fn finish(engine: &mut Engine) -> Option<Observation> {
+    let mut observation = engine.observation.take()?;
+    observation.end(engine);
+    engine.counters.events += observation.recording.events.len() as u64;
+    engine.counters.nanoseconds[0] += observation.started.elapsed().as_nanos() as u64;
+    if observation.stale {
+        release(&mut observation);
+        return None;
+    }
+    Some(observation)
+}
+
+/// Drops the references of a pass.
+pub fn release(observation: &mut Observation) {
+    for object in observation.keeps.drain() {
+        // SAFETY: references of ours, with the GIL held. Types and builtins die without Python code of their own
+        // here: others hold them, or nobody could tell.
+        unsafe { objects::decref(object as *mut PyObject) };
+    }
+}

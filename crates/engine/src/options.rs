@@ -1,0 +1,178 @@
+//! The one list of tunables: names in the environment, values, defaults, meaning.
+
+use std::fmt;
+
+/// How traces run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Not at all.
+    Off,
+    /// In the trace interpreter: no machine code, no executable memory.
+    Interpreter,
+    /// As machine code.
+    Native,
+}
+
+/// What `DECAL_STRESS` asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stress {
+    /// Everything is hot at once.
+    pub hot: bool,
+    /// The guard with this number (modulo the guards of the trace) fails in every trace.
+    pub guard: Option<u32>,
+    /// Registers are chosen at random from this seed.
+    pub registers: Option<u64>,
+}
+
+/// All of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// `DECAL_JIT=0|1|interpreter`, default 1. `PYTHON_JIT=0` switches off too.
+    pub mode: Mode,
+    /// `DECAL_OPTIMIZE=0|1`, default 1.
+    pub optimize: bool,
+    /// `DECAL_DEBUG=0…5`, default 0: 1 a line per trace or abort, 2 the trace, 3 after optimizing, 4 each pass, 5
+    /// registers and machine code.
+    pub debug: u8,
+    /// `DECAL_PERF=map`: write a perf map.
+    pub perf_map: bool,
+    /// `DECAL_STRESS=hot,guards:N,registers:SEED`.
+    pub stress: Stress,
+    /// Backward jumps before a loop is observed.
+    pub loop_threshold: u32,
+    /// Times that an exit is taken before it is continued by a side trace.
+    pub exit_threshold: u32,
+    /// Events of one pass, at most.
+    pub max_events: usize,
+    /// Instructions of a trace, at most.
+    pub max_insts: usize,
+    /// Side traces of one root trace, at most.
+    pub max_sides: u32,
+    /// Times that a location is tried before it is given up.
+    pub max_tries: u32,
+    /// Entries after which a root trace must have paid.
+    pub trial_entries: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            mode: Mode::Native,
+            optimize: true,
+            debug: 0,
+            perf_map: false,
+            stress: Stress::default(),
+            loop_threshold: 600,
+            exit_threshold: 60,
+            max_events: 1500,
+            max_insts: 12_000,
+            max_sides: 64,
+            max_tries: 4,
+            trial_entries: 400,
+        }
+    }
+}
+
+/// A variable with a value that is not known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadOption {
+    /// The variable.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// What it may be.
+    pub known: &'static str,
+}
+
+impl fmt::Display for BadOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={:?} is not known; use one of: {}", self.name, self.value, self.known)
+    }
+}
+
+impl Options {
+    /// From the environment, through `get`.
+    ///
+    /// # Errors
+    /// [`BadOption`] for the first variable whose value is not known.
+    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Result<Options, BadOption> {
+        let mut options = Options::default();
+        let bad = |name, value: &str, known| BadOption { name, value: value.to_string(), known };
+        if let Some(value) = get("DECAL_JIT").filter(|value| !value.is_empty()) {
+            options.mode = match value.as_str() {
+                "0" => Mode::Off,
+                "1" => Mode::Native,
+                "interpreter" => Mode::Interpreter,
+                other => return Err(bad("DECAL_JIT", other, "0, 1, interpreter")),
+            };
+        } else if get("PYTHON_JIT").as_deref() == Some("0") {
+            options.mode = Mode::Off;
+        }
+        if let Some(value) = get("DECAL_OPTIMIZE").filter(|value| !value.is_empty()) {
+            options.optimize = match value.as_str() {
+                "0" => false,
+                "1" => true,
+                other => return Err(bad("DECAL_OPTIMIZE", other, "0, 1")),
+            };
+        }
+        if let Some(value) = get("DECAL_DEBUG").filter(|value| !value.is_empty()) {
+            options.debug = match value.parse() {
+                Ok(level) if level <= 5 => level,
+                _ => return Err(bad("DECAL_DEBUG", &value, "0, 1, 2, 3, 4, 5")),
+            };
+        }
+        if let Some(value) = get("DECAL_PERF").filter(|value| !value.is_empty()) {
+            options.perf_map = match value.as_str() {
+                "map" => true,
+                other => return Err(bad("DECAL_PERF", other, "map")),
+            };
+        }
+        if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
+            const KNOWN: &str = "hot, guards:N, registers:SEED, or several with commas";
+            for part in value.split(',') {
+                let number = |text: &str| text.parse::<u64>().map_err(|_| bad("DECAL_STRESS", &value, KNOWN));
+                match part.split_once(':') {
+                    None if part == "hot" => options.stress.hot = true,
+                    Some(("guards", n)) => options.stress.guard = Some(number(n)? as u32),
+                    Some(("registers", n)) => options.stress.registers = Some(number(n)?),
+                    _ => return Err(bad("DECAL_STRESS", &value, KNOWN)),
+                }
+            }
+        }
+        if options.stress.hot {
+            options.loop_threshold = 1;
+            options.exit_threshold = 1;
+            options.trial_entries = u64::MAX;
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(list: &[(&str, &str)]) -> Result<Options, BadOption> {
+        Options::from_environment(|name| list.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string()))
+    }
+
+    #[test]
+    fn known_values() {
+        assert_eq!(parse(&[]), Ok(Options::default()));
+        assert_eq!(parse(&[("DECAL_JIT", "interpreter")]).map(|o| o.mode), Ok(Mode::Interpreter));
+        assert_eq!(parse(&[("PYTHON_JIT", "0")]).map(|o| o.mode), Ok(Mode::Off));
+        assert_eq!(parse(&[("PYTHON_JIT", "0"), ("DECAL_JIT", "1")]).map(|o| o.mode), Ok(Mode::Native));
+        let stress = parse(&[("DECAL_STRESS", "hot,guards:3")]).map(|o| (o.loop_threshold, o.stress.guard));
+        assert_eq!(stress, Ok((1, Some(3))));
+    }
+
+    #[test]
+    fn unknown_values_list_the_known_ones() {
+        for (name, value) in
+            [("DECAL_JIT", "yes"), ("DECAL_OPTIMIZE", "2"), ("DECAL_DEBUG", "9"), ("DECAL_PERF", "x"), ("DECAL_STRESS", "x:1")]
+        {
+            let error = parse(&[(name, value)]).unwrap_err();
+            assert!(error.to_string().contains("use one of: "), "{error}");
+        }
+    }
+}

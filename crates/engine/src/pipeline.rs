@@ -1,0 +1,329 @@
+//! Compiling: from a pass that was observed to an executor that is entered or linked.
+//!
+//! ```text
+//! recording → record (with optimizing) → [stress] → [verify] → allocate → assemble → watch → publish
+//! ```
+//!
+//! Every failure has a reason that the user can read; the location backs off, or the exit stays an exit. Where
+//! machine code fails (no memory, trace too large), the trace runs in the trace interpreter.
+
+use crate::executor::{Executor, exits};
+use crate::location::{Location, Never, State};
+use crate::observe::{self, Observation, Purpose};
+use crate::options::Mode;
+use crate::state::{Engine, FUNCTION_START};
+use crate::stress::force_exit;
+use decal_cpython::observe::Assumption;
+use decal_native::{Code, assemble};
+use decal_trace::allocated::{Allocated, ExitIndex, Place};
+use decal_trace::ir::{Inst, Start};
+use decal_trace::record::{self, Abort, Parent, Recorded};
+use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
+use decal_trace::verify::verify;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// A reason to give up on a trace.
+enum Failure {
+    /// Recording was abandoned.
+    Abort(Abort),
+    /// Anything later.
+    Other(String),
+}
+
+/// Compiles what was observed. The executor's number, where there is one now.
+pub fn compile(engine: &mut Engine, mut observation: Observation) -> Option<usize> {
+    let result = match observation.purpose.clone() {
+        Purpose::Root { offset, function } => root(engine, &mut observation, offset, function),
+        Purpose::Side { parent, exit } => side(engine, &mut observation, &parent, exit),
+    };
+    observe::release(&mut observation);
+    result
+}
+
+fn options(engine: &Engine) -> record::Options {
+    record::Options { optimize: engine.options.optimize, max_insts: engine.options.max_insts }
+}
+
+fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
+    let begun = Instant::now();
+    let start = if function { Start::Function } else { Start::Loop };
+    let recorded = record::root(&observation.recording, &engine.host, start, &options(engine));
+    engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
+    let place = (observation.code as usize, offset);
+    let built = recorded.map_err(Failure::Abort).and_then(|recorded| {
+        build(engine, observation, recorded, &Incoming::default(), None, begun)
+    });
+    match built {
+        Ok(executor) => {
+            let id = executor.id;
+            engine.counters.roots += 1;
+            engine.log(1, || format!("compiled {} as trace {id}", name(&executor)));
+            engine.executors.push(Some(Rc::new(executor)));
+            let threshold = engine.options.loop_threshold;
+            let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
+            location.state = State::Compiled(id);
+            Some(id)
+        }
+        Err(failure) => {
+            let (reason, line) = describe(engine, observation, &failure);
+            let what = if function { "function" } else { "loop" };
+            let code = observation.recording.codes.first();
+            let at = code.map_or(0, |code| code.line(if offset == FUNCTION_START { 0 } else { offset }));
+            let file = code.map_or("", |code| code.file.as_str());
+            engine.log(1, || format!("{what} at {file}:{at} not compiled: line {line}: {reason}"));
+            let strict = engine.codes.get(&(observation.code as usize)).is_some_and(|state| state.strict);
+            if strict {
+                engine.complaint = Some(format!("{file}:{line}: {reason}"));
+            }
+            let dice = engine.roll();
+            let (threshold, tries) = (engine.options.loop_threshold, engine.options.max_tries);
+            let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
+            match failure {
+                Failure::Abort(abort) => location.failed(abort.reason, line, threshold, tries, dice),
+                Failure::Other(why) => location.state = State::Never(Never::Compile(why)),
+            }
+            None
+        }
+    }
+}
+
+fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
+    let begun = Instant::now();
+    let root = engine.executors.get(parent.root)?.clone()?;
+    if !parent.valid.get() || !root.valid.get() {
+        return None;
+    }
+    let site = parent.exits.get(exit.0 as usize)?;
+    let map = parent.allocated.exits.get(exit.0 as usize)?;
+    let label = root.recorded.label.as_ref().map(|label| (label, root.interface.as_slice()));
+    let from = Parent { recorded: &parent.recorded, exit: site.at?, snap: site.snap, label, is_root: parent.is_root() };
+    let recorded = record::side(&observation.recording, &engine.host, &from, &options(engine));
+    engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
+    let built = recorded.map_err(Failure::Abort).and_then(|recorded| {
+        let mut params = Vec::with_capacity(recorded.trace.origins.len());
+        for origin in &recorded.trace.origins {
+            let place = map.places.iter().find(|(val, _)| val == origin).map(|(_, place)| *place);
+            params.push(place.ok_or_else(|| Failure::Other(format!("value v{} has no place at the exit", origin.0)))?);
+        }
+        let is_param = |val: &decal_trace::ir::Val| {
+            matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)))
+        };
+        let incoming = Incoming {
+            params,
+            first_spill: parent.allocated.spills.max(root.allocated.spills),
+            root_label: root.allocated.label.clone(),
+            keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
+        };
+        build(engine, observation, recorded, &incoming, Some(&root), begun)
+    });
+    match built {
+        Ok(executor) => {
+            let id = executor.id;
+            if let (Some(code), Some(native), Ok(memory)) = (&parent.native, &executor.native, &mut engine.memory)
+                && let Err(error) = decal_native::link::redirect(code, exit, native.address, memory)
+            {
+                *engine.counters.not_native.entry(error.to_string()).or_default() += 1;
+                withdraw(engine, &executor);
+                site.countdown.set(0);
+                return None;
+            }
+            engine.counters.sides += 1;
+            engine.log(1, || {
+                format!("compiled the way on from exit {} of trace {} as trace {id}", exit.0, parent.id)
+            });
+            site.side.set(Some(id));
+            site.countdown.set(0);
+            root.sides.borrow_mut().push(id);
+            root.max_depth.set(root.max_depth.get().max(executor.max_depth.get()));
+            for code in executor.covers.borrow().iter() {
+                if !root.covers.borrow().contains(code) {
+                    root.covers.borrow_mut().push(*code);
+                }
+            }
+            engine.executors.push(Some(Rc::new(executor)));
+            Some(id)
+        }
+        Err(failure) => {
+            let (reason, line) = describe(engine, observation, &failure);
+            engine.log(1, || {
+                format!("exit {} of trace {} not continued: line {line}: {reason}", exit.0, parent.id)
+            });
+            let tries = site.tries.get() + 1;
+            site.tries.set(tries);
+            let again = tries < engine.options.max_tries && matches!(failure, Failure::Abort(_));
+            let pause = engine.options.exit_threshold.saturating_mul(8u32.saturating_pow(tries)).max(8);
+            site.countdown.set(if again { pause + engine.roll() % pause } else { 0 });
+            *site.last.borrow_mut() = Some((reason, line));
+            None
+        }
+    }
+}
+
+/// Words for a failure, and the source line. Counts it.
+fn describe(engine: &mut Engine, observation: &Observation, failure: &Failure) -> (String, u32) {
+    let codes = &observation.recording.codes;
+    let (reason, line) = match failure {
+        Failure::Abort(abort) => {
+            let line = codes.get(abort.code.0 as usize).map_or(0, |code| code.line(abort.offset));
+            (abort.reason.to_string(), line)
+        }
+        Failure::Other(why) => {
+            let first = observation.recording.events.first().map_or(0, |event| event.offset);
+            (why.clone(), codes.first().map_or(0, |code| code.line(first)))
+        }
+    };
+    *engine.counters.aborts.entry(reason.clone()).or_default() += 1;
+    (reason, line)
+}
+
+/// From a recorded trace to an executor that nobody knows yet.
+fn build(
+    engine: &mut Engine,
+    observation: &mut Observation,
+    mut recorded: Recorded,
+    incoming: &Incoming,
+    root: Option<&Rc<Executor>>,
+    begun: Instant,
+) -> Result<Executor, Failure> {
+    let id = engine.executors.len();
+    engine.log(3, || format!("trace {id}\n{}", recorded.trace));
+    if let Some(number) = engine.options.stress.guard {
+        force_exit(&mut recorded, number);
+    }
+    if cfg!(debug_assertions) {
+        verify(&recorded.trace)
+            .map_err(|error| Failure::Other(format!("internal: {}", error.show(&recorded.trace))))?;
+    }
+    let started = Instant::now();
+    let registers = Registers { seed: engine.options.stress.registers, ..Registers::default() };
+    let allocated = allocate_with(&recorded.trace, incoming, &registers)
+        .map_err(|error| Failure::Other(error.to_string()))?;
+    engine.counters.nanoseconds[2] += started.elapsed().as_nanos() as u64;
+
+    let threshold = engine.options.exit_threshold;
+    let exits = exits(&recorded, &allocated, threshold);
+    let first_exit = engine.exits.len() as u32;
+    let started = Instant::now();
+    let native = machine_code(engine, &allocated, first_exit, root)?;
+    engine.counters.nanoseconds[3] += started.elapsed().as_nanos() as u64;
+
+    let covers = recorded
+        .trace
+        .covers
+        .iter()
+        .filter_map(|code| observation.codes.get(code.0 as usize).copied())
+        .collect::<Vec<_>>();
+    let first = observation.recording.events.first();
+    let line = first.and_then(|event| {
+        observation.recording.codes.get(event.code.0 as usize).map(|code| code.line(event.offset))
+    });
+    let offset = match (&observation.purpose, first) {
+        (Purpose::Root { offset, .. }, _) => *offset,
+        (Purpose::Side { .. }, first) => first.map_or(0, |event| event.offset),
+    };
+    let executor = Executor {
+        id,
+        root: root.map_or(id, |root| root.id),
+        code: observation.code,
+        offset,
+        line: line.unwrap_or(0),
+        interface: label_interface(&recorded.trace),
+        allocated,
+        native,
+        first_exit,
+        exits,
+        names: observation.names,
+        covers: RefCell::new(covers),
+        max_depth: Cell::new(recorded.max_depth),
+        keeps: RefCell::new(observation.keeps.drain().map(|object| object as *mut _).collect()),
+        valid: Cell::new(true),
+        entries: Cell::new(0),
+        turns: Cell::new(0),
+        sides: RefCell::new(Vec::new()),
+        compile_ns: begun.elapsed().as_nanos() as u64,
+        recorded,
+    };
+    engine.exits.extend((0..executor.exits.len() as u32).map(|index| (id, index)));
+    engine.counters.uops += executor.recorded.trace.insts.len() as u64;
+    engine.counters.emitted += executor.recorded.emitted as u64;
+    for assumption in &observation.assumptions {
+        let (address, key) = match assumption {
+            Assumption::Dict { dict, key } => (*dict, *key),
+            Assumption::Type(ty) => (*ty, 0),
+            Assumption::Function(function) => (*function, 0),
+        };
+        engine.relying.entry(address).or_default().push((key, id));
+    }
+    for code in executor.covers.borrow().iter() {
+        engine.relying.entry(*code as u64).or_default().push((0, id));
+    }
+    engine.log(5, || format!("trace {id}\n{}", executor.allocated));
+    if engine.options.debug >= 5 || engine.options.perf_map {
+        show_code(engine, &executor);
+    }
+    Ok(executor)
+}
+
+/// Assembles, where machine code is wanted and possible. A side trace of machine code must be machine code.
+fn machine_code(
+    engine: &mut Engine,
+    allocated: &Allocated,
+    first_exit: u32,
+    root: Option<&Rc<Executor>>,
+) -> Result<Option<Code>, Failure> {
+    if engine.options.mode != Mode::Native || root.is_some_and(|root| root.native.is_none()) {
+        return Ok(None);
+    }
+    let Ok(memory) = &mut engine.memory else { return Ok(None) };
+    let numbers: Vec<u32> = (0..allocated.exits.len() as u32).map(|index| first_exit + index).collect();
+    let root_label = root.and_then(|root| root.native.as_ref()).and_then(|code| code.label);
+    match assemble(allocated, &numbers, root_label, memory) {
+        Ok(code) => Ok(Some(code)),
+        Err(error) => {
+            *engine.counters.not_native.entry(error.to_string()).or_default() += 1;
+            if root.is_some() { Err(Failure::Other(error.to_string())) } else { Ok(None) }
+        }
+    }
+}
+
+fn show_code(engine: &Engine, executor: &Executor) {
+    let Some(code) = &executor.native else { return };
+    if engine.options.perf_map {
+        decal_native::perf::add(code, &format!("decal::{}", name(executor)));
+    }
+    // SAFETY: the code was just assembled.
+    engine.log(5, || unsafe { decal_native::disassemble::listing(code, &executor.allocated, &|_| String::new()) });
+}
+
+/// Undoes `build` for an executor that cannot be used after all.
+fn withdraw(engine: &mut Engine, executor: &Executor) {
+    if let (Some(code), Ok(memory)) = (&executor.native, &mut engine.memory) {
+        memory.release(code.address, code.size);
+    }
+    for list in engine.relying.values_mut() {
+        list.retain(|(_, id)| *id != executor.id);
+    }
+    // Its exit numbers stay taken and its place in the row stays empty.
+    engine.executors.push(None);
+    executor.release_keeps();
+}
+
+/// Function and line, for messages.
+pub fn name(executor: &Executor) -> String {
+    let code = executor.recorded.trace.codes.first();
+    let (name, file) = code.map_or(("?", "?"), |code| (code.name.as_str(), code.file.as_str()));
+    let what = if executor.offset == FUNCTION_START { "function" } else { "loop" };
+    format!("{what} in {name} at {file}:{}", executor.line)
+}
+
+/// The bits of a value at an exit, from the context that native code left behind.
+pub fn bits(place: Place, context: &decal_uops::Context) -> u64 {
+    match place {
+        Place::Int(register) => context.int_regs.get(register.0 as usize).copied().unwrap_or(0),
+        Place::Float(register) => context.float_regs.get(register.0 as usize).map_or(0, |value| value.to_bits()),
+        Place::Spill(slot) => context.spills.get(slot as usize).copied().unwrap_or(0),
+        Place::Const(bits) => bits,
+    }
+}

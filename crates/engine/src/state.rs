@@ -1,0 +1,139 @@
+//! The engine's state: one value behind the GIL.
+//!
+//! It is borrowed through [`with`] for short stretches in which no Python code runs. Should one be entered
+//! again all the same (an object's death during a drop), the inner one gets nothing and does nothing.
+
+use crate::executor::Executor;
+use crate::location::{Location, Never, State};
+use crate::observe::Observation;
+use crate::options::Options;
+use crate::stats::Counters;
+use decal_cpython::PyObject;
+use decal_cpython::code::DecodedCode;
+use decal_cpython::monitoring::Monitoring;
+use decal_cpython::watch::Watchers;
+use decal_native::{CodeMemory, MemoryError};
+use decal_trace::host::Host;
+use decal_uops::Context;
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What is known of a code object.
+#[derive(Debug)]
+pub struct CodeState {
+    /// Decoded.
+    pub decoded: Rc<DecodedCode>,
+    /// The user forbade to compile it.
+    pub forbidden: bool,
+    /// The user asked to compile it.
+    pub asked: bool,
+    /// The user asked for an exception where it cannot be compiled.
+    pub strict: bool,
+    /// Its start is an event.
+    pub starts: bool,
+}
+
+/// See the module's text.
+pub struct Engine {
+    /// Tunables.
+    pub options: Options,
+    /// What the recorder knows of the interpreter.
+    pub host: Host,
+    /// decal's place among the monitoring tools.
+    pub monitoring: Monitoring,
+    /// Watchers.
+    pub watchers: Watchers,
+    /// Code memory, or why there is none.
+    pub memory: Result<CodeMemory, MemoryError>,
+    /// Code objects by address.
+    pub codes: FxHashMap<usize, CodeState>,
+    /// Locations by code object and offset of the loop's head; functions' starts have the offset `u32::MAX`.
+    pub locations: FxHashMap<(usize, u32), Location>,
+    /// Executors by number.
+    pub executors: Vec<Option<Rc<Executor>>>,
+    /// For each exit number: executor and index.
+    pub exits: Vec<(usize, u32)>,
+    /// What is being observed.
+    pub observation: Option<Observation>,
+    /// Executors by the address that they rely on, with the dict key if it is a dict.
+    pub relying: FxHashMap<u64, Vec<(u64, usize)>>,
+    /// Contexts at rest.
+    pub contexts: Vec<Box<Context>>,
+    /// Counters.
+    pub counters: Counters,
+    /// A cheap source of randomness.
+    pub dice: u32,
+    /// What a strict function is to raise at the next occasion.
+    pub complaint: Option<String>,
+}
+
+/// The location of a function's start.
+pub const FUNCTION_START: u32 = u32::MAX;
+
+struct Global(RefCell<Option<Engine>>);
+
+// SAFETY: the value is only touched by threads that hold the GIL of the main interpreter, one at a time.
+unsafe impl Sync for Global {}
+
+static ENGINE: Global = Global(RefCell::new(None));
+
+/// Borrows the engine. None while it is off, or borrowed already further up the stack.
+pub fn with<T>(work: impl FnOnce(&mut Engine) -> T) -> Option<T> {
+    ENGINE.0.try_borrow_mut().ok()?.as_mut().map(work)
+}
+
+/// Whether the engine is borrowed further up the stack.
+pub fn is_busy() -> bool {
+    ENGINE.0.try_borrow_mut().is_err()
+}
+
+/// Puts an engine into place, or takes it away. False where it is borrowed.
+pub fn replace(engine: Option<Engine>) -> Result<Option<Engine>, ()> {
+    ENGINE.0.try_borrow_mut().map(|mut slot| std::mem::replace(&mut *slot, engine)).map_err(|_| ())
+}
+
+impl Engine {
+    /// A code object, decoded.
+    pub fn code(&mut self, code: *mut PyObject) -> Option<Rc<DecodedCode>> {
+        if let Some(state) = self.codes.get(&(code as usize)) {
+            return Some(Rc::clone(&state.decoded));
+        }
+        // SAFETY: a live code object: it comes from a frame or a function; the GIL is held.
+        let decoded = Rc::new(unsafe { decal_cpython::code::decode(code) }.ok()?);
+        let state = CodeState { decoded: Rc::clone(&decoded), forbidden: false, asked: false, strict: false, starts: false };
+        self.codes.insert(code as usize, state);
+        Some(decoded)
+    }
+
+    /// The executor that starts at a place, if it may be entered.
+    pub fn executor_at(&self, code: *mut PyObject, offset: u32) -> Option<Rc<Executor>> {
+        match self.locations.get(&(code as usize, offset))?.state {
+            State::Compiled(id) => self.executors.get(id)?.as_ref().filter(|executor| executor.valid.get()).cloned(),
+            _ => None,
+        }
+    }
+
+    /// The next number of the cheap source of randomness.
+    pub fn roll(&mut self) -> u32 {
+        // Xorshift (Marsaglia 2003).
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 17;
+        self.dice ^= self.dice << 5;
+        self.dice
+    }
+
+    /// Gives a location up.
+    pub fn never(&mut self, code: *mut PyObject, offset: u32, why: Never) {
+        let threshold = self.options.loop_threshold;
+        let location = self.locations.entry((code as usize, offset)).or_insert_with(|| Location::new(threshold));
+        location.state = State::Never(why);
+    }
+
+    /// Prints a line where `DECAL_DEBUG` asks for it.
+    pub fn log(&self, level: u8, text: impl FnOnce() -> String) {
+        if self.options.debug >= level {
+            eprintln!("decal: {}", text());
+        }
+    }
+}

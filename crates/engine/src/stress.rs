@@ -1,0 +1,34 @@
+//! Stress: guards that fail because we say so.
+//!
+//! A guard that always fails is the end of its trace. So the trace is cut there: what comes before it stays, and
+//! the end leaves through the guard's snapshot. Inside the loop the first turn is all that is left, so that the
+//! phis are their entry values.
+
+use decal_trace::ir::{End, Inst, Region, UopInst};
+use decal_trace::record::Recorded;
+use decal_uops::{Class, Uop};
+
+/// The trace, cut at its exit with this number (modulo its exits).
+pub fn force_exit(recorded: &mut Recorded, number: u32) {
+    let trace = &mut recorded.trace;
+    let exits: Vec<usize> = trace
+        .insts
+        .iter()
+        .enumerate()
+        .filter(|(_, inst)| matches!(inst, Inst::Uop(UopInst { snap: Some(_), uop, .. }) if !uop.info().effects.raises))
+        .map(|(index, _)| index)
+        .collect();
+    let Some(at) = exits.get(number as usize % exits.len().max(1)).copied() else { return };
+    let Inst::Uop(UopInst { snap: Some(snap), .. }) = trace.insts[at] else { return };
+    trace.insts.truncate(at);
+    for inst in &mut trace.insts {
+        if let Inst::Phi { class, entry } = *inst {
+            let uop = if class == Class::Float { Uop::move_float } else { Uop::move_int };
+            *inst = Inst::Uop(UopInst { uop, args: vec![entry], imm32: 0, imm64: 0, region: Region::Fixed, snap: None });
+        }
+    }
+    trace.label = None;
+    trace.end = End::Exit(snap);
+    recorded.label = None;
+    recorded.carried.retain(|(_, mine)| mine.index() < at);
+}
