@@ -73,13 +73,14 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
     let pairs = if args.quick { 1 } else { 5 };
     println!("Python {} ({}), {}\n", env.base.version, env.base.path.display(), processor());
     let outcomes = table(&env, &cases, pairs)?;
+    let right = || outcomes.iter().filter(|outcome| outcome.problem.is_none());
     let report = Report {
         python: &env.base.version,
         processor: processor(),
         commit: commit(root),
         quick: args.quick,
-        geometric_mean: geometric_mean(outcomes.iter().filter_map(Outcome::ratio)),
-        geometric_mean_from_start: geometric_mean(outcomes.iter().filter_map(Outcome::total_ratio)),
+        geometric_mean: geometric_mean(right().filter_map(Outcome::ratio)),
+        geometric_mean_from_start: geometric_mean(right().filter_map(Outcome::total_ratio)),
         results: &outcomes,
     };
     println!("\ngeometric mean: {}", times(report.geometric_mean));

@@ -48,6 +48,7 @@ impl Status {
             eprint!("\r\x1b[K");
             let _ = stderr().flush();
         }
+        self.shown = Instant::now();
     }
 }
 
@@ -116,4 +117,31 @@ fn collect(pipe: impl Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) ->
             lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{quiet, wait};
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn limit() {
+        let started = Instant::now();
+        let mut child = Command::new("sleep").arg("60").spawn().expect("sleep starts");
+        let mut ticks = 0;
+        let status = wait(&mut child, Some(Duration::from_millis(200)), || ticks += 1).expect("it can be waited for");
+        assert!(status.is_none() && ticks > 0 && started.elapsed() < Duration::from_secs(30));
+        let mut child = Command::new("true").spawn().expect("true starts");
+        assert!(wait(&mut child, None, || ()).expect("it can be waited for").is_some_and(|status| status.success()));
+    }
+
+    #[test]
+    fn failures() {
+        assert!(quiet("nothing", &mut Command::new("true")).is_ok());
+        let error = quiet("trying", &mut Command::new("false")).expect_err("false fails");
+        assert!(error.to_string().starts_with("trying: failed"), "{error}");
+        let error = quiet("trying", &mut Command::new("no-such-program")).expect_err("it cannot start");
+        assert!(error.to_string().contains("cannot start"), "{error}");
+    }
 }
