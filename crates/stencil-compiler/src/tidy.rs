@@ -90,15 +90,18 @@ pub fn tidy(compiled: &Compiled) -> Result<(Stencil, Saved), Error> {
     Ok((stencil, saved))
 }
 
+/// What stands in for a hole while code is taken apart and put together: it cannot be shortened.
+const FILLER: [u8; 8] = [0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x08];
+
 /// Decodes the code, with holes attached to their instructions and ways out as jump targets.
 fn lines(name: &str, compiled: &Compiled) -> Result<Vec<Line>, Error> {
     let mut code = compiled.code.clone();
     for relocation in &compiled.relocations {
         // Something that cannot be shortened stands in for the hole.
         let at = relocation.offset as usize;
-        let (filler, _): (&[u8], ()) = match relocation.kind {
-            R_X86_64_64 => (&[0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x08], ()),
-            R_X86_64_32 | R_X86_64_32S => (&[0x11, 0x22, 0x33, 0x44], ()),
+        let filler = match relocation.kind {
+            R_X86_64_64 => &FILLER[..],
+            R_X86_64_32 | R_X86_64_32S => &FILLER[..4],
             _ => continue,
         };
         if let Some(slice) = code.get_mut(at..at + filler.len()) {
@@ -416,11 +419,18 @@ fn encode(name: &str, blocks: &Blocks, hot: &[u64], cold: &[u64], saved: &mut Sa
             let end = result.new_instruction_offsets.get(i + 1).map_or(part.code.len(), |next| *next as usize);
             if let Some((kind, value)) = line.hole {
                 let constants = result.constant_offsets[i];
-                let at = if constants.has_displacement() && constants.displacement_size() == kind.size() && !has_wide_immediate(&constants, kind) {
-                    constants.displacement_offset()
-                } else if constants.has_immediate() && constants.immediate_size() == kind.size() {
-                    constants.immediate_offset()
-                } else {
+                let mut fields = Vec::new();
+                if constants.has_displacement() {
+                    fields.push((constants.displacement_offset(), constants.displacement_size()));
+                }
+                if constants.has_immediate() {
+                    fields.push((constants.immediate_offset(), constants.immediate_size()));
+                }
+                // Of the fields of this size, the hole is the one with the filler in it.
+                let filled = fields.into_iter().find(|(at, size)| {
+                    *size == kind.size() && part.code.get(start + at..start + at + size) == FILLER.get(..*size)
+                });
+                let Some((at, _)) = filled else {
                     return Err(Error::HolePlace(name.into(), line.instruction.to_string()));
                 };
                 add_hole(name, part, start + at, Hole { offset: 0, kind, value, addend: 0 })?;
@@ -429,15 +439,15 @@ fn encode(name: &str, blocks: &Blocks, hot: &[u64], cold: &[u64], saved: &mut Sa
             }
         }
     }
+    for part in [&stencil.hot, &stencil.cold] {
+        if part.code.windows(4).any(|bytes| bytes == &FILLER[..4]) {
+            return Err(Error::HolePlace(name.into(), "a hole that was not found again".into()));
+        }
+    }
     if stencil.hot.code.len().max(stencil.cold.code.len()) > usize::from(u16::MAX) {
         return Err(Error::TooLarge(name.into()));
     }
     Ok(stencil)
-}
-
-/// Whether the hole must be the immediate: the instruction has one of that size and the filler in it.
-fn has_wide_immediate(constants: &iced_x86::ConstantOffsets, kind: HoleKind) -> bool {
-    constants.has_immediate() && constants.immediate_size() == kind.size()
 }
 
 fn add_hole(name: &str, part: &mut Part, at: usize, hole: Hole) -> Result<(), Error> {
