@@ -1,0 +1,438 @@
+"""Reference counts, finalizers, allocated blocks: nothing leaks, nothing dies early or late."""
+
+import gc
+import sys
+import weakref
+
+from common import show
+
+
+class Thing:
+    def __init__(self, value=0):
+        self.value = value
+
+    def get(self):
+        return self.value
+
+
+class Loud:
+    def __init__(self, name, log):
+        self.name = name
+        self.log = log
+
+    def __del__(self):
+        self.log.append(self.name)
+
+
+def counts(objects):
+    return [sys.getrefcount(thing) for thing in objects]
+
+
+def exact(function, *arguments):
+    """The same reference counts of all arguments before and after, and no blocks lost."""
+    objects = list(arguments) + [item for a in arguments if isinstance(a, (list, tuple)) for item in a]
+    before = counts(objects)
+    for _ in range(3):
+        function(*arguments)
+    after = counts(objects)
+    print(function.__name__, "counts", "same" if before == after else (before, after))
+    blocks = []
+    for _ in range(8):
+        function(*arguments)
+        gc.collect()
+        blocks.append(sys.getallocatedblocks())
+    growth = blocks[-1] - blocks[2]
+    print(function.__name__, "blocks", "stable" if growth < 40 else f"grow by {growth}: {blocks}")
+
+
+def reads_items(values):
+    total = 0
+    for i in range(1500):
+        x = values[i % len(values)]
+        total += x.value
+    return total
+
+
+def iterates(values):
+    total = 0
+    for _ in range(300):
+        for x in values:
+            total += x.value
+    return total
+
+
+def keeps_last(values):
+    kept = None
+    for i in range(1500):
+        kept = values[i % len(values)]
+    return kept
+
+
+def swaps(values):
+    for i in range(1500):
+        j = i % (len(values) - 1)
+        values[j], values[j + 1] = values[j + 1], values[j]
+
+
+def passes(thing):
+    total = 0
+    for _ in range(1500):
+        total += method(thing)
+    return total
+
+
+def method(thing):
+    other = thing
+    return other.get()
+
+
+def packs(thing):
+    t = None
+    for _ in range(1500):
+        t = (thing, thing)
+        a, b = t
+        a, b = b, a
+    return len(t)
+
+
+def raises(thing):
+    try:
+        for i in range(1500, -1, -1):
+            x = thing
+            method(x)
+            1 // i  # noqa: B018
+    except ZeroDivisionError:
+        pass
+
+
+def raises_inlined(thing):
+    caught = 0
+    for i in range(1500):
+        try:
+            fails(thing, i % 3)
+        except ZeroDivisionError:
+            caught += 1
+    return caught
+
+
+def fails(thing, x):
+    y = thing
+    return 1 // x + y.value
+
+
+def overflows(values):
+    total = 0
+    for i in range(1500):
+        total += values[i % 2] * 12345
+    return total
+
+
+def big_items(values):
+    for i in range(1500):
+        values[i % 2] = (values[i % 2] * 3 + i) % 2**90
+    values[0] = values[1] = 2**80
+
+
+def float_items(values):
+    for i in range(1500):
+        values[i % 3] = values[i % 3] * 0.5 + i
+    for k in range(3):
+        values[k] = 1.25
+
+
+def attribute_writes(thing):
+    for i in range(1500):
+        thing.value = i * 0.5
+    thing.value = 0
+    for i in range(1500):
+        thing.value = thing.value + 2**61
+    thing.value = None
+
+
+def writes_none(values):
+    for i in range(1500):
+        values[i % 3] = None if i % 2 else True
+    values[0] = values[1] = values[2] = 7.5
+
+
+def closes_over(thing):
+    count = 0
+
+    def bump():
+        nonlocal count
+        count += 1
+        return thing
+
+    for _ in range(1500):
+        bump()
+    return count
+
+
+def recursive(thing, n=14):
+    if n < 2:
+        return thing.value
+    return recursive(thing, n - 1) + recursive(thing, n - 2)
+
+
+def breaks(values):
+    for _ in range(400):
+        for x in values:
+            if x.value == 2:
+                break
+
+
+def tuples_kept(thing):
+    kept = []
+    for i in range(1500):
+        kept.append((i, thing, i * 0.5))
+    return len(kept)
+
+
+def constants(_):
+    x = 0.0
+    big = 10**30
+    for i in range(1500):
+        x += 1.5
+        if big > 5 and i != 10**25:
+            x -= 0.5
+    return x
+
+
+def getrefcount_in_loop(n):
+    seen = set()
+    thing = Thing()
+    for _ in range(n):
+        other = thing
+        seen.add(sys.getrefcount(thing))
+        other = None
+        seen.add(sys.getrefcount(thing))
+    return sorted(seen), other
+
+
+def getrefcount_of_arguments(n):
+    def look(x):
+        return sys.getrefcount(x)
+
+    seen = set()
+    thing = Thing()
+    pair = (thing, thing)
+    for i in range(n):
+        seen.add(look(thing))
+        seen.add(look(pair[i % 2]))
+    return sorted(seen)
+
+
+def finalizer_order(n):
+    log = []
+    x = None
+    for i in range(n):
+        if i % 500 == 0:
+            log.append(("before", i))
+            x = Loud(i, log)
+            log.append(("after", i))
+    log.append("end")
+    x = None
+    log.append("done")
+    return log, x
+
+
+def finalizer_on_overwrite(n):
+    log = []
+    values = [Loud("first", log), Loud("second", log)]
+    x = values[0]
+    for i in range(n):
+        if i == 700:
+            values[0] = i
+            log.append("list let go")
+        if i == 900:
+            x = i
+            log.append("local let go")
+        values[1] = values[1]
+    return log, x
+
+
+def finalizer_in_callee(n):
+    log = []
+
+    def hold(i):
+        thing = Loud(i, log) if i % 700 == 0 else None
+        log.append(("held", i)) if i % 700 == 0 else None
+        return thing is None
+
+    total = 0
+    for i in range(n):
+        total += hold(i)
+    return total, log
+
+
+def finalizer_changes_local_of_loop(n):
+    """A finalizer that runs in the middle of an assignment sees the new state."""
+    values = [0] * 3
+    seen = []
+
+    class Watcher:
+        def __del__(self):
+            seen.append(list(values))
+            values[1] = 50
+
+    values[0] = Watcher()
+    total = 0
+    for i in range(n):
+        if i >= 800:
+            values[0] = i
+        total += values[1]
+    return total, seen
+
+
+def finalizer_raises(n):
+    reports = []
+
+    class Bad:
+        def __del__(self):
+            raise ValueError("in finalizer")
+
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda report: reports.append(str(report.exc_value))
+    x = Bad()
+    for i in range(n):
+        x = i
+    sys.unraisablehook = hook
+    return x, reports
+
+
+def weak_references(n):
+    log = []
+    thing = Thing(5)
+    reference = weakref.ref(thing, lambda _: log.append("dead"))
+    total = 0
+    for i in range(n):
+        total += 0 if reference() is None else 1
+        if i == n // 2:
+            thing = None
+    return total, log, thing
+
+
+def weak_items(n):
+    values = [Thing(k) for k in range(5)]
+    references = [weakref.ref(value) for value in values]
+    dead = 0
+    for i in range(n):
+        if i % 400 == 399:
+            values[i % 5] = None
+        for reference in references:
+            if reference() is None:
+                dead += 1
+    return dead
+
+
+def iterator_kept(n):
+    values = list(range(n))
+    iterator = iter(values)
+    total = 0
+    for x in iterator:
+        total += x
+        if x == n // 2:
+            break
+    rest = list(iterator)
+    return total, len(rest), iterator.__length_hint__()
+
+
+def range_iterator_kept(n):
+    iterator = iter(range(n))
+    total = 0
+    for x in iterator:
+        total += x
+        if x == n // 2:
+            break
+    return total, next(iterator), iterator.__length_hint__(), iterator.__reduce__()[1]
+
+
+def shared_iterator(n):
+    iterator = iter(range(n))
+    pairs = 0
+    for x in iterator:
+        y = next(iterator, None)
+        if y is None or y == x + 1:
+            pairs += 1
+    return pairs
+
+
+def float_identity(n):
+    """A float that somebody else holds must not change under them."""
+    values = [0.5] * 3
+    held = []
+    for i in range(n):
+        values[i % 3] = values[i % 3] + 1.0
+        if i % 300 == 0:
+            held.append(values[i % 3])
+    return held, values
+
+
+def attribute_float_identity(n):
+    thing = Thing(0.0)
+    held = []
+    for i in range(n):
+        thing.value = thing.value + 0.25
+        if i % 300 == 0:
+            held.append(thing.value)
+    last = thing.value
+    thing.value = -1.0
+    return held, last
+
+
+def local_float_identity(n):
+    x = 0.5
+    held = []
+    for i in range(n):
+        y = x
+        x = x + 1.0
+        if i % 300 == 0:
+            held.append(y)
+            held.append(x)
+    return held
+
+
+def cell_float_identity(n):
+    x = 0.0
+    held = []
+
+    def bump():
+        nonlocal x
+        x = x + 0.5
+        return x
+
+    for i in range(n):
+        y = bump()
+        if i % 300 == 0:
+            held.append(y)
+    return held, x
+
+
+for _ in range(2):
+    exact(reads_items, [Thing(k) for k in range(3)])
+    exact(iterates, [Thing(k) for k in range(3)])
+    exact(iterates, tuple(Thing(k) for k in range(3)))
+    exact(keeps_last, [Thing(k) for k in range(3)])
+    exact(swaps, [Thing(k) for k in range(3)])
+    exact(breaks, [Thing(k) for k in range(4)])
+    exact(passes, Thing(1))
+    exact(packs, Thing(1))
+    exact(raises, Thing(1))
+    exact(raises_inlined, Thing(1))
+    exact(overflows, [2**62, 2**80])
+    exact(big_items, [2**80, 2**80])
+    exact(float_items, [1.25] * 3)
+    exact(attribute_writes, Thing(None))
+    exact(writes_none, [7.5] * 3)
+    exact(closes_over, Thing(1))
+    exact(recursive, Thing(1))
+    exact(tuples_kept, Thing(1))
+    exact(constants, None)
+for function in (getrefcount_in_loop, getrefcount_of_arguments, finalizer_order, finalizer_on_overwrite):
+    show(function, 2000)
+for function in (finalizer_in_callee, finalizer_changes_local_of_loop, finalizer_raises, weak_references, weak_items):
+    show(function, 2000)
+for function in (iterator_kept, range_iterator_kept, shared_iterator, float_identity, attribute_float_identity):
+    show(function, 2000)
+for function in (local_float_identity, cell_float_identity):
+    show(function, 2000)
