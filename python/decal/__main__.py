@@ -153,7 +153,19 @@ def _run(arguments: Arguments, source: bytes | None, off: str | None) -> None:
     namespace.update(names)
     if off is not None:
         _say(f"{off}; running without it")
+    _hide_depth(2 if arguments.kind == "-m" else 0)
     exec(code, namespace)
+
+
+def _hide_depth(keep: int) -> None:
+    """Lets the recursion limit begin at the program, but for the frames that CPython's own command has too."""
+    frame, depth = sys._getframe(), 0
+    while frame := frame.f_back:
+        depth += 1
+    if decal.is_enabled():
+        from decal import _decal
+
+        _decal.hide_frames(depth - keep)
 
 
 def _hide_own_frames() -> None:

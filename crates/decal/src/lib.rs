@@ -43,6 +43,13 @@ fn status() -> String {
     api::status()
 }
 
+/// Leaves that many frames out of account for the recursion limit: those of `python -m decal` itself.
+#[pyfunction]
+fn hide_frames(_py: Python<'_>, count: u16) {
+    // SAFETY: the GIL is held.
+    unsafe { api::hide_frames(count.into()) }
+}
+
 /// A code object's address.
 fn address(code: &Bound<'_, PyAny>) -> PyResult<*mut PyObject> {
     code.cast::<PyCode>().map_err(|_| PyTypeError::new_err("decal needs a code object here"))?;
@@ -101,6 +108,7 @@ fn _decal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(disable, module)?)?;
     module.add_function(wrap_pyfunction!(is_enabled, module)?)?;
     module.add_function(wrap_pyfunction!(status, module)?)?;
+    module.add_function(wrap_pyfunction!(hide_frames, module)?)?;
     module.add_function(wrap_pyfunction!(ask, module)?)?;
     module.add_function(wrap_pyfunction!(forbid, module)?)?;
     module.add_function(wrap_pyfunction!(explain, module)?)?;

@@ -182,6 +182,15 @@ pub fn status() -> String {
     })
 }
 
+/// Leaves the topmost `count` frames out of account where the recursion limit is concerned: they are decal's own.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn hide_frames(count: i32) {
+    // SAFETY: the caller's.
+    unsafe { Thread::current() }.take_recursion(-count);
+}
+
 /// Asks for a code object to be compiled at its first call. The reason, where it never can be.
 ///
 /// # Safety

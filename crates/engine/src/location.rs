@@ -61,6 +61,8 @@ pub struct Location {
     pub state: State,
     /// Failures so far.
     pub tries: u32,
+    /// Passes so far that left the loop.
+    pub left: u32,
     /// Invalidations so far.
     pub invalidated: u32,
     /// The last failure: reason and source line.
@@ -70,16 +72,25 @@ pub struct Location {
 /// Invalidations that a location survives.
 const MAX_INVALIDATED: u32 = 8;
 
+/// Passes that may leave the loop before that counts as a failure.
+const MAX_LEFT: u32 = 24;
+
 impl Location {
     /// A new one.
     pub fn new(threshold: u32) -> Location {
-        Location { state: State::Counting(threshold), tries: 0, invalidated: 0, last: None }
+        Location { state: State::Counting(threshold), tries: 0, left: 0, invalidated: 0, last: None }
     }
 
     /// Recording failed: a pause that grows, then never. `dice` is any number.
     pub fn failed(&mut self, reason: AbortReason, line: u32, threshold: u32, max_tries: u32, dice: u32) {
-        self.tries += 1;
         self.last = Some((reason, line));
+        if reason == AbortReason::LeftLoop && self.left < MAX_LEFT {
+            // Bad luck, mostly: some other pass will come round.
+            self.left += 1;
+            self.state = State::Counting(1 + dice % (2 + self.left * 4));
+            return;
+        }
+        self.tries += 1;
         self.state = if self.tries >= max_tries {
             State::Never(Never::Abort(reason))
         } else {

@@ -259,6 +259,12 @@ fn reaches(decoded: &DecodedCode, mut from: u32, to: u32) -> bool {
     false
 }
 
+/// Where the last jump back to a loop's head is.
+fn loop_end(decoded: &DecodedCode, head: u32) -> Option<u32> {
+    let back = |instruction: &&decal_cpython::code::Instruction| instruction.op == Op::JumpBackward(head);
+    decoded.instructions.iter().flatten().filter(back).map(|instruction| instruction.start).max()
+}
+
 fn clear_error() {
     // SAFETY: the GIL is held whenever the engine works.
     unsafe { decal_cpython::thread::Thread::current() }.clear_exception();
@@ -340,11 +346,20 @@ impl Observation {
                 .and_then(Option::as_ref)
                 .is_some_and(|root| root.offset == offset),
         };
-        if ours || engine.executor_at(*code, offset).is_some() {
+        if ours {
             self.recording.ending = Ending::Head(offset);
             return Some(Progress::Finished);
         }
-        None
+        engine.executor_at(*code, offset)?;
+        // A loop that is compiled already: within ours, or we have left ours.
+        let within = match &self.purpose {
+            Purpose::Root { offset: head, function: false } => {
+                offset > *head && loop_end(&top.decoded, *head).is_some_and(|end| offset < end)
+            }
+            _ => true,
+        };
+        self.recording.ending = if within { Ending::Head(offset) } else { Ending::Left };
+        Some(Progress::Finished)
     }
 
     unsafe fn instruction(&mut self, engine: &mut Engine, frame: Frame, offset: u32) -> Progress {
@@ -415,7 +430,8 @@ impl Observation {
             }
             (Op::Return | Op::ReturnConst(_), _) => {
                 if self.frames.len() == 1 {
-                    self.recording.ending = Ending::Returned;
+                    let in_loop = matches!(self.purpose, Purpose::Root { function: false, .. });
+                    self.recording.ending = if in_loop { Ending::Left } else { Ending::Returned };
                     return Progress::Finished;
                 }
                 self.frames.pop();

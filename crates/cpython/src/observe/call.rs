@@ -132,61 +132,36 @@ fn builtin(name: &[u8]) -> Option<KnownCall> {
     })
 }
 
-macro_rules! c_math {
-    ($($name:ident($($argument:ident),+);)*) => {
-        unsafe extern "C" {
-            $(safe fn $name($($argument: f64),+) -> f64;)*
-        }
-    };
+/// The address of a function of the C library's mathematics, as the process has it: the very one that `math`
+/// calls. Linking by name will not do, since Rust brings functions of its own for some of these names.
+fn library(name: &CStr) -> Option<u64> {
+    // SAFETY: looks a name up; nothing is loaded or run.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    (!found.is_null()).then_some(found as u64)
 }
 
-// Functions of the C library that `math` calls without more ado for finite operands and results.
-c_math! {
-    sin(a); cos(a); tan(a); asin(a); acos(a); atan(a);
-    sinh(a); cosh(a); tanh(a); asinh(a); acosh(a); atanh(a);
-    exp(a); exp2(a); expm1(a); log(a); log2(a); log10(a); log1p(a);
-    cbrt(a); erf(a); erfc(a);
-    atan2(a, b); fmod(a, b); pow(a, b); copysign(a, b);
-}
+/// Functions that `math` calls without more ado for finite operands and results.
+const ONE_ARGUMENT: [&CStr; 22] = [
+    c"sin", c"cos", c"tan", c"asin", c"acos", c"atan", c"sinh", c"cosh", c"tanh", c"asinh", c"acosh", c"atanh", c"exp",
+    c"exp2", c"expm1", c"log", c"log2", c"log10", c"log1p", c"cbrt", c"erf", c"erfc",
+];
+const TWO_ARGUMENTS: [&CStr; 4] = [c"atan2", c"fmod", c"pow", c"copysign"];
 
 fn math(name: &[u8]) -> Option<KnownCall> {
-    let one = |function: extern "C" fn(f64) -> f64| KnownCall::Math1(function as usize as u64);
-    let two = |function: extern "C" fn(f64, f64) -> f64| KnownCall::Math2(function as usize as u64);
-    Some(match name {
-        b"sqrt" => KnownCall::MathSqrt,
-        b"floor" => KnownCall::MathFloor,
-        b"ceil" => KnownCall::MathCeil,
-        b"fabs" => KnownCall::MathFabs,
-        b"sin" => one(sin),
-        b"cos" => one(cos),
-        b"tan" => one(tan),
-        b"asin" => one(asin),
-        b"acos" => one(acos),
-        b"atan" => one(atan),
-        b"sinh" => one(sinh),
-        b"cosh" => one(cosh),
-        b"tanh" => one(tanh),
-        b"asinh" => one(asinh),
-        b"acosh" => one(acosh),
-        b"atanh" => one(atanh),
-        b"exp" => one(exp),
-        b"exp2" => one(exp2),
-        b"expm1" => one(expm1),
-        b"log" => one(log),
-        b"log2" => one(log2),
-        b"log10" => one(log10),
-        b"log1p" => one(log1p),
-        b"cbrt" => one(cbrt),
-        b"erf" => one(erf),
-        b"erfc" => one(erfc),
-        b"radians" => one(radians),
-        b"degrees" => one(degrees),
-        b"atan2" => two(atan2),
-        b"fmod" => two(fmod),
-        b"pow" => two(pow),
-        b"copysign" => two(copysign),
-        _ => return None,
-    })
+    let among = |list: &[&'static CStr]| list.iter().find(|known| known.to_bytes() == name).copied();
+    match name {
+        b"sqrt" => return Some(KnownCall::MathSqrt),
+        b"floor" => return Some(KnownCall::MathFloor),
+        b"ceil" => return Some(KnownCall::MathCeil),
+        b"fabs" => return Some(KnownCall::MathFabs),
+        b"radians" => return Some(KnownCall::Math1(radians as *const () as u64)),
+        b"degrees" => return Some(KnownCall::Math1(degrees as *const () as u64)),
+        _ => {}
+    }
+    match among(&ONE_ARGUMENT) {
+        Some(known) => library(known).map(KnownCall::Math1),
+        None => library(among(&TWO_ARGUMENTS)?).map(KnownCall::Math2),
+    }
 }
 
 extern "C" fn radians(degrees: f64) -> f64 {
