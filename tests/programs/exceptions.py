@@ -169,9 +169,7 @@ def traceback_lines(n):
     for i in range(n):
         try:
             (
-                values[
-                    i % 12
-                ]
+                values[i % 12]
                 + divide(
                     i,
                     i % 7,
