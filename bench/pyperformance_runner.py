@@ -15,10 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import measure
 import pyperf
 import pyperformance
-
-import measure
 
 Timed = Callable[[int], float]
 

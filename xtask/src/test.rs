@@ -93,7 +93,12 @@ fn one(step: Step, root: &Path, python: &Path, env: &mut Option<Env>) -> Result<
             show(&mut cargo(&["run", "-q", "--release", "-p", "decal-stencil-compiler", "--", "--check"]))
         }
         Step::Rust => show(&mut cargo(&["test", "--workspace"])),
-        Step::Docs => show(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+        Step::Docs => {
+            // Private items too: these pages are for those who work on decal, users have Python's. So a link
+            // to one leads somewhere; a link that leads nowhere is an error.
+            let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
+            show(doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"))
+        }
         Step::Install => ready(root, env)?.install(),
         Step::Ruff => {
             let env = ready(root, env)?;
