@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ WAYS: dict[str, dict[str, str]] = {
     "native": {"DECAL_JIT": "1"},
     "interpreter-hot": {"DECAL_JIT": "interpreter", "DECAL_STRESS": "hot"},
     "native-hot": {"DECAL_JIT": "1", "DECAL_STRESS": "hot"},
-    "native-plain-traces": {"DECAL_JIT": "1", "DECAL_OPTIMIZE": "0"},
+    "native-unoptimized": {"DECAL_JIT": "1", "DECAL_OPTIMIZE": "0"},
     "native-registers": {"DECAL_JIT": "1", "DECAL_STRESS": "hot,registers:1"},
     "native-registers-2": {"DECAL_JIT": "1", "DECAL_STRESS": "registers:20"},
 }
@@ -50,17 +51,19 @@ class Outcome:
         return int(found[1].replace(",", "")) if found else 0
 
 
-def environment(**changes: str) -> dict[str, str]:
+def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """The environment without any switches of decal or Python, and these changes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DECAL_", "PYTHON"))}
     return {**kept, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **changes}
 
 
-def python(*words: str, timeout: float = 120, cwd: Path | None = None, **changes: str) -> Outcome:
+def python(
+    *words: str, timeout: float = 120, cwd: Path | None = None, switches: Mapping[str, str] | None = None
+) -> Outcome:
     """Runs this Python with these arguments."""
     done = subprocess.run(
         [sys.executable, *words],
-        env=environment(**changes),
+        env=environment(switches or {}),
         capture_output=True,
         timeout=timeout,
         cwd=cwd,
@@ -71,9 +74,9 @@ def python(*words: str, timeout: float = 120, cwd: Path | None = None, **changes
     return Outcome(done.stdout, done.stderr, done.returncode)
 
 
-def run_program(path: Path, switches: dict[str, str], timeout: float = 120) -> Outcome:
+def run_program(path: Path, switches: Mapping[str, str], timeout: float = 120) -> Outcome:
     """Runs a program under ``python -m decal --stats``."""
-    return python("-m", "decal", "--stats", str(path), timeout=timeout, **switches)
+    return python("-m", "decal", "--stats", str(path), timeout=timeout, switches=switches)
 
 
 @pytest.fixture(params=list(WAYS))

@@ -57,7 +57,8 @@ CASES: dict[str, tuple[str, str]] = {
     "too long": (f"def f(n):\n    x = 0\n    for i in range(n):\n{LONG}\n", "one pass has too many instructions"),
     "left by an exception": (
         "def g(k):\n    i = 0\n    while True:\n        i += 1\n        if i == k: raise ValueError\n"
-        "def f(n):\n    for i in range(n):\n        try:\n            g(3)\n        except ValueError: pass\nexplained = g\n",
+        "def f(n):\n    for i in range(n):\n        try:\n            g(3)\n        except ValueError: pass\n"
+        "explained = g\n",
         "the loop was left while it was observed",
     ),
     # ---- instructions
@@ -157,14 +158,22 @@ CASES: dict[str, tuple[str, str]] = {
         loop("for j in range(k, k): pass", "k = 2 ** 70"),
         "call not compiled yet: range() of this type",
     ),
-    "deep calls": (loop("y = deep(40)"), "deep"),
+    "recursion": (loop("y = deep(40)"), "call not compiled yet: recursion that is deeper than traces follow"),
+    "deep calls": (
+        "".join(f"def c{k}(x): return c{k + 1}(x)\n" for k in range(20)) + "def c20(x): return x\n" + loop("y = c0(i)"),
+        "call not compiled yet: calls within calls, deeper than traces follow",
+    ),
     # ---- state
-    "tuple carried": (loop("a = (i, a)\nif i % 5 == 0: a = None", "a = None"), "a tuple or iterator made in the loop"),
+    "tuple carried": (
+        loop("a = (i, a)\nif i % 5 == 0: a = None", "a = None"),
+        "a tuple or iterator made in the loop is kept for the next turn",
+    ),
 }
 
 # Reasons that no program reaches, each for a reason of its own.
 UNREACHED = {
     "Empty": "observing starts with an event",
+    "TooDeep": "calls as deep are not observed: see the cases of deep calls",
     "Inconsistent": "decal's own mistakes",
     "Exit": "snapshots name only what the trace knows",
     "Stack": "CPython's compiler gives loops a stack of constant kinds",
@@ -198,7 +207,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     runner = folder / "runner.py"
     cases = json.dumps([SETUP, CASES])
     runner.write_text(RUNNER.replace("json.load(sys.stdin)", f"json.loads({cases!r})"))
-    outcome = python(str(runner), DECAL_JIT="1", DECAL_STRESS="hot")
+    outcome = python(str(runner), switches={"DECAL_JIT": "1", "DECAL_STRESS": "hot"})
     assert outcome.status == 0, outcome.stderr[-3000:]
     result = {}
     for line in outcome.stdout.splitlines():

@@ -21,7 +21,7 @@ def total(n):
 
 def run(source: str, **switches: str) -> Outcome:
     """Runs the text as a program."""
-    outcome = python("-c", SUM + textwrap.dedent(source), **switches)
+    outcome = python("-c", SUM + textwrap.dedent(source), switches=switches)
     assert outcome.status == 0, outcome.stderr
     return outcome
 
@@ -117,7 +117,9 @@ def test_tool_id_is_free_again() -> None:
 
 def test_switched_off_by_the_environment() -> None:
     for switches in ({"DECAL_JIT": "0"}, {"PYTHON_JIT": "0"}):
-        outcome = run("print(decal.enable(), decal.is_enabled(), decal.status()); print(total(5000))", **switches)
+        outcome = run(
+            "print(decal.enable(), decal.is_enabled(), decal.status()); print(total(5000))", switches=switches
+        )
         assert outcome.stdout.startswith("False False off: ")
         assert outcome.stdout.endswith("41654167500\n")
 
@@ -275,7 +277,8 @@ def test_strict_generator_raises_at_once() -> None:
         try:
             decal.jit(strict=True)(numbers)
         except decal.CompileError as error:
-            print("numbers" in str(error), "generator" in str(error), str(numbers.__code__.co_firstlineno) in str(error))
+            line = str(numbers.__code__.co_firstlineno)
+            print("numbers" in str(error), "generator" in str(error), line in str(error))
     """)
     assert outcome.stdout.splitlines() == ["True [1]", "True True True"]
 

@@ -48,7 +48,8 @@ def folder(tmp_path: Path) -> Path:
         "bare/data.txt": "",
         "pickled.py": "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))).__module__)\n",
         "spawn.py": "import multiprocessing as m\ndef f(n):\n    return sum(i for i in range(n))\n"
-        "if __name__ == '__main__':\n    with m.get_context('spawn').Pool(1) as p:\n        print(p.map(f, [10, 20]))\n",
+        "if __name__ == '__main__':\n    with m.get_context('spawn').Pool(1) as p:\n"
+        "        print(p.map(f, [10, 20]))\n",
     }
     for name, text in files.items():
         path = tmp_path / name
@@ -65,9 +66,9 @@ def plain(text: str) -> str:
     return re.sub(r"0x[0-9a-f]+", "0x", text)
 
 
-def both(folder: Path, *words: str, **switches: str) -> tuple[Outcome, Outcome]:
+def both(folder: Path, *words: str, switches: dict[str, str] | None = None) -> tuple[Outcome, Outcome]:
     """The same command line for python and for python -m decal."""
-    ours = python("-m", "decal", *words, cwd=folder, **switches)
+    ours = python("-m", "decal", *words, cwd=folder, switches=switches)
     return python(*words, cwd=folder), Outcome(plain(ours.stdout), plain(ours.stderr), ours.status)
 
 
@@ -119,8 +120,7 @@ def test_as_python_would(folder: Path, words: list[str]) -> None:
     """Output, errors and exit status of both are the same."""
     expected, ours = both(folder, *words)
     assert ours.stdout == plain(expected.stdout)
-    ours_stderr = re.sub(r'  File "<frozen importlib.*\n', "", ours.stderr)
-    assert ours_stderr == re.sub(r'  File "<frozen importlib.*\n', "", plain(expected.stderr))
+    assert ours.stderr == plain(expected.stderr)
     assert ours.status == expected.status
 
 
@@ -172,7 +172,7 @@ def test_unreadable_script(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["DECAL_JIT", "DECAL_OPTIMIZE", "DECAL_DEBUG", "DECAL_PERF", "DECAL_STRESS"])
 def test_bad_environment(folder: Path, name: str) -> None:
     """The line names the variable and lists the known values."""
-    outcome = python("-m", "decal", "look.py", cwd=folder, **{name: "nonsense"})
+    outcome = python("-m", "decal", "look.py", cwd=folder, switches={name: "nonsense"})
     assert outcome.status == 2
     assert outcome.stdout == ""
     assert re.fullmatch(rf"decal: {name}.*nonsense.*use one of: .+\n", outcome.stderr), outcome.stderr
@@ -181,7 +181,7 @@ def test_bad_environment(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("switches", [{"DECAL_JIT": "0"}, {"PYTHON_JIT": "0"}])
 def test_runs_on_without(folder: Path, switches: dict[str, str]) -> None:
     """Where decal cannot be enabled, one line says so, and the program runs."""
-    outcome = python("-m", "decal", "hot.py", cwd=folder, **switches)
+    outcome = python("-m", "decal", "hot.py", cwd=folder, switches=switches)
     assert outcome.stdout == "12497500\n"
     assert outcome.status == 0
     assert re.fullmatch(r"decal: .+; running without it\n", outcome.stderr), outcome.stderr

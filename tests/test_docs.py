@@ -9,7 +9,8 @@ from conftest import python
 
 RUN = """
 import decal, doctest, sys
-result = doctest.testmod(decal, optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL, extraglobs=dict(decal=decal))
+flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+result = doctest.testmod(decal, optionflags=flags, extraglobs={"decal": decal})
 print(result.attempted, result.failed)
 """
 
@@ -17,7 +18,7 @@ print(result.attempted, result.failed)
 @pytest.mark.parametrize("mode", ["1", "interpreter"])
 def test_docstrings(mode: str) -> None:
     """They work natively and on the trace interpreter."""
-    outcome = python("-c", RUN, DECAL_JIT=mode)
+    outcome = python("-c", RUN, switches={"DECAL_JIT": mode})
     attempted, failed = outcome.stdout.splitlines()[-1].split()
     assert failed == "0", outcome.stdout
     assert int(attempted) > 15

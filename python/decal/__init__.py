@@ -196,8 +196,8 @@ def explain(function: object = None, /) -> str:
     ...     return i
     >>> count(5000)
     5000
-    >>> print(explain(count))
-    ...
+    >>> "count" in explain(count)
+    True
     """
     code = None if function is None else _code_of(function, "explain")
     return _decal.explain(code) if _missing is None else status()

@@ -95,7 +95,10 @@ def _module(kind: str, name: str) -> tuple[CodeType, dict[str, Any]]:
     """Finds a module, or the `__main__` of a folder or archive. May run the code of the packages that it is in."""
     try:
         # Private, but what pdb and cProfile use too; there is no public way that imports only the parents.
-        _, spec, code = runpy._get_module_details(name, BadInput)  # type: ignore[attr-defined]
+        if kind == "script":
+            _, spec, code = runpy._get_main_module_details(BadInput)  # type: ignore[attr-defined]
+        else:
+            _, spec, code = runpy._get_module_details(name, BadInput)  # type: ignore[attr-defined]
     except BadInput as error:
         if kind == "script":
             raise BadInput(f"{sys.path[0]!r} has no __main__.py; name a script, or add one") from None
@@ -126,7 +129,7 @@ def _prepare(arguments: Arguments, source: bytes | None) -> tuple[CodeType, dict
         return code, names
     name = _script_name(target)
     if source is None:
-        sys.path[:1] = [target] if replaces else [target, *sys.path[:1]]
+        sys.path[:1] = [name] if replaces else [name, *sys.path[:1]]
         return _module(kind, "__main__")
     if replaces:
         sys.path[0] = os.path.dirname(os.path.realpath(name))
@@ -159,12 +162,12 @@ def _run(arguments: Arguments, source: bytes | None, off: str | None) -> None:
 
 def _hide_depth(keep: int) -> None:
     """Lets the recursion limit begin at the program, but for the frames that CPython's own command has too."""
-    frame, depth = sys._getframe(), 0
-    while frame := frame.f_back:
-        depth += 1
     if decal.is_enabled():
         from decal import _decal
 
+        depth, frame = 0, sys._getframe().f_back
+        while frame is not None:
+            depth, frame = depth + 1, frame.f_back
         _decal.hide_frames(depth - keep)
 
 
