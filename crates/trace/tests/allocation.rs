@@ -3,7 +3,7 @@
 
 mod random;
 
-use decal_trace::allocated::{Allocated, ExitIndex, Place};
+use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::eval::allocated::{Cpu, Stop};
 use decal_trace::eval::heap::Heap;
 use decal_trace::eval::{Left, run, run_from_label};
@@ -13,7 +13,7 @@ use decal_trace::regalloc_check::check;
 use decal_trace::verify::verify;
 use decal_uops::Class;
 use proptest::prelude::*;
-use random::{Choices, Side};
+use random::Choices;
 
 const FUEL: u64 = 100_000;
 
@@ -67,28 +67,9 @@ fn both_ways(numbers: &[u32], side_numbers: &[u32], registers: &Registers) {
 
     // A side trace from that exit, which starts with what the exit's map names.
     let interface = label_interface(&root);
-    let map = &code.exits[exit.0 as usize];
-    let params: Vec<(Class, Val)> =
-        map.places.iter().filter_map(|&(val, _)| root.class(val).map(|class| (class, val))).collect();
-    let phis = root.phis().count();
-    let entry = |val: &Val| params.iter().position(|(_, origin)| origin == val);
-    let in_body = root.label.is_some() && interface[phis..].iter().all(|val| entry(val).is_some());
-    let keep: Vec<Val> = if in_body {
-        interface[phis..].iter().filter_map(|val| entry(val).map(|at| Val(at as u32))).collect()
-    } else {
-        Vec::new()
-    };
-    let label = in_body.then(|| {
-        let class = |val: &Val| root.class(*val).unwrap_or(Class::Int);
-        let entries = interface.iter().enumerate();
-        entries.map(|(at, val)| (class(val), if at < phis { None } else { entry(val) })).collect()
-    });
-    let places: Vec<Place> = map.places.iter().map(|&(_, place)| place).collect();
-    let side = Side { params, label };
+    let (side, incoming) = random::continuation(&root, &code, exit);
     let trace = random::trace(&mut Choices::new(side_numbers), Some(&side));
     verify(&trace).unwrap_or_else(|error| panic!("{}", error.show(&trace)));
-    let root_label = if in_body { code.label.clone() } else { Vec::new() };
-    let incoming = Incoming { params: places, first_spill: code.spills, root_label, keep };
     let side_code = allocate_checked(&trace, &incoming, registers);
 
     let bits: Vec<u64> = trace.origins.iter().map(|val| values[val.index()]).collect();

@@ -2,10 +2,15 @@
 //!
 //! Every loop ends after a few turns (a counter is guarded), every uop of the table occurs except those that
 //! only the allocator makes, and most uops use the values made last, so that traces look like code.
+//!
+//! With a [`World`] a trace can run on real memory: every address in it lies in that world, every function exists. An object
+//! is 32 bytes of anything, so that no content that a trace writes can lead it astray.
 #![allow(dead_code)] // each test file uses a part of it
 
+use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::event::{Code, CodeId};
 use decal_trace::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
+use decal_trace::regalloc::{Incoming, label_interface};
 use decal_trace::snapshot::{BoxId, FieldStore, Frame, SnapId, Snapshot, Source, Then};
 use decal_uops::{ALL, Class, ImmKind, Uop};
 
@@ -39,6 +44,59 @@ pub struct Side {
     pub label: Option<Vec<(Class, Option<usize>)>>,
 }
 
+/// Memory and functions that exist. All addresses are multiples of 8.
+#[derive(Clone, Copy)]
+pub struct World {
+    /// The first of 300 objects of 32 bytes, with 64 bytes behind the last.
+    pub objects: u64,
+    /// 32 references to objects; every eighth is null.
+    pub cells: u64,
+    /// 64 words of anything.
+    pub numbers: u64,
+    /// 64 doubles, none of them not-a-number.
+    pub floats: u64,
+    /// Addresses that objects have for their types.
+    pub types: [u64; 2],
+    /// Functions, by what they take and give: objects to an object, objects to a truth value, and so on.
+    pub object: u64,
+    pub truth: u64,
+    pub float: u64,
+    pub new_float: u64,
+    pub renew_float: u64,
+    pub release: u64,
+}
+
+/// What a side trace of an exit starts with, and what the allocator must know of it. Where the exit has all that the
+/// root's label wants, the side trace goes back there.
+pub fn continuation(root: &Trace, code: &Allocated, exit: ExitIndex) -> (Side, Incoming) {
+    let interface = label_interface(root);
+    let map = &code.exits[exit.0 as usize];
+    let params: Vec<(Class, Val)> =
+        map.places.iter().filter_map(|&(val, _)| root.class(val).map(|class| (class, val))).collect();
+    let phis = root.phis().count();
+    let entry = |val: &Val| params.iter().position(|(_, origin)| origin == val);
+    let in_body = root.label.is_some() && interface[phis..].iter().all(|val| entry(val).is_some());
+    let keep: Vec<Val> = if in_body {
+        interface[phis..].iter().filter_map(|val| entry(val).map(|at| Val(at as u32))).collect()
+    } else {
+        Vec::new()
+    };
+    let label = in_body.then(|| {
+        let class = |val: &Val| root.class(*val).unwrap_or(Class::Int);
+        let entries = interface.iter().enumerate();
+        entries.map(|(at, val)| (class(val), if at < phis { None } else { entry(val) })).collect()
+    });
+    let places = map.places.iter().map(|&(_, place)| place).collect();
+    let root_label = if in_body { code.label.clone() } else { Vec::new() };
+    (Side { params, label }, Incoming { params: places, first_spill: code.spills, root_label, keep })
+}
+
+/// Uops that have no place on real memory: an address from memory could be any, and the sign of a not-a-number
+/// depends on the order of operands, which the allocator may change.
+fn unsuited(uop: Uop) -> bool {
+    matches!(uop, Uop::load_raw | Uop::neg_float | Uop::abs_float)
+}
+
 /// Uops that only the allocator makes, that would end every trace at once, or that rely on a real object's count.
 fn usable(uop: Uop) -> bool {
     !matches!(
@@ -57,6 +115,7 @@ fn usable(uop: Uop) -> bool {
 
 struct Builder<'c, 'n> {
     choices: &'c mut Choices<'n>,
+    world: Option<&'c World>,
     trace: Trace,
     /// Values of each class, in order.
     by_class: [Vec<Val>; 4],
@@ -86,6 +145,10 @@ impl Builder<'_, '_> {
         let mut inst = UopInst { uop, args, imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
         for imm in info.imms {
             match imm.kind {
+                // The null among the references.
+                ImmKind::Imm32 if uop == Uop::store_null => inst.imm32 = 56,
+                ImmKind::Imm32 if uop == Uop::load_obj_unchecked => inst.imm32 = 8 * self.choices.below(7) as i32,
+                ImmKind::Imm32 if uop == Uop::load_item => {}
                 ImmKind::Imm32 if uop == Uop::const_int => inst.imm32 = self.choices.any() as i32 % 100,
                 ImmKind::Imm32 => inst.imm32 = 8 * self.choices.below(8) as i32,
                 ImmKind::Imm64 => inst.imm64 = self.imm64(uop),
@@ -105,7 +168,61 @@ impl Builder<'_, '_> {
         match uop {
             Uop::const_float => (any as f64 / 7.0).to_bits(),
             Uop::const_int64 => any << 20,
+            _ if self.world.is_some() => self.address(uop, any),
             _ => 0x10_0000 + 16 * (any % 4096),
+        }
+    }
+
+    /// The immediate of a uop that names a place or a function of the world.
+    fn address(&mut self, uop: Uop, any: u64) -> u64 {
+        let Some(world) = self.world else { return any };
+        match uop {
+            Uop::const_obj | Uop::guard_is | Uop::guard_is_not => world.objects + 32 * (any % 300),
+            Uop::guard_type => world.types[usize::from(any % 8 == 7)],
+            Uop::small_int => world.objects,
+            Uop::decref_plain | Uop::decref_plain_or_null => world.release,
+            Uop::call_truth_2 => world.truth,
+            Uop::call_float_1 | Uop::call_float_2 => world.float,
+            Uop::new_float => world.new_float,
+            Uop::renew_float => world.renew_float,
+            Uop::const_raw | Uop::guard_word32 => world.numbers + 8 * (any % 32),
+            _ => world.object,
+        }
+    }
+
+    /// A constant address or a small number that only the next uop uses.
+    fn hidden(&mut self, uop: Uop, args: Vec<Val>, imm32: i32, imm64: u64) -> Val {
+        let val = Val(self.trace.insts.len() as u32);
+        let inst = UopInst { uop, args, imm32, imm64, region: Region::Fixed, snap: None };
+        self.trace.insts.push(Inst::Uop(inst));
+        val
+    }
+
+    /// An operand on real memory: addresses point to what the uop may touch, indices are small.
+    fn operand(&mut self, uop: Uop, name: &str, class: Class) -> Val {
+        let Some(world) = self.world else { return self.value(class) };
+        match (name, uop) {
+            (
+                "base",
+                Uop::load_obj
+                | Uop::load_obj_unchecked
+                | Uop::store_obj
+                | Uop::store_null
+                | Uop::load_item
+                | Uop::store_item,
+            ) => {
+                let at = world.cells + 64 * self.choices.below(3) as u64;
+                self.hidden(Uop::const_raw, Vec::new(), 0, at)
+            }
+            ("base", Uop::load_float | Uop::store_float) => {
+                let at = world.floats + 8 * self.choices.below(32) as u64;
+                self.hidden(Uop::const_raw, Vec::new(), 0, at)
+            }
+            ("index", _) => {
+                let (any, mask) = (self.value(class), self.hidden(Uop::const_int, Vec::new(), 7, 0));
+                self.hidden(Uop::and_int, vec![any, mask], 0, 0)
+            }
+            _ => self.value(class),
         }
     }
 
@@ -185,16 +302,25 @@ impl Builder<'_, '_> {
             _ => [Uop::guard_ne_int, Uop::store_int, Uop::load_raw, Uop::call_obj_2, Uop::new_int, Uop::renew_float]
                 [self.choices.below(6)],
         };
-        if !usable(uop) {
+        let suited = match self.world {
+            Some(_) => (usable(uop) || uop == Uop::frame) && !unsuited(uop),
+            None => usable(uop),
+        };
+        if !suited {
             return;
         }
-        let args = uop.info().operands.iter().map(|operand| self.value(operand.class)).collect();
+        let args = uop.info().operands.iter().map(|operand| self.operand(uop, operand.name, operand.class)).collect();
         self.uop(uop, args);
     }
 }
 
 /// A root trace (with a loop, mostly) or a side trace.
 pub fn trace(choices: &mut Choices<'_>, side: Option<&Side>) -> Trace {
+    trace_in(None, choices, side)
+}
+
+/// The same, to be run on real memory.
+pub fn trace_in(world: Option<&World>, choices: &mut Choices<'_>, side: Option<&Side>) -> Trace {
     let code = Code {
         object: 0x9000,
         name: "f".to_string(),
@@ -206,6 +332,7 @@ pub fn trace(choices: &mut Choices<'_>, side: Option<&Side>) -> Trace {
     };
     let mut builder = Builder {
         choices,
+        world,
         trace: Trace {
             start: if side.is_some() { Start::Exit } else { Start::Loop },
             codes: vec![code],
