@@ -19,7 +19,7 @@ def total(n):
 """
 
 
-def run(source: str, **switches: str) -> Outcome:
+def run(source: str, switches: dict[str, str] | None = None) -> Outcome:
     """Runs the text as a program."""
     outcome = python("-c", SUM + textwrap.dedent(source), switches=switches)
     assert outcome.status == 0, outcome.stderr
@@ -143,7 +143,7 @@ def test_unknown_environment_values(name: str, value: str, known: str) -> None:
             print(error)
         print(decal.is_enabled(), total(10))
         """,
-        **{name: value},
+        {name: value},
     )
     message, state = outcome.stdout.splitlines()
     assert name in message
@@ -291,7 +291,7 @@ def test_strict_is_harmless_when_off() -> None:
         decal.jit(strict=True)(numbers)
         print(list(numbers()), decal.jit(strict=True)(total)(10))
         """,
-        DECAL_JIT="0",
+        {"DECAL_JIT": "0"},
     )
     assert outcome.stdout == "[1] 285\n"
 

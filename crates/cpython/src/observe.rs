@@ -116,7 +116,7 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
         } else if ty == type_address!(PyByteArray_Type) {
             (Kind::ByteArray, size())
         } else if ty == type_address!(PyRangeIter_Type) {
-            (Kind::RangeIter, 0)
+            (Kind::RangeIter, u64::from(ffi::Py_REFCNT(object) == 1))
         } else if ty == type_address!(PyListIter_Type) {
             (Kind::ListIter, 0)
         } else if ty == type_address!(PyTupleIter_Type) {

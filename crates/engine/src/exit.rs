@@ -73,7 +73,7 @@ impl Builder<'_> {
         // SAFETY: the values are of this snapshot, so that objects among them are alive.
         unsafe {
             match source {
-                Source::Unchanged | Source::Null => null_mut(),
+                Source::Unchanged | Source::Home(_) | Source::Null => null_mut(),
                 Source::Bool(val) => objects::new_bool(self.bits(*val) != 0),
                 Source::Borrowed(val) => {
                     let object = self.bits(*val) as *mut PyObject;
@@ -184,12 +184,12 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, builder: &mut Builder<'_>) -
         let mut old = Vec::new();
         let (locals, stack) = made.first()?;
         for (slot, source) in outer.locals.iter().enumerate() {
-            if *source != Source::Unchanged {
+            if !source.is_in_place() {
                 old.push(site.frame.replace_local(slot as u32, locals[slot]));
             }
         }
         for (slot, source) in outer.stack.iter().enumerate() {
-            if *source != Source::Unchanged {
+            if !source.is_in_place() {
                 site.frame.set_stack(slot as u32, stack[slot]);
             }
         }

@@ -59,6 +59,15 @@ struct Watched {
     expected: [u32; 2],
 }
 
+/// The first time at a loop's head.
+#[derive(Debug)]
+struct Arrival {
+    depth: usize,
+    frame: u64,
+    offset: u32,
+    event: u32,
+}
+
 /// A pass that is under way.
 #[derive(Debug)]
 pub struct Observation {
@@ -83,6 +92,8 @@ pub struct Observation {
     entering: Option<CodeId>,
     instrumented: Vec<*mut PyObject>,
     foreign: u32,
+    /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
+    arrival: Option<Arrival>,
     /// Something that was taken as fixed has changed, or cannot be watched.
     stale: bool,
 }
@@ -113,6 +124,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             codes: Vec::new(),
             events: Vec::new(),
             stack,
+            arrival: None,
             ending: Ending::Left,
             tuples: BTreeMap::new(),
         },
@@ -124,6 +136,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         entering: None,
         instrumented: Vec::new(),
         foreign: 0,
+        arrival: None,
         stale: false,
     };
     for (frame, offset) in frames {
@@ -330,28 +343,59 @@ impl Observation {
     /// The topmost frame comes to a loop's head: whether the pass ends.
     fn at_head(&mut self, engine: &Engine, offset: u32) -> Option<Progress> {
         let top = self.frames.last()?;
-        if self.recording.events.is_empty() || !top.decoded.is_head(offset) {
+        if !top.decoded.is_head(offset) {
             return None;
         }
-        let code = self.codes.get(top.code.0 as usize)?;
-        if self.frames.len() > 1 {
-            // A compiled loop inside of a call: it runs on its own.
-            return engine.executor_at(*code, offset).map(|_| Progress::Finished);
-        }
-        let ours = match &self.purpose {
-            Purpose::Root { offset: head, function } => !function && *head == offset,
-            Purpose::Side { parent, .. } => engine
-                .executors
-                .get(parent.root)
-                .and_then(Option::as_ref)
-                .is_some_and(|root| root.offset == offset),
-        };
-        if ours {
-            self.recording.ending = Ending::Head(offset);
+        let (depth, frame) = (self.frames.len(), top.frame);
+        if let Some(arrival) = &self.arrival
+            && (arrival.depth, arrival.frame, arrival.offset) == (depth, frame, offset)
+        {
+            if self.recording.events.len() as u32 == arrival.event {
+                return None;
+            }
+            self.recording.ending = Ending::Turn;
             return Some(Progress::Finished);
         }
-        engine.executor_at(*code, offset)?;
-        // A loop that is compiled already: within ours, or we have left ours.
+        let code = *self.codes.get(top.code.0 as usize)?;
+        let event = self.recording.events.len() as u32;
+        let arrival = Arrival { depth, frame, offset, event };
+        match &self.purpose {
+            Purpose::Root { offset: head, .. } if depth == 1 && *head == offset => {
+                if event == 0 {
+                    return None;
+                }
+                // A loop inside of a call was left at once: some other pass will stay in it.
+                self.recording.ending = if self.arrival.is_some() { Ending::Left } else { Ending::Head(offset) };
+                return Some(Progress::Finished);
+            }
+            Purpose::Side { parent, .. } if event > 0 => {
+                let root = engine.executors.get(parent.root).and_then(Option::as_ref)?;
+                let label = root.recorded.label.as_ref();
+                if label.is_some_and(|label| (label.depth(), label.code(), label.head) == (depth, code as u64, offset)) {
+                    self.recording.arrival = Some(event);
+                    self.arrival = Some(arrival);
+                    return None;
+                }
+                if depth == 1 && root.offset == offset {
+                    self.recording.ending = Ending::Head(offset);
+                    return Some(Progress::Finished);
+                }
+            }
+            _ => {}
+        }
+        if event == 0 || !engine.is_hot_loop(code, offset) {
+            return None;
+        }
+        if depth > 1 {
+            let side = matches!(self.purpose, Purpose::Side { .. });
+            if side || self.arrival.is_some() {
+                return Some(Progress::Finished);
+            }
+            self.recording.arrival = Some(event);
+            self.arrival = Some(arrival);
+            return None;
+        }
+        engine.executor_at(code, offset)?;
         let within = match &self.purpose {
             Purpose::Root { offset: head, function: false } => {
                 offset > *head && loop_end(&top.decoded, *head).is_some_and(|end| offset < end)
@@ -360,6 +404,14 @@ impl Observation {
         };
         self.recording.ending = if within { Ending::Head(offset) } else { Ending::Left };
         Some(Progress::Finished)
+    }
+
+    /// Whether the loop that is being observed was left.
+    fn left_loop(&self, start: u32) -> bool {
+        let (Purpose::Root { offset: head, function: false }, [top]) = (&self.purpose, self.frames.as_slice()) else {
+            return false;
+        };
+        start < *head || loop_end(&top.decoded, *head).is_some_and(|end| start > end)
     }
 
     unsafe fn instruction(&mut self, engine: &mut Engine, frame: Frame, offset: u32) -> Progress {
@@ -383,6 +435,9 @@ impl Observation {
             }
             let decoded = Rc::clone(&decoded);
             self.frames.push(Watched { frame: frame.address(), code, decoded, expected: [start; 2] });
+        }
+        if self.left_loop(start) {
+            return Progress::Finished;
         }
         if let Some(progress) = self.at_head(engine, start) {
             return progress;
@@ -435,6 +490,12 @@ impl Observation {
                     return Progress::Finished;
                 }
                 self.frames.pop();
+                if let Some(arrival) = &mut self.arrival
+                    && arrival.depth > self.frames.len()
+                {
+                    // That loop is over; another call's would be another one.
+                    arrival.frame = 0;
+                }
             }
             _ => {}
         }

@@ -71,7 +71,7 @@ pub struct Operand {
     /// Its kind.
     pub kind: Kind,
     /// Its value, as 64 bits: of `Int` the number, of `Float` the double's bits, of `Bool` 0 or 1, of
-    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray` the length; else 0. Objects that can change are as they were
+    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray` the length, of `RangeIter` 1 where there is one reference to it; else 0. Objects that can change are as they were
     /// when seen, so that this is a hint for them; for constants it is the value.
     pub bits: u64,
 }
@@ -245,6 +245,9 @@ pub enum Ending {
     /// The frame in which the trace starts is about to run the instruction at this offset again,
     /// which is the head of a loop that the engine counts or has compiled.
     Head(u32),
+    /// The innermost frame is about to run the event of [`Recording::arrival`] again: it is at the head of the
+    /// same loop, one turn later.
+    Turn,
     /// The frame in which the trace starts returned (the last event is its `Return`).
     Returned,
     /// Too many events.
@@ -262,6 +265,9 @@ pub struct Recording {
     pub events: Vec<Event>,
     /// Depth of the entry frame's operand stack before the first event.
     pub stack: u32,
+    /// The event, by index, at the head of the loop that the trace is to close: for a root trace that begins outside of
+    /// it, in a call or around it; for a side trace, where it first comes to the head of its root's label.
+    pub arrival: Option<u32>,
     /// How it ended.
     pub ending: Ending,
     /// Items of the constant tuples that occur (as `LoadConst` operands), by the tuple's address.

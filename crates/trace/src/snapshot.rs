@@ -27,6 +27,9 @@ pub struct BoxId(pub u32);
 pub enum Source {
     /// The slot of the entry frame holds it already.
     Unchanged,
+    /// The slot of the entry frame's operand stack holds it already, and it is this value: an iterator whose fields
+    /// the trace keeps in registers. A side trace must know that the two are one.
+    Home(Val),
     /// Null: an unbound local, the null below a call.
     Null,
     /// An `int` to be made.
@@ -98,13 +101,21 @@ pub struct Snapshot {
 }
 
 impl Source {
+    /// Whether memory of the entry frame holds it already.
+    pub fn is_in_place(&self) -> bool {
+        matches!(self, Source::Unchanged | Source::Home(_))
+    }
+
     /// Calls `visit` with each value that this source needs.
     pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
         match self {
             Source::Unchanged | Source::Null | Source::Const(_) => {}
-            Source::Int(v, _) | Source::Float(v, _) | Source::Bool(v) | Source::Borrowed(v) | Source::Owned(v) => {
-                visit(*v)
-            }
+            Source::Home(v)
+            | Source::Int(v, _)
+            | Source::Float(v, _)
+            | Source::Bool(v)
+            | Source::Borrowed(v)
+            | Source::Owned(v) => visit(*v),
             Source::Tuple(items, _) => items.iter().for_each(|item| item.each_value(visit)),
             Source::RangeIter(next, step, left, _) => {
                 visit(*next);

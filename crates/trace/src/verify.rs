@@ -281,7 +281,7 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
             return Err(Fault::After);
         }
         for slot in frame.locals.iter().chain(&frame.stack) {
-            if depth > 0 && *slot == Source::Unchanged {
+            if depth > 0 && slot.is_in_place() {
                 return Err(Fault::Unchanged);
             }
             source(trace, slot, &mut seen)?;
@@ -312,7 +312,7 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
     let number = match from {
         Source::Unchanged | Source::Null | Source::Const(_) => return Ok(()),
         Source::Bool(val) => return is(*val, Class::Int),
-        Source::Borrowed(val) => return is(*val, Class::Obj),
+        Source::Borrowed(val) | Source::Home(val) => return is(*val, Class::Obj),
         Source::Owned(val) => {
             is(*val, Class::Obj)?;
             if seen.owned.contains(val) {

@@ -176,7 +176,8 @@ fn renumber(mut snapshot: Snapshot, number: &impl Fn(Val) -> Val) -> Snapshot {
 fn renumber_source(source: &mut Source, number: &impl Fn(Val) -> Val) {
     match source {
         Source::Unchanged | Source::Null | Source::Const(_) => {}
-        Source::Int(val, _)
+        Source::Home(val)
+        | Source::Int(val, _)
         | Source::Float(val, _)
         | Source::Bool(val)
         | Source::Borrowed(val)

@@ -84,6 +84,13 @@ impl Heap {
         self.known[region as usize].clear();
     }
 
+    /// An object is gone: nothing is known of its fields.
+    pub fn forget(&mut self, base: Val) {
+        for known in &mut self.known {
+            known.retain(|(place, _)| place.base != base);
+        }
+    }
+
     /// The regions written so far.
     pub fn written(&self) -> Vec<Region> {
         REGIONS.iter().copied().filter(|r| self.written[*r as usize]).collect()

@@ -38,7 +38,8 @@ impl Recorder<'_> {
     }
 
     /// The registers that hold an iterator's fields.
-    fn iter_state(&mut self, iterator: Val, kind: Kind) -> usize {
+    fn iter_state(&mut self, iterator: Val, seen: Operand) -> usize {
+        let kind = seen.kind;
         if let Some(index) = self.iters.iter().position(|iter| iter.iterator == iterator) {
             return index;
         }
@@ -49,7 +50,14 @@ impl Recorder<'_> {
             Kind::ListIter => (load(layout.list_iter_index), None),
             _ => (load(layout.tuple_iter_index), None),
         };
-        self.iters.push(IterState { iterator, kind, next, left, dirty: false });
+        // Two slots may hold one iterator, whose fields would then be in registers twice.
+        let snap = self.snap();
+        let others: Vec<Val> = self.iters.iter().filter(|iter| iter.left.is_some() == left.is_some()).map(|iter| iter.iterator).collect();
+        for other in others {
+            self.e.pure(Uop::guard_not_same, &[iterator, other], 0, 0, Some(snap));
+        }
+        let sole = kind == Kind::RangeIter && seen.bits == 1;
+        self.iters.push(IterState { iterator, kind, next, left, dirty: false, sole });
         self.iters.len() - 1
     }
 
@@ -82,16 +90,16 @@ impl Recorder<'_> {
         };
         self.e.guard_type(iterator, seen.ty, snap);
         match seen.kind {
-            Kind::RangeIter => self.step_range(iterator, more),
+            Kind::RangeIter => self.step_range(iterator, seen, more),
             Kind::ListIter | Kind::TupleIter => self.step_sequence(iterator, seen, more),
             _ => Err(AbortReason::Iterate),
         }
     }
 
-    fn step_range(&mut self, iterator: Val, more: bool) -> Step<()> {
+    fn step_range(&mut self, iterator: Val, seen: Operand, more: bool) -> Step<()> {
         let snap = self.snap();
-        let at = self.iter_state(iterator, Kind::RangeIter);
-        let IterState { next, left, .. } = self.iters[at].clone();
+        let at = self.iter_state(iterator, seen);
+        let IterState { next, left, sole, .. } = self.iters[at].clone();
         let left = left.ok_or(AbortReason::Inconsistent("range iterator"))?;
         let zero = self.e.int(0);
         if !more {
@@ -104,7 +112,7 @@ impl Recorder<'_> {
         let one = self.e.int(1);
         let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
         let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
-        self.iters[at] = IterState { iterator, kind: Kind::RangeIter, next: after, left: Some(fewer), dirty: true };
+        self.iters[at] = IterState { iterator, kind: Kind::RangeIter, next: after, left: Some(fewer), dirty: true, sole };
         let value = self.int_sym(next);
         self.push(value);
         Ok(())
@@ -114,7 +122,7 @@ impl Recorder<'_> {
         let snap = self.snap();
         let layout = self.host.layout.clone();
         let list = seen.kind == Kind::ListIter;
-        let at = self.iter_state(iterator, seen.kind);
+        let at = self.iter_state(iterator, seen);
         let index = self.iters[at].next;
         let disp = if list { layout.list_iter_list } else { layout.tuple_iter_tuple };
         let sequence = self.e.load(Uop::load_obj, iterator, None, disp, Region::Iterators, Some(snap));
@@ -133,7 +141,7 @@ impl Recorder<'_> {
         };
         let one = self.e.int(1);
         let after = self.e.pure(Uop::wrap_add_int, &[index, one], 0, 0, None);
-        self.iters[at] = IterState { iterator, kind: seen.kind, next: after, left: None, dirty: true };
+        self.iters[at] = IterState { iterator, kind: seen.kind, next: after, left: None, dirty: true, sole: false };
         self.push(Sym::Obj(item, Own::Container));
         Ok(())
     }

@@ -5,19 +5,29 @@
 //! there directly, in registers; one that does not fit puts everything into the frame and
 //! enters the root trace at its start.
 
-use super::state::{IterState, Local, Own, Sym};
+use super::state::{FrameState, IterState, Local, Own, Sym};
 use super::{AbortReason, Failure, Recorded, Recorder, Step};
 use crate::event::Kind;
 use crate::ir::{Inst, Region, Val};
+use crate::opt::emit::Emitter;
 use crate::snapshot::{BoxId, Source, Then};
 use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// A slot of the state: frame, whether on the operand stack, index.
+type Slot = (u32, bool, u32);
+
 /// What a phi carries.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Carries {
-    /// The number in this local (and in the others that hold the same object).
-    Local(u32),
+    /// The number in this slot (and in the others that hold the same object).
+    Number(Slot),
+    /// The next value of the virtual iterator of a `range` in this slot.
+    RangeNext(Slot),
+    /// Its values left.
+    RangeLeft(Slot),
+    /// Its step, where that is no constant.
+    RangeStep(Slot),
     /// The next value or index of this iterator.
     IterNext(Val),
     /// The values left of this iterator.
@@ -27,14 +37,17 @@ pub enum Carries {
 /// What a label expects, in terms of the root trace's values.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LabelState {
-    /// The loop's head.
+    /// The loop's head, in the innermost frame.
     pub head: u32,
-    locals: Vec<Local>,
-    stack: Vec<Sym>,
+    frames: Vec<FrameState>,
+    /// Addresses of the frames' code objects.
+    codes: Vec<u64>,
     iters: Vec<IterState>,
     phis: Vec<Carries>,
     /// The phis themselves, in the same order.
     phi_vals: Vec<Val>,
+    /// Values that are constants: recordings of other traces number them in their own way.
+    constants: BTreeMap<Val, u64>,
     /// Regions of which the loop's body takes the content for granted.
     relied: Vec<Region>,
     /// Locals of the entry frame that the loop writes in memory.
@@ -94,23 +107,35 @@ impl Parent<'_> {
 }
 
 impl LabelState {
+    /// Frames at the label, the entry frame included.
+    pub fn depth(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// The code object of the frame that the loop is in.
+    pub fn code(&self) -> u64 {
+        self.codes.last().copied().unwrap_or(0)
+    }
+
     /// The same with other numbers for the values. Phis that are gone are not asked for any more, and a value
     /// that is gone is one that the loop does not use.
     pub(super) fn renumbered(&self, number: &impl Fn(Val) -> Option<Val>) -> LabelState {
         let mut label = self.clone();
         let renumber = |val: &mut Val| *val = number(*val).unwrap_or(GONE);
-        let sym = |sym: &mut Sym| {
-            if let Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) = sym {
-                renumber(val);
-            }
+        let sym = |sym: &mut Sym| match sym {
+            Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
+            Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
+            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) => {}
         };
-        for local in &mut label.locals {
-            sym(&mut local.sym);
-            if let Some(val) = &mut local.memory {
-                renumber(val);
+        for frame in &mut label.frames {
+            for local in &mut frame.locals {
+                sym(&mut local.sym);
+                if let Some(val) = &mut local.memory {
+                    renumber(val);
+                }
             }
+            frame.stack.iter_mut().for_each(sym);
         }
-        label.stack.iter_mut().for_each(sym);
         for iter in &mut label.iters {
             renumber(&mut iter.iterator);
             renumber(&mut iter.next);
@@ -118,6 +143,7 @@ impl LabelState {
                 renumber(left);
             }
         }
+        label.constants = self.constants.iter().filter_map(|(val, bits)| Some((number(*val)?, *bits))).collect();
         let kept = label.phi_vals.iter().zip(label.phis).filter_map(|(val, carries)| Some((number(*val)?, carries)));
         let (phi_vals, mut phis): (Vec<Val>, Vec<Carries>) = kept.unzip();
         for carries in &mut phis {
@@ -135,52 +161,49 @@ const GONE: Val = Val(u32::MAX);
 impl Recorder<'_> {
     /// Ends the first pass and starts the loop's body.
     pub(super) fn begin_loop(&mut self, head: u32) -> Result<LabelState, Failure> {
-        if self.frames.len() != 1 {
-            return Err(AbortReason::Stack.into());
-        }
-        for (slot, sym) in self.frames[0].stack.iter().enumerate() {
-            if !matches!(sym, Sym::Unchanged)
-                && !matches!(sym, Sym::Obj(_, Own::StackSlot(home)) if *home as usize == slot)
-            {
-                return Err(AbortReason::Stack.into());
-            }
-        }
         self.end_turn(head)?;
-        let stack_vals: Vec<Val> = self.frames[0]
-            .stack
-            .iter()
-            .filter_map(|sym| if let Sym::Obj(val, _) = sym { Some(*val) } else { None })
-            .collect();
-        self.iters.retain(|iter| stack_vals.contains(&iter.iterator));
+        self.adopt_ranges();
+        self.flush_iterators(|state, iter| state.on_stack(iter.iterator));
+        self.settle_bools();
+        self.check_stack()?;
 
-        // One phi for each object that locals hold as a number, and for the fields of iterators.
+        // One phi for each object that slots hold as a number, and for the fields of iterators.
         let mut entries: Vec<(Class, Val)> = Vec::new();
         let mut phis = Vec::new();
         let mut boxes: BTreeMap<BoxId, usize> = BTreeMap::new();
-        let mut local_phi: Vec<Option<usize>> = vec![None; self.frames[0].locals.len()];
-        for slot in 0..self.frames[0].locals.len() {
-            let (class, val, id) = match self.frames[0].locals[slot].sym.clone() {
+        let mut carried: Vec<(Slot, usize)> = Vec::new();
+        let mut add = |class: Class, val: Val, carries: Carries| {
+            entries.push((class, val));
+            phis.push(carries);
+            entries.len() - 1
+        };
+        for (slot, sym) in self.slots() {
+            let (class, val, id) = match sym {
                 Sym::Int(val, id) => (Class::Int, val, Some(id)),
                 Sym::Float(val, id) => (Class::Float, val, Some(id)),
                 Sym::Bool(val) => (Class::Int, val, None),
-                Sym::Const(operand) if operand.kind == Kind::Bool => {
-                    let val = self.e.int(operand.bits as i64);
-                    self.frames[0].locals[slot].sym = Sym::Bool(val);
-                    (Class::Int, val, None)
+                Sym::RangeIter(next, step, left, id) => {
+                    let first = *boxes.entry(id).or_insert_with(|| {
+                        let first = add(Class::Int, next, Carries::RangeNext(slot));
+                        add(Class::Int, left, Carries::RangeLeft(slot));
+                        if self.e.constant_of(step).is_none() {
+                            add(Class::Int, step, Carries::RangeStep(slot));
+                        }
+                        first
+                    });
+                    carried.push((slot, first));
+                    continue;
                 }
                 _ => continue,
             };
             let known = id.and_then(|id| boxes.get(&id).copied());
-            let phi = known.unwrap_or_else(|| {
-                entries.push((class, val));
-                phis.push(Carries::Local(slot as u32));
-                entries.len() - 1
-            });
+            let phi = known.unwrap_or_else(|| add(class, val, Carries::Number(slot)));
             if let Some(id) = id {
                 boxes.insert(id, phi);
             }
-            local_phi[slot] = Some(phi);
+            carried.push((slot, phi));
         }
+        let first_iter = entries.len();
         for iter in &self.iters {
             entries.push((Class::Int, iter.next));
             phis.push(Carries::IterNext(iter.iterator));
@@ -193,23 +216,28 @@ impl Recorder<'_> {
         let vals = self.e.label(&entries);
 
         let fresh: Vec<BoxId> = entries.iter().map(|_| self.new_box()).collect();
-        for (slot, phi) in local_phi.iter().enumerate() {
+        for slot in 0..self.frames[0].locals.len() {
             let local = &mut self.frames[0].locals[slot];
             if self.written.contains(&(slot as u32)) {
                 local.memory = None;
-                if matches!(local.sym, Sym::Obj(..)) {
+                if matches!(local.sym, Sym::Obj(_, Own::Slot(_))) {
                     *local = Local::of(Sym::Unchanged);
                 }
             }
-            if let Some(phi) = *phi {
-                local.sym = match local.sym {
-                    Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
-                    Sym::Bool(_) => Sym::Bool(vals[phi]),
-                    _ => Sym::Int(vals[phi], fresh[phi]),
-                };
-            }
         }
-        let mut next = local_phi.iter().flatten().max().map_or(0, |last| last + 1);
+        for (slot, phi) in carried {
+            let sym = self.slot_mut(slot);
+            *sym = match *sym {
+                Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
+                Sym::Bool(_) => Sym::Bool(vals[phi]),
+                Sym::RangeIter(_, step, ..) => {
+                    let step = if phis.get(phi + 2) == Some(&Carries::RangeStep(slot)) { vals[phi + 2] } else { step };
+                    Sym::RangeIter(vals[phi], step, vals[phi + 1], fresh[phi])
+                }
+                _ => Sym::Int(vals[phi], fresh[phi]),
+            };
+        }
+        let mut next = first_iter;
         for iter in &mut self.iters {
             iter.next = vals[next];
             next += 1;
@@ -220,17 +248,118 @@ impl Recorder<'_> {
             iter.dirty = true;
         }
         let relied = self.e.heap().relied_on().into_iter().filter(|region| *region != Region::Frame).collect();
+        let mut constants = BTreeMap::new();
+        for (_, sym) in self.slots() {
+            if let Sym::RangeIter(_, step, ..) = sym
+                && let Some(bits) = self.e.constant_of(step)
+            {
+                constants.insert(step, bits);
+            }
+        }
         Ok(LabelState {
             head,
-            locals: self.frames[0].locals.clone(),
-            stack: self.frames[0].stack.clone(),
+            frames: self.frames.clone(),
+            codes: self.code_objects(),
             iters: self.iters.clone(),
             phis,
             phi_vals: vals,
+            constants,
             relied,
             written: self.written.clone(),
             regions,
         })
+    }
+
+    /// All slots and what they hold.
+    fn slots(&self) -> Vec<(Slot, Sym)> {
+        let mut list = Vec::new();
+        for (depth, frame) in self.frames.iter().enumerate() {
+            let depth = depth as u32;
+            list.extend(frame.locals.iter().enumerate().map(|(i, local)| ((depth, false, i as u32), local.sym.clone())));
+            list.extend(frame.stack.iter().enumerate().map(|(i, sym)| ((depth, true, i as u32), sym.clone())));
+        }
+        list
+    }
+
+    fn slot_mut(&mut self, (depth, stack, index): Slot) -> &mut Sym {
+        let frame = &mut self.frames[depth as usize];
+        if stack { &mut frame.stack[index as usize] } else { &mut frame.locals[index as usize].sym }
+    }
+
+    fn code_objects(&self) -> Vec<u64> {
+        let object = |frame: &FrameState| self.rec.codes.get(frame.code.0 as usize).map_or(0, |code| code.object);
+        self.frames.iter().map(object).collect()
+    }
+
+    fn on_stack(&self, iterator: Val) -> bool {
+        let holds = |sym: &Sym| matches!(sym, Sym::Obj(val, _) if *val == iterator);
+        self.frames.iter().any(|frame| frame.stack.iter().any(holds))
+    }
+
+    /// The iterator of a `range` that only the entry frame's stack holds becomes virtual, so that a turn of an outer loop
+    /// can come back to the label with another one.
+    fn adopt_ranges(&mut self) {
+        if !self.options.optimize {
+            return;
+        }
+        for slot in 0..self.frames[0].stack.len() {
+            let Sym::Obj(iterator, Own::StackSlot(home)) = self.frames[0].stack[slot] else { continue };
+            let Some(position) = self.iters.iter().position(|iter| iter.iterator == iterator) else { continue };
+            let IterState { next, left: Some(left), sole: true, .. } = self.iters[position] else { continue };
+            if home as usize != slot {
+                continue;
+            }
+            let snap = self.snap();
+            self.e.effect(Uop::guard_last, &[iterator], 0, 0, Region::Counts, Some(snap));
+            let disp = self.host.layout.range_iter_step;
+            let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+            let id = self.new_box();
+            self.frames[0].stack[slot] = Sym::RangeIter(next, step, left, id);
+            self.iters.remove(position);
+            self.drop_all(&[iterator]);
+            self.e.heap().forget(iterator);
+        }
+    }
+
+    /// Brings iterators up to date in memory and forgets them, but those that `keep` says.
+    fn flush_iterators(&mut self, keep: impl Fn(&Self, &IterState) -> bool) {
+        let layout = self.host.layout.clone();
+        let (kept, others): (Vec<IterState>, Vec<IterState>) =
+            std::mem::take(&mut self.iters).into_iter().partition(|iter| keep(self, iter));
+        for iter in others.into_iter().filter(|iter| iter.dirty) {
+            let disp = if iter.left.is_some() { layout.range_iter_start } else { iter.index_disp(&layout) };
+            self.e.store(Uop::store_int, iter.iterator, None, iter.next, disp, Region::Iterators, None);
+            if let Some(left) = iter.left {
+                let disp = layout.range_iter_len;
+                self.e.store(Uop::store_int, iter.iterator, None, left, disp, Region::Iterators, None);
+            }
+        }
+        self.iters = kept;
+    }
+
+    /// Constant truth values become numbers, so that the loop may change them.
+    fn settle_bools(&mut self) {
+        for (slot, sym) in self.slots() {
+            if let Sym::Const(operand) = sym
+                && operand.kind == Kind::Bool
+                && !slot.1
+            {
+                let val = self.e.int(operand.bits as i64);
+                *self.slot_mut(slot) = Sym::Bool(val);
+            }
+        }
+    }
+
+    /// What the entry frame's stack holds must be there when the loop is entered again.
+    fn check_stack(&self) -> Step<()> {
+        for (slot, sym) in self.frames[0].stack.iter().enumerate() {
+            match sym {
+                Sym::Obj(_, Own::StackSlot(home)) if *home as usize != slot => return Err(AbortReason::Stack),
+                Sym::Tuple(..) => return Err(AbortReason::Stack),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Puts into memory what cannot stay in registers from turn to turn.
@@ -261,7 +390,7 @@ impl Recorder<'_> {
 
     /// Ends the loop's body: one value for each phi.
     pub(super) fn close_loop(&mut self, label: &LabelState) -> Result<Vec<Val>, Failure> {
-        if self.frames.len() != 1 {
+        if self.frames.len() != label.frames.len() {
             return Err(AbortReason::Stack.into());
         }
         self.end_turn(label.head)?;
@@ -280,84 +409,53 @@ impl Recorder<'_> {
     }
 
     /// The phis' values, if the state is what a label expects. `mine` gives the value that holds one of the root's.
-    /// The error names the locals that differ, or none where something else does.
+    /// The error names the locals of the entry frame that differ, or none where something else does.
     fn fit(
         &mut self,
         label: &LabelState,
         mine: &dyn Fn(Val) -> Option<Val>,
     ) -> Result<Vec<Val>, Option<BTreeSet<u32>>> {
+        let mut fitting = Fitting { label, mine, pairs: HashMap::new(), back: HashMap::new(), values: HashMap::new() };
         let mut bad = BTreeSet::new();
-        let mut pairs: HashMap<BoxId, BoxId> = HashMap::new();
-        let mut back: HashMap<BoxId, BoxId> = HashMap::new();
-        let mut values: BTreeMap<u32, Val> = BTreeMap::new();
-        if self.frames[0].locals.len() != label.locals.len() || self.frames[0].stack.len() != label.stack.len() {
+        if self.frames.len() != label.frames.len() || self.code_objects() != label.codes {
             return Err(None);
         }
-        for slot in 0..label.locals.len() {
-            let want = &label.locals[slot];
-            let have = self.frames[0].locals[slot].clone();
-            let mut same_box =
-                |a: BoxId, b: BoxId| *pairs.entry(a).or_insert(b) == b && *back.entry(b).or_insert(a) == a;
-            let value = match (&want.sym, &have.sym) {
-                (Sym::Int(_, a), Sym::Int(val, b)) | (Sym::Float(_, a), Sym::Float(val, b)) => {
-                    same_box(*a, *b).then_some(Some(*val))
-                }
-                (Sym::Int(..), Sym::Const(c)) if c.kind == Kind::Int && (-5..=256).contains(&(c.bits as i64)) => {
-                    // Small ints are one object each, so that a new one is the same.
-                    Some(Some(self.e.int(c.bits as i64)))
-                }
-                (Sym::Bool(_), Sym::Bool(val)) => Some(Some(*val)),
-                (Sym::Bool(_), Sym::Const(c)) if c.kind == Kind::Bool => Some(Some(self.e.int(c.bits as i64))),
-                (Sym::Const(a), Sym::Const(b)) => (a.object == b.object).then_some(None),
-                (Sym::Unchanged, Sym::Unchanged) => Some(None),
-                (Sym::Unchanged, Sym::Obj(_, Own::Slot(home))) => (*home as usize == slot).then_some(None),
-                (Sym::Obj(a, Own::Slot(_)), Sym::Obj(b, Own::Slot(home))) => (*home as usize == slot
-                    && (*a == GONE && !self.written.contains(&(slot as u32))
-                        || mine(*a) == Some(*b)
-                        || !self.written.contains(&(slot as u32))))
-                .then_some(None),
-                (Sym::Obj(_, Own::Slot(_)), Sym::Unchanged) => (!self.written.contains(&(slot as u32))).then_some(None),
-                (Sym::Null, Sym::Null) => Some(None),
-                _ => None,
-            };
-            let memory_ok = want.memory.is_none()
-                || !self.written.contains(&(slot as u32))
-                || label.written.contains(&(slot as u32));
-            let plain_ok = !want.plain
-                || have.plain
-                || matches!(have.sym, Sym::Unchanged)
-                || !self.written.contains(&(slot as u32));
-            match value {
-                Some(value) if memory_ok && plain_ok => {
-                    if let Some(value) = value {
-                        values.insert(slot as u32, value);
+        for (depth, want) in label.frames.iter().enumerate() {
+            let have = self.frames[depth].clone();
+            let same_call = depth + 1 == label.frames.len() || have.call == want.call;
+            let same_size = have.locals.len() == want.locals.len() && have.stack.len() == want.stack.len();
+            if !same_call || !same_size || have.function != want.function {
+                return Err(None);
+            }
+            for (index, (want, have)) in want.locals.iter().zip(&have.locals).enumerate() {
+                let index = index as u32;
+                let rewritten = depth == 0 && self.written.contains(&index);
+                let memory_ok = want.memory.is_none() || !rewritten || label.written.contains(&index);
+                let plain_ok = !want.plain || have.plain || matches!(have.sym, Sym::Unchanged) || !rewritten;
+                let slot = (depth as u32, false, index);
+                if !(memory_ok && plain_ok && fitting.fits(&mut self.e, slot, &want.sym, &have.sym, rewritten)) {
+                    if depth > 0 {
+                        return Err(None);
                     }
+                    bad.insert(index);
                 }
-                _ => {
-                    bad.insert(slot as u32);
+            }
+            for (index, (want, have)) in want.stack.iter().zip(&have.stack).enumerate() {
+                if !fitting.fits(&mut self.e, (depth as u32, true, index as u32), want, have, false) {
+                    return Err(None);
                 }
             }
         }
         if !bad.is_empty() {
             return Err(Some(bad));
         }
-        for (slot, (want, have)) in label.stack.iter().zip(&self.frames[0].stack).enumerate() {
-            let fits = match (want, have) {
-                (_, Sym::Unchanged) => true,
-                (Sym::Unchanged, Sym::Obj(_, Own::StackSlot(home))) => *home as usize == slot,
-                (Sym::Obj(a, _), Sym::Obj(b, Own::StackSlot(home))) => {
-                    *home as usize == slot && (*a == GONE || mine(*a).is_none_or(|a| a == *b))
-                }
-                _ => false,
-            };
-            if !fits {
-                return Err(None);
-            }
-        }
         let mut args = Vec::new();
         for carries in &label.phis {
             let arg = match carries {
-                Carries::Local(slot) => values.get(slot).copied(),
+                Carries::Number(slot) => fitting.values.get(&(*slot, 0)).copied(),
+                Carries::RangeNext(slot) => fitting.values.get(&(*slot, 1)).copied(),
+                Carries::RangeLeft(slot) => fitting.values.get(&(*slot, 2)).copied(),
+                Carries::RangeStep(slot) => fitting.values.get(&(*slot, 3)).copied(),
                 Carries::IterNext(iterator) => self.iter_of(mine(*iterator)).map(|iter| iter.next),
                 Carries::IterLeft(iterator) => self.iter_of(mine(*iterator)).and_then(|iter| iter.left),
             };
@@ -424,8 +522,13 @@ impl Recorder<'_> {
                 locals.push(Local { sym, memory: None, plain });
             }
             let mut stack = Vec::new();
-            for source in &frame.stack {
-                stack.push(self.resume(source, &map, &mut borrowed)?);
+            for (slot, source) in frame.stack.iter().enumerate() {
+                stack.push(match source {
+                    Source::Home(val) => {
+                        Sym::Obj(*map.get(val).ok_or(AbortReason::Exit)?, Own::StackSlot(slot as u32))
+                    }
+                    _ => self.resume(source, &map, &mut borrowed)?,
+                });
             }
             let call = if index + 1 == depth { (0, 0) } else { (frame.offset, frame.after) };
             self.frames.push(super::FrameState {
@@ -449,6 +552,7 @@ impl Recorder<'_> {
                     next: value,
                     left: Some(value),
                     dirty: true,
+                    sole: false,
                 });
             } else if let Some(iter) = self.iters.iter_mut().find(|iter| iter.iterator == base) {
                 iter.next = value;
@@ -459,46 +563,23 @@ impl Recorder<'_> {
                     next: value,
                     left: None,
                     dirty: true,
+                    sole: false,
                 });
             }
         }
-        // Iterators that the state knows by object are the ones on the stack.
-        self.name_iterators();
+        // One that no slot names may be the same as one that memory holds.
+        self.flush_iterators(|state, iter| state.on_stack(iter.iterator));
         for val in borrowed {
             self.incref(val);
         }
         Ok(carried.into_iter().filter_map(|(root, parent)| Some((root, *map.get(&parent)?))).collect())
     }
 
-    /// A stack slot that says "unchanged" may hold an iterator whose fields are in registers. Loading the slot must
-    /// give the same value, so the slots are matched with the iterators, innermost last.
-    fn name_iterators(&mut self) {
-        if self.iters.len() > 1 {
-            // Which slot holds which cannot be told; the memory is brought up to date instead.
-            let layout = self.host.layout.clone();
-            for iter in std::mem::take(&mut self.iters) {
-                let disp = if iter.left.is_some() { layout.range_iter_start } else { iter.index_disp(&layout) };
-                self.e.store(Uop::store_int, iter.iterator, None, iter.next, disp, Region::Iterators, None);
-                if let Some(left) = iter.left {
-                    self.e.store(
-                        Uop::store_int,
-                        iter.iterator,
-                        None,
-                        left,
-                        layout.range_iter_len,
-                        Region::Iterators,
-                        None,
-                    );
-                }
-            }
-            self.e.heap().clobber(Region::Iterators);
-        }
-    }
-
     fn resume(&mut self, source: &Source, map: &HashMap<Val, Val>, borrowed: &mut Vec<Val>) -> Step<Sym> {
         let get = |val: &Val| map.get(val).copied().ok_or(AbortReason::Exit);
         Ok(match source {
             Source::Unchanged => Sym::Unchanged,
+            Source::Home(_) => return Err(AbortReason::Inconsistent("home")),
             Source::Null => Sym::Null,
             Source::Int(val, id) => Sym::Int(get(val)?, self.old_box(*id)),
             Source::Float(val, id) => Sym::Float(get(val)?, self.old_box(*id)),
@@ -537,11 +618,7 @@ impl Recorder<'_> {
         let Some((label, interface)) = parent.label else {
             return Ok(None);
         };
-        if label.head != head || self.frames.len() != 1 {
-            return Ok(None);
-        }
-        let written = self.e.heap().written();
-        if label.relied.iter().any(|region| written.contains(region)) {
+        if label.head != head || self.frames.len() != label.frames.len() {
             return Ok(None);
         }
         let mine: HashMap<Val, Val> = carried.iter().copied().collect();
@@ -550,11 +627,97 @@ impl Recorder<'_> {
             return Ok(None);
         }
         self.snap = self.build_snapshot(head, Then::Resume);
-        let Ok(mut args) = self.fit(label, &|val| mine.get(&val).copied()) else {
+        self.raise_snap = None;
+        let kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
+        self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
+        let written = self.e.heap().written();
+        if label.relied.iter().any(|region| written.contains(region)) {
+            return Ok(None);
+        }
+        let mine = |val: Val| mine.get(&val).copied();
+        let mut fitted = self.fit(label, &mine);
+        if let Err(Some(slots)) = &fitted {
+            // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
+            for slot in slots {
+                let number = matches!(self.frames[0].locals[*slot as usize].sym, Sym::Int(..) | Sym::Float(..));
+                let in_memory = label.frames[0].locals.get(*slot as usize).is_some_and(|local| local.sym == Sym::Unchanged);
+                if !number || !in_memory {
+                    return Ok(None);
+                }
+                self.flush_local(*slot)?;
+                self.snap = self.build_snapshot(head, Then::Resume);
+                self.raise_snap = None;
+            }
+            fitted = self.fit(label, &mine);
+        }
+        let Ok(mut args) = fitted else {
             return Ok(None);
         };
         self.turn_checks(head);
-        args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine.get(val).copied()));
+        args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine(*val)));
         Ok(Some(args))
+    }
+}
+
+/// The comparison of a state with what a label expects.
+struct Fitting<'a> {
+    label: &'a LabelState,
+    mine: &'a dyn Fn(Val) -> Option<Val>,
+    /// Identities of the label's objects and of ours must correspond one to one.
+    pairs: HashMap<BoxId, BoxId>,
+    back: HashMap<BoxId, BoxId>,
+    /// Values for the phis: of numbers 0, of virtual iterators next 1, left 2, step 3.
+    values: HashMap<(Slot, u8), Val>,
+}
+
+impl Fitting<'_> {
+    fn same_box(&mut self, a: BoxId, b: BoxId) -> bool {
+        *self.pairs.entry(a).or_insert(b) == b && *self.back.entry(b).or_insert(a) == a
+    }
+
+    fn give(&mut self, slot: Slot, field: u8, val: Val) -> bool {
+        self.values.insert((slot, field), val);
+        true
+    }
+
+    fn same_value(&self, want: Val, have: Val) -> bool {
+        want == GONE || (self.mine)(want) == Some(have)
+    }
+
+    /// Whether a slot holds what the label expects there. `rewritten` says that memory of it was written.
+    fn fits(&mut self, e: &mut Emitter, slot: Slot, want: &Sym, have: &Sym, rewritten: bool) -> bool {
+        let in_place = |home: u32| home == slot.2;
+        match (want, have) {
+            (Sym::Int(_, a), Sym::Int(val, b)) | (Sym::Float(_, a), Sym::Float(val, b)) => {
+                self.give(slot, 0, *val) && self.same_box(*a, *b)
+            }
+            (Sym::Int(..), Sym::Const(c)) if c.kind == Kind::Int && (-5..=256).contains(&(c.bits as i64)) => {
+                // Small ints are one object each, so that a new one is the same.
+                self.give(slot, 0, e.int(c.bits as i64))
+            }
+            (Sym::Bool(_), Sym::Bool(val)) => self.give(slot, 0, *val),
+            (Sym::Bool(_), Sym::Const(c)) if c.kind == Kind::Bool => self.give(slot, 0, e.int(c.bits as i64)),
+            (Sym::RangeIter(_, step, _, a), Sym::RangeIter(next, my_step, left, b)) => {
+                let same_step = match self.label.constants.get(step) {
+                    Some(bits) => e.constant_of(*my_step) == Some(*bits),
+                    None => self.give(slot, 3, *my_step),
+                };
+                same_step && self.give(slot, 1, *next) && self.give(slot, 2, *left) && self.same_box(*a, *b)
+            }
+            (Sym::Const(a), Sym::Const(b)) => a.object == b.object,
+            (Sym::Unchanged, Sym::Unchanged) | (Sym::Null, Sym::Null) => true,
+            (Sym::Unchanged, Sym::Obj(_, Own::Slot(home))) => !slot.1 && in_place(*home),
+            (Sym::Unchanged, Sym::Obj(_, Own::StackSlot(home))) => slot.1 && in_place(*home),
+            (Sym::Obj(a, Own::Slot(_)), Sym::Obj(b, Own::Slot(home))) => {
+                in_place(*home) && (!rewritten || self.same_value(*a, *b))
+            }
+            (Sym::Obj(a, Own::StackSlot(_)), Sym::Obj(b, Own::StackSlot(home))) => {
+                // What memory held when the trace was entered, and nobody writes it inside of a loop.
+                slot.1 && in_place(*home) && (self.mine)(*a).is_none_or(|a| a == *b)
+            }
+            (Sym::Obj(_, Own::Slot(_) | Own::StackSlot(_)), Sym::Unchanged) => !rewritten,
+            (Sym::Obj(a, own), Sym::Obj(b, my_own)) => own == my_own && *a != GONE && self.same_value(*a, *b),
+            _ => false,
+        }
     }
 }

@@ -150,29 +150,45 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 /// [`Abort`] names the reason and the instruction.
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
-    let mut recorder = Recorder::new(rec, host, options, first);
-    let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
-        recorder.general = parent.failed_fast_form();
-        let end = recorder.record_side(parent, &carried)?;
-        Ok((end, carried))
-    });
-    match result {
-        Ok((end, carried)) => Ok(recorder.finish_trace(Start::Exit, end, None, carried)),
-        Err(failure) => {
-            let reason = match failure {
-                Failure::Abort(reason) => reason,
-                Failure::Flush(_) => AbortReason::Unstable,
-            };
-            let (code, offset) = recorder.at;
-            Err(Abort { reason, code, offset })
+    let mut failed = None;
+    for way in [Way::JoinFirst, Way::JoinSecond, Way::Leave] {
+        let mut recorder = Recorder::new(rec, host, options, first);
+        let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
+            recorder.general = parent.failed_fast_form();
+            let end = recorder.record_side(parent, &carried, way)?;
+            Ok((end, carried))
+        });
+        match result {
+            Ok((Some(end), carried)) => return Ok(recorder.finish_trace(Start::Exit, end, None, carried)),
+            Ok((None, _)) => {}
+            Err(failure) => {
+                let reason = match failure {
+                    Failure::Abort(reason) => reason,
+                    Failure::Flush(_) => AbortReason::Unstable,
+                };
+                let (code, offset) = recorder.at;
+                failed = Some(Abort { reason, code, offset });
+            }
         }
     }
+    Err(failed.unwrap_or(Abort { reason: AbortReason::Exit, code: first.code, offset: first.offset }))
+}
+
+/// How a side trace may end, in the order of preference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// At the root's label, where it comes there first.
+    JoinFirst,
+    /// At the root's label, one turn later: what is a constant when the loop begins is a number by then.
+    JoinSecond,
+    /// Through an exit.
+    Leave,
 }
 
 /// An instruction that cannot be translated is a better reason than what came of it, so this is asked after translating.
 fn ended_well(rec: &Recording) -> Step<()> {
     match rec.ending {
-        Ending::Head(_) | Ending::Returned => Ok(()),
+        Ending::Head(_) | Ending::Turn | Ending::Returned => Ok(()),
         Ending::TooLong => Err(AbortReason::TooLong),
         Ending::Left => Err(AbortReason::LeftLoop),
     }
@@ -213,38 +229,65 @@ impl<'a> Recorder<'a> {
     }
 
     fn record_root(&mut self, head: u32) -> Result<(End, Option<LabelState>), Failure> {
-        self.run()?;
+        let (turn, head) = match (self.rec.ending, self.rec.arrival) {
+            (Ending::Turn, Some(arrival)) => (arrival as usize, self.offset_of(arrival)?),
+            _ => (0, head),
+        };
+        self.run(0, turn)?;
+        self.run(turn, usize::MAX)?;
         ended_well(self.rec)?;
         match self.rec.ending {
-            Ending::Head(at) if at == head => {
+            Ending::Head(at) if at != head => Ok((self.leave_to(at, Then::Enter)?, None)),
+            Ending::Head(_) | Ending::Turn => {
                 let label = self.begin_loop(head)?;
-                self.run()?;
+                self.run(turn, usize::MAX)?;
                 let args = self.close_loop(&label)?;
                 Ok((End::Loop(args), Some(label)))
             }
-            Ending::Head(at) => Ok((self.leave_to(at, Then::Enter)?, None)),
             _ => Ok((self.leave_at_return()?, None)),
         }
     }
 
-    fn record_side(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)]) -> Result<End, Failure> {
-        self.run()?;
-        ended_well(self.rec)?;
-        match self.rec.ending {
-            Ending::Head(at) => {
-                if let Some(args) = self.join(parent, carried, at)? {
-                    return Ok(End::Join(args));
-                }
-                Ok(self.leave_to(at, Then::Enter)?)
+    fn offset_of(&self, event: u32) -> Step<u32> {
+        let event = self.rec.events.get(event as usize);
+        event.map(|event| event.offset).ok_or(AbortReason::Inconsistent("arrival"))
+    }
+
+    /// Records a side trace in this way; none where its state does not fit the label at the place that `way` says.
+    fn record_side(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)], way: Way) -> Result<Option<End>, Failure> {
+        let joined = |args: Option<Vec<Val>>| Ok(args.map(End::Join));
+        match (way, self.rec.arrival) {
+            (Way::JoinFirst, Some(arrival)) => {
+                self.run(0, arrival as usize)?;
+                let head = self.offset_of(arrival)?;
+                joined(self.join(parent, carried, head)?)
             }
-            _ => Ok(self.leave_at_return()?),
+            (Way::JoinSecond, Some(arrival)) if self.rec.ending == Ending::Turn => {
+                self.run(0, usize::MAX)?;
+                let head = self.offset_of(arrival)?;
+                joined(self.join(parent, carried, head)?)
+            }
+            (Way::Leave, Some(arrival)) => {
+                self.run(0, arrival as usize)?;
+                let head = self.offset_of(arrival)?;
+                Ok(Some(self.leave_to(head, Then::Enter)?))
+            }
+            (Way::Leave, None) => {
+                self.run(0, usize::MAX)?;
+                ended_well(self.rec)?;
+                match self.rec.ending {
+                    Ending::Head(at) => Ok(Some(self.leave_to(at, Then::Enter)?)),
+                    _ => Ok(Some(self.leave_at_return()?)),
+                }
+            }
+            _ => Ok(None),
         }
     }
 
     /// Ends the trace: the entry frame goes on at `offset`.
     fn leave_to(&mut self, offset: u32, then: Then) -> Step<End> {
         if self.frames.len() != 1 {
-            return Err(AbortReason::Inconsistent("a loop's head within a call"));
+            return Err(AbortReason::Unstable);
         }
         Ok(End::Exit(self.build_snapshot(offset, then)))
     }
@@ -255,11 +298,13 @@ impl<'a> Recorder<'a> {
         self.leave_to(last.offset, Then::Resume)
     }
 
-    /// Translates all events.
-    fn run(&mut self) -> Step<()> {
+    /// Translates these events.
+    fn run(&mut self, from: usize, to: usize) -> Step<()> {
         let rec = self.rec;
-        let mut index = 0;
-        while let Some(event) = rec.events.get(index) {
+        let mut index = from;
+        while let Some(event) = rec.events.get(index)
+            && index < to
+        {
             self.at = (event.code, event.offset);
             if self.e.len() > self.options.max_insts {
                 return Err(AbortReason::TooLong);

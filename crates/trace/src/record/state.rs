@@ -104,6 +104,8 @@ pub struct IterState {
     pub left: Option<Val>,
     /// Whether memory is behind.
     pub dirty: bool,
+    /// Whether nobody but the stack was seen to hold it.
+    pub sole: bool,
 }
 
 impl IterState {
@@ -583,6 +585,11 @@ impl Recorder<'_> {
         snap
     }
 
+    /// Whether memory is behind for this iterator.
+    fn has_fields_of(&self, iterator: Val) -> bool {
+        self.iters.iter().any(|iter| iter.dirty && iter.iterator == iterator)
+    }
+
     /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
         let depth = self.frames.len();
@@ -608,7 +615,14 @@ impl Recorder<'_> {
                         .stack
                         .iter()
                         .enumerate()
-                        .map(|(i, s)| source(s, entry.then_some((false, i))))
+                        .map(|(i, s)| match s {
+                            Sym::Obj(val, Own::StackSlot(home))
+                                if entry && *home as usize == i && self.has_fields_of(*val) =>
+                            {
+                                Source::Home(*val)
+                            }
+                            _ => source(s, entry.then_some((false, i))),
+                        })
                         .collect(),
                 }
             })

@@ -454,6 +454,7 @@ impl<'a> Words<'a, '_> {
         let all = self.rest;
         Ok(match self.word("a slot's content")? {
             "_" => Source::Unchanged,
+            "home" => Source::Home(self.val()?),
             "null" => Source::Null,
             "int" => Source::Int(self.val()?, self.box_id()?),
             "float" => Source::Float(self.val()?, self.box_id()?),

@@ -188,6 +188,7 @@ fn write_sources(f: &mut Formatter<'_>, sources: &[Source]) -> Result {
         }
         match source {
             Source::Unchanged => f.write_str("_")?,
+            Source::Home(val) => write!(f, "home {val}")?,
             Source::Null => f.write_str("null")?,
             Source::Int(val, number) => write!(f, "int {val} #{}", number.0)?,
             Source::Float(val, number) => write!(f, "float {val} #{}", number.0)?,
