@@ -79,7 +79,9 @@ pub unsafe fn enable(error: *mut PyObject) -> Result<(), NotEnabled> {
 unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
     let options = Options::from_environment(|name| std::env::var(name).ok()).map_err(NotEnabled::BadOption)?;
     if options.mode == Mode::Off {
-        return Err(NotEnabled::Impossible("decal is switched off by the environment (DECAL_JIT=0 or PYTHON_JIT=0)".into()));
+        return Err(NotEnabled::Impossible(
+            "decal is switched off by the environment (DECAL_JIT=0 or PYTHON_JIT=0)".into(),
+        ));
     }
     // SAFETY: the caller's; layouts are checked before anything relies on them.
     unsafe {
@@ -126,7 +128,8 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
         if state::replace(Some(engine)).is_err() {
             return Err(NotEnabled::Impossible("decal cannot be enabled from inside of itself".into()));
         }
-        let on = state::with(|engine| engine.monitoring.set_jumps(true).and_then(|()| engine.monitoring.restart_events()));
+        let on =
+            state::with(|engine| engine.monitoring.set_jumps(true).and_then(|()| engine.monitoring.restart_events()));
         if on != Some(Ok(())) {
             disable();
             return Err(NotEnabled::Raised);
@@ -274,9 +277,9 @@ pub fn disassemble(code: *mut PyObject) -> String {
             };
             match &executor.native {
                 // SAFETY: the executor is valid, so that its code is in memory.
-                Some(native) => text.push_str(&unsafe {
-                    decal_native::disassemble::listing(native, &executor.allocated, &note)
-                }),
+                Some(native) => {
+                    text.push_str(&unsafe { decal_native::disassemble::listing(native, &executor.allocated, &note) })
+                }
                 None => text.push_str("no machine code: it runs in the trace interpreter\n"),
             }
         }

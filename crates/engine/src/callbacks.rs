@@ -137,8 +137,7 @@ unsafe fn act(site: &Site, from: u32, decision: Decision) -> *mut PyObject {
             Decision::Complain(text) => {
                 objects::raise(api::compile_error(), &text);
                 let decoded = state::with(|engine| engine.code(site.code)).flatten();
-                let unwound =
-                    decoded.map(|decoded| site.frame.unwind(site.thread, &decoded, from, site.destination));
+                let unwound = decoded.map(|decoded| site.frame.unwind(site.thread, &decoded, from, site.destination));
                 if unwound == Some(Unwound::Resume) { nothing() } else { null_mut() }
             }
         }

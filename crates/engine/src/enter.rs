@@ -90,7 +90,8 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
     if let Some(code) = &root.native {
         // SAFETY: a valid executor's code is in memory, and what it takes for granted was checked or is watched.
         unsafe { decal_native::enter::enter(context, code.address) };
-        let found = state::with(|engine| after(engine, root, context, 0).and_then(|()| find_exit(engine, context.exit)));
+        let found =
+            state::with(|engine| after(engine, root, context, 0).and_then(|()| find_exit(engine, context.exit)));
         let Some((executor, index)) = found.flatten() else { return Left::Resume };
         let Some(map) = executor.allocated.exits.get(index) else { return Left::Resume };
         // SAFETY: the values are those of this exit.

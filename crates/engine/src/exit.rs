@@ -158,7 +158,8 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
         let Some(frames) = frames else { return go_on(site, snapshot, true) };
         if exit.countdown.get() > 0 && !throw {
             exit.countdown.set(exit.countdown.get() - 1);
-            if exit.countdown.get() == 0 && state::with(|engine| observe_on(engine, executor, index, &frames)) != Some(true)
+            if exit.countdown.get() == 0
+                && state::with(|engine| observe_on(engine, executor, index, &frames)) != Some(true)
             {
                 exit.countdown.set(1);
             }

@@ -39,8 +39,7 @@ fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
     let mut stopped: BTreeMap<u32, String> = BTreeMap::new();
     for offset in places {
         let Some(location) = engine.locations.get(&(owner, offset)) else { continue };
-        let (what, line) =
-            if offset == FUNCTION_START { ("function", first) } else { ("loop", code.line(offset)) };
+        let (what, line) = if offset == FUNCTION_START { ("function", first) } else { ("loop", code.line(offset)) };
         let mut note = match &location.state {
             State::Counting(left) if location.tries == 0 => format!("not hot yet ({left} more turns)"),
             State::Counting(left) => format!("not compiled, {left} more turns until the next try"),
@@ -77,11 +76,8 @@ fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
 fn compiled_note(executor: &Executor) -> String {
     let way = if executor.native.is_some() { "machine code" } else { "trace interpreter" };
     let size = executor.native.as_ref().map_or(String::new(), |code| format!(", {} bytes", code.size));
-    let turns = if executor.recorded.label.is_some() {
-        format!(", {} turns", executor.turns.get())
-    } else {
-        String::new()
-    };
+    let turns =
+        if executor.recorded.label.is_some() { format!(", {} turns", executor.turns.get()) } else { String::new() };
     format!(
         "compiled to {way} (trace {}, {} uops{size}, {} side traces); entered {} times{turns}",
         executor.id,
@@ -141,9 +137,7 @@ fn lines_of(engine: &Engine, root: &Rc<Executor>, owner: usize, lines: &mut BTre
 /// The source, where it can be read: `+` before lines that run in traces, `!` before lines that stopped one.
 fn source(code: &Code, compiled: &BTreeSet<u32>, stopped: &BTreeMap<u32, String>, text: &mut String) {
     let lines: BTreeSet<u32> = code.lines.iter().copied().filter(|line| *line > 0).collect();
-    let (Some(first), Some(last), Ok(file)) =
-        (lines.first(), lines.last(), std::fs::read_to_string(&code.file))
-    else {
+    let (Some(first), Some(last), Ok(file)) = (lines.first(), lines.last(), std::fs::read_to_string(&code.file)) else {
         return;
     };
     for (index, line) in file.lines().enumerate().skip(*first as usize - 1) {

@@ -160,9 +160,7 @@ impl Observation {
         }
         let start = engine.codes.get(&(code as usize)).is_some_and(|state| state.starts);
         // SAFETY: the code of a live frame or function; the watcher of code objects forgets it when it dies.
-        let set = unsafe {
-            engine.monitoring.set_local(code, LocalEvents { start, jump: false, instruction: true })
-        };
+        let set = unsafe { engine.monitoring.set_local(code, LocalEvents { start, jump: false, instruction: true }) };
         if set.is_err() {
             clear_error();
             return None;
@@ -178,9 +176,8 @@ impl Observation {
         for code in std::mem::take(&mut self.instrumented) {
             let start = engine.codes.get(&(code as usize)).is_some_and(|state| state.starts);
             // SAFETY: as in `code_id`; a code object that died took itself out of this list (see `change`).
-            let set = unsafe {
-                engine.monitoring.set_local(code, LocalEvents { start, jump: false, instruction: false })
-            };
+            let set =
+                unsafe { engine.monitoring.set_local(code, LocalEvents { start, jump: false, instruction: false }) };
             if set.is_err() {
                 clear_error();
             }
@@ -371,7 +368,8 @@ impl Observation {
             Purpose::Side { parent, .. } if event > 0 => {
                 let root = engine.executors.get(parent.root).and_then(Option::as_ref)?;
                 let label = root.recorded.label.as_ref();
-                if label.is_some_and(|label| (label.depth(), label.code(), label.head) == (depth, code as u64, offset)) {
+                if label.is_some_and(|label| (label.depth(), label.code(), label.head) == (depth, code as u64, offset))
+                {
                     self.recording.arrival = Some(event);
                     self.arrival = Some(arrival);
                     return None;
@@ -449,7 +447,8 @@ impl Observation {
         let depth = self.frames.len() as u32 - 1;
         let Some(code) = self.frames.last().map(|top| top.code) else { return Progress::Cancelled };
         // SAFETY: the caller's.
-        let seen = unsafe { observe(frame, &decoded, code, depth, offset, &mut Inlining { engine, observation: self }) };
+        let seen =
+            unsafe { observe(frame, &decoded, code, depth, offset, &mut Inlining { engine, observation: self }) };
         let Some(seen) = seen else { return Progress::Continue };
         for assumption in seen.assumptions {
             if self.assumptions.insert(assumption) {

@@ -168,9 +168,13 @@ mod tests {
 
     #[test]
     fn unknown_values_list_the_known_ones() {
-        for (name, value) in
-            [("DECAL_JIT", "yes"), ("DECAL_OPTIMIZE", "2"), ("DECAL_DEBUG", "9"), ("DECAL_PERF", "x"), ("DECAL_STRESS", "x:1")]
-        {
+        for (name, value) in [
+            ("DECAL_JIT", "yes"),
+            ("DECAL_OPTIMIZE", "2"),
+            ("DECAL_DEBUG", "9"),
+            ("DECAL_PERF", "x"),
+            ("DECAL_STRESS", "x:1"),
+        ] {
             let error = parse(&[(name, value)]).unwrap_err();
             assert!(error.to_string().contains("use one of: "), "{error}");
         }

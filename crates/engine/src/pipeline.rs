@@ -52,9 +52,9 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
     let recorded = record::root(&observation.recording, &engine.host, start, &options(engine));
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
     let place = (observation.code as usize, offset);
-    let built = recorded.map_err(Failure::Abort).and_then(|recorded| {
-        build(engine, observation, recorded, &Incoming::default(), None, begun)
-    });
+    let built = recorded
+        .map_err(Failure::Abort)
+        .and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, begun));
     match built {
         Ok(executor) => {
             let id = executor.id;
@@ -107,9 +107,8 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             let place = map.places.iter().find(|(val, _)| val == origin).map(|(_, place)| *place);
             params.push(place.ok_or_else(|| Failure::Other(format!("value v{} has no place at the exit", origin.0)))?);
         }
-        let is_param = |val: &decal_trace::ir::Val| {
-            matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)))
-        };
+        let is_param =
+            |val: &decal_trace::ir::Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
         let incoming = Incoming {
             params,
             first_spill: parent.allocated.spills.max(root.allocated.spills),
@@ -130,9 +129,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
                 return None;
             }
             engine.counters.sides += 1;
-            engine.log(1, || {
-                format!("compiled the way on from exit {} of trace {} as trace {id}", exit.0, parent.id)
-            });
+            engine.log(1, || format!("compiled the way on from exit {} of trace {} as trace {id}", exit.0, parent.id));
             site.side.set(Some(id));
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);
@@ -147,9 +144,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         }
         Err(failure) => {
             let (reason, line) = describe(engine, observation, &failure);
-            engine.log(1, || {
-                format!("exit {} of trace {} not continued: line {line}: {reason}", exit.0, parent.id)
-            });
+            engine.log(1, || format!("exit {} of trace {} not continued: line {line}: {reason}", exit.0, parent.id));
             let tries = site.tries.get() + 1;
             site.tries.set(tries);
             let again = tries < engine.options.max_tries && matches!(failure, Failure::Abort(_));
@@ -198,8 +193,8 @@ fn build(
     }
     let started = Instant::now();
     let registers = Registers { seed: engine.options.stress.registers, ..Registers::default() };
-    let allocated = allocate_with(&recorded.trace, incoming, &registers)
-        .map_err(|error| Failure::Other(error.to_string()))?;
+    let allocated =
+        allocate_with(&recorded.trace, incoming, &registers).map_err(|error| Failure::Other(error.to_string()))?;
     engine.counters.nanoseconds[2] += started.elapsed().as_nanos() as u64;
 
     let threshold = engine.options.exit_threshold;
@@ -216,9 +211,8 @@ fn build(
         .filter_map(|code| observation.codes.get(code.0 as usize).copied())
         .collect::<Vec<_>>();
     let first = observation.recording.events.first();
-    let line = first.and_then(|event| {
-        observation.recording.codes.get(event.code.0 as usize).map(|code| code.line(event.offset))
-    });
+    let line = first
+        .and_then(|event| observation.recording.codes.get(event.code.0 as usize).map(|code| code.line(event.offset)));
     let offset = match (&observation.purpose, first) {
         (Purpose::Root { offset, .. }, _) => *offset,
         (Purpose::Side { .. }, first) => first.map_or(0, |event| event.offset),

@@ -101,7 +101,8 @@ impl Engine {
         }
         // SAFETY: a live code object: it comes from a frame or a function; the GIL is held.
         let decoded = Rc::new(unsafe { decal_cpython::code::decode(code) }.ok()?);
-        let state = CodeState { decoded: Rc::clone(&decoded), forbidden: false, asked: false, strict: false, starts: false };
+        let state =
+            CodeState { decoded: Rc::clone(&decoded), forbidden: false, asked: false, strict: false, starts: false };
         self.codes.insert(code as usize, state);
         Some(decoded)
     }

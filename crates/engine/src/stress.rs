@@ -24,7 +24,8 @@ pub fn force_exit(recorded: &mut Recorded, number: u32) {
     for inst in &mut trace.insts {
         if let Inst::Phi { class, entry } = *inst {
             let uop = if class == Class::Float { Uop::move_float } else { Uop::move_int };
-            *inst = Inst::Uop(UopInst { uop, args: vec![entry], imm32: 0, imm64: 0, region: Region::Fixed, snap: None });
+            *inst =
+                Inst::Uop(UopInst { uop, args: vec![entry], imm32: 0, imm64: 0, region: Region::Fixed, snap: None });
         }
     }
     trace.label = None;

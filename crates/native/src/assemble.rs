@@ -205,7 +205,9 @@ impl Plan {
                         let at = start as usize + usize::from(hole.offset);
                         let place = address + at as u64;
                         let target = match hole.value {
-                            HoleValue::Imm32 => return patch::abs32_signed(&mut bytes, at, op.imm32.into()).map_err(Into::into),
+                            HoleValue::Imm32 => {
+                                return patch::abs32_signed(&mut bytes, at, op.imm32.into()).map_err(Into::into);
+                            }
                             HoleValue::OperandImm => {
                                 return patch::abs32_signed(&mut bytes, at, op.operand_imm.into()).map_err(Into::into);
                             }

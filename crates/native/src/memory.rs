@@ -266,7 +266,8 @@ mod os {
             if unsafe { libc::ftruncate(file, RANGE as libc::off_t) } != 0 {
                 return Err(MemoryError::Reserve(error()));
             }
-            let write = map(libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file).map_err(MemoryError::Reserve)?;
+            let write =
+                map(libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, file).map_err(MemoryError::Reserve)?;
             match map(libc::PROT_READ | libc::PROT_EXEC, libc::MAP_SHARED, file) {
                 Ok(run) => Ok(Twice { write, run }),
                 Err(code) => {

@@ -16,7 +16,8 @@ pub fn inputs(uops: &Path, compiler: &Path, triple: &str) -> Result<String, Erro
     for folder in [uops, compiler] {
         let source = folder.join("src");
         let list = std::fs::read_dir(&source).map_err(|error| Error::File(source.clone(), error))?;
-        let mut files: Vec<_> = list.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect();
+        let mut files: Vec<_> =
+            list.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file()).collect();
         files.sort();
         for path in files {
             let content = std::fs::read(&path).map_err(|error| Error::File(path.clone(), error))?;

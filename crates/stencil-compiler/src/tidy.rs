@@ -20,8 +20,8 @@ use crate::model::{Part, Stencil};
 use crate::read::Compiled;
 use decal_stencils::{Hole, HoleKind, HoleValue};
 use iced_x86::{
-    BlockEncoder, BlockEncoderOptions, Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionBlock, Mnemonic,
-    OpKind, Register,
+    BlockEncoder, BlockEncoderOptions, Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionBlock,
+    Mnemonic, OpKind, Register,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,7 +125,10 @@ fn lines(name: &str, compiled: &Compiled) -> Result<Vec<Line>, Error> {
                         "_JIT_SIDE_EXIT" => SIDE_EXIT,
                         other => return Err(Error::Symbol(name.into(), other.into())),
                     };
-                    if !matches!(instruction.flow_control(), FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch) {
+                    if !matches!(
+                        instruction.flow_control(),
+                        FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch
+                    ) {
                         return Err(Error::Exit(name.into(), instruction.to_string()));
                     }
                     instruction.set_near_branch64(target);
@@ -142,7 +145,8 @@ fn lines(name: &str, compiled: &Compiled) -> Result<Vec<Line>, Error> {
                     }
                     let kind = if relocation.kind == R_X86_64_64 { HoleKind::Abs64 } else { HoleKind::Abs32Signed };
                     if relocation.kind == R_X86_64_32 {
-                        instruction = sign_extended(&instruction).ok_or_else(|| Error::HolePlace(name.into(), instruction.to_string()))?;
+                        instruction = sign_extended(&instruction)
+                            .ok_or_else(|| Error::HolePlace(name.into(), instruction.to_string()))?;
                     }
                     hole = Some((kind, value));
                 }
@@ -223,13 +227,17 @@ fn branch(block: &Block) -> Option<&Instruction> {
 
 /// How an instruction moves the stack pointer, in bytes.
 fn stack_change(instruction: &Instruction) -> Option<i64> {
-    let to_rsp = instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Register && instruction.op0_register() == Register::RSP;
+    let to_rsp = instruction.op_count() > 0
+        && instruction.op0_kind() == OpKind::Register
+        && instruction.op0_register() == Register::RSP;
     match instruction.mnemonic() {
         Mnemonic::Push => Some(-8),
         Mnemonic::Pop => Some(8),
         Mnemonic::Sub if to_rsp => Some(-(instruction.immediate(1) as i64)),
         Mnemonic::Add if to_rsp => Some(instruction.immediate(1) as i64),
-        Mnemonic::Lea if to_rsp && instruction.memory_base() == Register::RSP && instruction.memory_index() == Register::None => {
+        Mnemonic::Lea
+            if to_rsp && instruction.memory_base() == Register::RSP && instruction.memory_index() == Register::None =>
+        {
             Some(instruction.memory_displacement64() as i64)
         }
         _ if to_rsp && !matches!(instruction.mnemonic(), Mnemonic::Cmp | Mnemonic::Test) => None,
@@ -268,8 +276,11 @@ fn check_stack(name: &str, blocks: &Blocks) -> Result<(), Error> {
 
 /// Jumps to blocks that only jump on go to where those go.
 fn thread(blocks: &mut Blocks) {
-    let onward: BTreeMap<u64, u64> =
-        blocks.iter().filter(|(_, block)| block.lines.is_empty()).filter_map(|(at, block)| Some((*at, block.next?))).collect();
+    let onward: BTreeMap<u64, u64> = blocks
+        .iter()
+        .filter(|(_, block)| block.lines.is_empty())
+        .filter_map(|(at, block)| Some((*at, block.next?)))
+        .collect();
     let resolve = |mut to: u64| {
         for _ in 0..onward.len() {
             match onward.get(&to) {
@@ -315,7 +326,12 @@ fn prefer_going_on(blocks: &mut Blocks) {
         loop {
             let before = good.len();
             for (at, block) in blocks.iter() {
-                if branch(block).map(|jump| jump.near_branch_target()).into_iter().chain(block.next).any(|to| good.contains(&to)) {
+                if branch(block)
+                    .map(|jump| jump.near_branch_target())
+                    .into_iter()
+                    .chain(block.next)
+                    .any(|to| good.contains(&to))
+                {
                     good.insert(*at);
                 }
             }
@@ -376,7 +392,8 @@ fn emit(name: &str, blocks: &Blocks, order: &[u64], last_falls_through: bool) ->
         lines.extend(block.lines.iter().cloned());
         let behind = order.get(index + 1).copied();
         let last = index + 1 == order.len();
-        let falls = block.next == behind && behind.is_some() || (last && last_falls_through && block.next == Some(CONTINUE));
+        let falls =
+            block.next == behind && behind.is_some() || (last && last_falls_through && block.next == Some(CONTINUE));
         if !falls {
             let target = block.next.ok_or_else(|| Error::Exit(name.into(), "running off its end".into()))?;
             let jump = Instruction::with_branch(Code::Jmp_rel32_64, target)
@@ -451,7 +468,8 @@ fn encode(name: &str, blocks: &Blocks, hot: &[u64], cold: &[u64], saved: &mut Sa
 }
 
 fn add_hole(name: &str, part: &mut Part, at: usize, hole: Hole) -> Result<(), Error> {
-    let slot = part.code.get_mut(at..at + hole.kind.size()).ok_or_else(|| Error::HolePlace(name.into(), "its end".into()))?;
+    let slot =
+        part.code.get_mut(at..at + hole.kind.size()).ok_or_else(|| Error::HolePlace(name.into(), "its end".into()))?;
     slot.fill(0);
     let offset = u16::try_from(at).map_err(|_| Error::TooLarge(name.into()))?;
     part.holes.push(Hole { offset, ..hole });

@@ -102,7 +102,9 @@ macro_rules! class_type {
     (raw) => {
         Raw
     };
-    (imm32) => { i64 };
+    (imm32) => {
+        i64
+    };
     (imm64) => {
         u64
     };
@@ -116,7 +118,9 @@ macro_rules! imm_kind {
     };
 }
 macro_rules! imm_value {
-    (imm32, $bits:expr) => { i64::from($bits) };
+    (imm32, $bits:expr) => {
+        i64::from($bits)
+    };
     (imm64, $bits:expr) => {
         $bits
     };

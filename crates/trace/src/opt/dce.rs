@@ -1,8 +1,9 @@
 //! Removal of dead code: instructions whose values nobody needs, and snapshots that nobody names.
 //!
 //! One walk from the end: an instruction stays if it writes, raises or may exit, or if something
-//! that stays uses it, an exit's snapshot included. A guard stays even where its result is unused, but an
-//! arithmetic uop that can only fail to produce an unused result goes: its exit existed for the result.
+//! that stays uses it, an exit's snapshot included. Where the exit exists only because a register cannot hold
+//! the result, as with an addition that overflows, nobody needs it without the result. `a // b` is different: Python
+//! raises where `b` is 0, whether or not the quotient is used.
 //! Phis stay if the body or an exit uses them; a phi that only feeds itself goes.
 //!
 //! Afterwards values and snapshots are numbered without gaps; the map from old to new is the second
@@ -10,6 +11,7 @@
 
 use crate::ir::{End, Inst, Trace, Val};
 use crate::snapshot::{SnapId, Snapshot, Source};
+use decal_uops::Uop;
 
 /// See the module's text.
 pub fn run(trace: Trace) -> (Trace, Vec<Option<Val>>) {
@@ -30,9 +32,25 @@ fn is_root(inst: &Inst) -> bool {
         Inst::Uop(inst) => {
             let info = inst.uop.info();
             let effects = info.effects;
-            effects.writes || effects.raises || (effects.exits && info.result.is_none())
+            effects.writes || effects.raises || (effects.exits && !exits_for_its_result(inst.uop))
         }
     }
+}
+
+/// Whether a uop exits only where it cannot give its result, though Python can.
+fn exits_for_its_result(uop: Uop) -> bool {
+    matches!(
+        uop,
+        Uop::add_int
+            | Uop::sub_int
+            | Uop::mul_int
+            | Uop::neg_int
+            | Uop::abs_int
+            | Uop::int_to_float_exact
+            | Uop::unbox_int
+            | Uop::small_int
+            | Uop::load_item
+    )
 }
 
 fn mark(trace: &Trace) -> Marks {

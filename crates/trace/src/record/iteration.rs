@@ -52,7 +52,8 @@ impl Recorder<'_> {
         };
         // Two slots may hold one iterator, whose fields would then be in registers twice.
         let snap = self.snap();
-        let others: Vec<Val> = self.iters.iter().filter(|iter| iter.left.is_some() == left.is_some()).map(|iter| iter.iterator).collect();
+        let others: Vec<Val> =
+            self.iters.iter().filter(|iter| iter.left.is_some() == left.is_some()).map(|iter| iter.iterator).collect();
         for other in others {
             self.e.pure(Uop::guard_not_same, &[iterator, other], 0, 0, Some(snap));
         }
@@ -112,7 +113,8 @@ impl Recorder<'_> {
         let one = self.e.int(1);
         let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
         let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
-        self.iters[at] = IterState { iterator, kind: Kind::RangeIter, next: after, left: Some(fewer), dirty: true, sole };
+        self.iters[at] =
+            IterState { iterator, kind: Kind::RangeIter, next: after, left: Some(fewer), dirty: true, sole };
         let value = self.int_sym(next);
         self.push(value);
         Ok(())

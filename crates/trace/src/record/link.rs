@@ -275,7 +275,9 @@ impl Recorder<'_> {
         let mut list = Vec::new();
         for (depth, frame) in self.frames.iter().enumerate() {
             let depth = depth as u32;
-            list.extend(frame.locals.iter().enumerate().map(|(i, local)| ((depth, false, i as u32), local.sym.clone())));
+            list.extend(
+                frame.locals.iter().enumerate().map(|(i, local)| ((depth, false, i as u32), local.sym.clone())),
+            );
             list.extend(frame.stack.iter().enumerate().map(|(i, sym)| ((depth, true, i as u32), sym.clone())));
         }
         list
@@ -524,9 +526,7 @@ impl Recorder<'_> {
             let mut stack = Vec::new();
             for (slot, source) in frame.stack.iter().enumerate() {
                 stack.push(match source {
-                    Source::Home(val) => {
-                        Sym::Obj(*map.get(val).ok_or(AbortReason::Exit)?, Own::StackSlot(slot as u32))
-                    }
+                    Source::Home(val) => Sym::Obj(*map.get(val).ok_or(AbortReason::Exit)?, Own::StackSlot(slot as u32)),
                     _ => self.resume(source, &map, &mut borrowed)?,
                 });
             }
@@ -640,7 +640,8 @@ impl Recorder<'_> {
             // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
             for slot in slots {
                 let number = matches!(self.frames[0].locals[*slot as usize].sym, Sym::Int(..) | Sym::Float(..));
-                let in_memory = label.frames[0].locals.get(*slot as usize).is_some_and(|local| local.sym == Sym::Unchanged);
+                let in_memory =
+                    label.frames[0].locals.get(*slot as usize).is_some_and(|local| local.sym == Sym::Unchanged);
                 if !number || !in_memory {
                     return Ok(None);
                 }
