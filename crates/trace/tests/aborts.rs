@@ -1,0 +1,154 @@
+//! Every reason for which a recording is abandoned: events that lead to it, and what the user reads.
+
+mod common;
+
+use common::*;
+use decal_trace::bytecode::{BinaryOp, Op};
+use decal_trace::event::{Attribute, Detail, Ending, Kind, Operand, Recording};
+use decal_trace::ir::Start;
+use decal_trace::record::{AbortReason, MAX_DEPTH, Options, root, side};
+use decal_trace::snapshot::Then;
+use decal_uops::Uop;
+
+/// A loop whose pass begins so and comes round.
+fn looping(pass: Pass) -> Recording {
+    pass.back_to(0)
+}
+
+/// A loop over an object that traces know nothing of, in local 0, and some instructions on it.
+fn on_instance(op: Op, operands: &[Operand]) -> Recording {
+    let mut pass = Pass::new(4);
+    for slot in 0..operands.len() as u32 {
+        pass = pass.load(&[slot]);
+    }
+    looping(pass.op(op, operands))
+}
+
+/// What must be abandoned, by reason. The `match` makes sure that a new reason gets a case here.
+fn case(reason: AbortReason) -> Option<Recording> {
+    let other = instance();
+    let string = object(Kind::Str, 0x35_0000, 4);
+    Some(match reason {
+        AbortReason::TooLong => Pass::new(1).op(Op::Nop, &[]).ends(Ending::TooLong),
+        AbortReason::LeftLoop => Pass::new(1).op(Op::Nop, &[]).ends(Ending::Left),
+        AbortReason::Empty => Pass::new(1).ends(Ending::Head(0)),
+        AbortReason::Instruction(name) => looping(Pass::new(1).op(Op::Unsupported(name), &[])),
+        AbortReason::OperandTypes(_) => on_instance(Op::Binary(BinaryOp::MatMul), &[float(1.0), float(2.0)]),
+        AbortReason::Truth => on_instance(Op::ToBool, &[other]),
+        AbortReason::Subscript => on_instance(Op::Subscript, &[other, int(1)]),
+        AbortReason::StoreSubscript => {
+            looping(Pass::new(3).load(&[0, 1]).load(&[2]).op(Op::StoreSubscript, &[int(1), other, int(1), NULL]))
+        }
+        AbortReason::Unpack => on_instance(Op::UnpackSequence(2), &[string]),
+        AbortReason::Contains => on_instance(Op::Contains(false), &[int(1), string]),
+        AbortReason::Iterate => on_instance(Op::GetIter, &[other]),
+        AbortReason::Global => looping(Pass::new(1).global(NULL, false)),
+        AbortReason::Attribute(how) => looping(Pass::new(1).load(&[0]).with(
+            Op::LoadAttr { name: 0, method: false },
+            &[other],
+            Detail::Attribute(Attribute::Unsupported(how)),
+        )),
+        AbortReason::Cell => {
+            looping(Pass::new(1).with(Op::LoadDeref(0), &[], Detail::Cell(object(Kind::Cell, 0x36_0000, 0), NULL)))
+        }
+        AbortReason::Call(what) => {
+            looping(Pass::new(1).global(builtin(), true).with(Op::Call(0), &[builtin(), NULL], Detail::Opaque(what)))
+        }
+        AbortReason::TooDeep => {
+            let mut pass = Pass::new(1);
+            let code = pass.code("deeper", 0, 0);
+            for _ in 0..MAX_DEPTH {
+                pass = pass.global(function(1), true).enter(function(1), code, NULL, &[]);
+            }
+            looping(pass)
+        }
+        AbortReason::Unstable => {
+            // A number takes the place of a list in an instruction that stores twice.
+            let operands = [int(3000), int(4000), list(3), list(4)];
+            let pass = Pass::new(3).load(&[2, 2]).binary(BinaryOp::Add, int(1500), int(1500)).load(&[2]);
+            looping(pass.op(Op::StoreFastStoreFast(0, 1), &operands))
+        }
+        AbortReason::Carried => {
+            let tuple = object(Kind::Tuple, 0x33_0000, 2);
+            let pass = Pass::new(2).load(&[0, 0]).op(Op::BuildTuple(2), &[]);
+            looping(pass.store(1, tuple, int(3)))
+        }
+        AbortReason::Stack => looping(Pass::new(2).load(&[0])),
+        AbortReason::Handler => {
+            // The head is inside of a `try` of the loop's surroundings, the next instruction is not.
+            let handlers = vec![Some(70), Some(70), None, None];
+            looping(Pass::new(1).handlers(handlers).op(Op::Nop, &[]).op(Op::Nop, &[]))
+        }
+        AbortReason::Inconsistent(_) => {
+            // An event of a call that was never entered.
+            let mut recording = looping(Pass::new(1).op(Op::Nop, &[]));
+            recording.events[0].depth = 1;
+            recording
+        }
+        // Side traces alone come to this; below.
+        AbortReason::Exit => return None,
+    })
+}
+
+const REASONS: &[AbortReason] = &[
+    AbortReason::TooLong,
+    AbortReason::LeftLoop,
+    AbortReason::Empty,
+    AbortReason::Instruction("YIELD_VALUE"),
+    AbortReason::OperandTypes("@"),
+    AbortReason::Truth,
+    AbortReason::Subscript,
+    AbortReason::StoreSubscript,
+    AbortReason::Unpack,
+    AbortReason::Contains,
+    AbortReason::Iterate,
+    AbortReason::Global,
+    AbortReason::Attribute("a property"),
+    AbortReason::Cell,
+    AbortReason::Call("a class"),
+    AbortReason::TooDeep,
+    AbortReason::Unstable,
+    AbortReason::Carried,
+    AbortReason::Stack,
+    AbortReason::Handler,
+    AbortReason::Inconsistent("call depth"),
+];
+
+#[test]
+fn every_reason_has_events_that_lead_to_it() {
+    let mut text = String::new();
+    for reason in REASONS {
+        let recording = case(*reason).expect("a case");
+        let abort = abort(&recording);
+        assert_eq!(abort.reason, *reason, "at {}", abort.offset);
+        text.push_str(&format!("{:?}, at {}: {}\n", abort.reason, abort.offset, abort.reason));
+    }
+    insta::assert_snapshot!(text);
+}
+
+/// More uops than a trace may have, though not more events.
+#[test]
+fn too_many_uops() {
+    let mut pass = Pass::new(2);
+    for _ in 0..50 {
+        pass = pass.load(&[0, 1]).binary(BinaryOp::Add, int(3000), int(4000)).store(0, int(7000), int(3000));
+    }
+    let options = Options { max_insts: 20, ..Options::default() };
+    let abort = root(&looping(pass), &host(), Start::Loop, &options).expect_err("too long");
+    assert_eq!(abort.reason, AbortReason::TooLong);
+}
+
+/// An exit at which an exception is set is CPython's to go on from.
+#[test]
+fn an_exit_with_an_exception_is_not_continued() {
+    let big = object(Kind::BigInt, 0x34_0000, 0);
+    let pass = Pass::new(2).load(&[0, 1]).binary(BinaryOp::Add, big, big).store(0, big, big);
+    let root = record(&looping(pass));
+    let exit = root.find(Uop::call_obj_2, 0);
+    let parent = root.parent(exit);
+    assert_eq!(root.recorded.trace.snaps[parent.snap.0 as usize].then, Then::Raise);
+    let recording = Pass::new(2).at(2).stack(2).binary(BinaryOp::Add, big, big).back_to(0);
+    let abort = side(&recording, &host(), &parent, &Options::default()).expect_err("an exception");
+    assert_eq!(abort.reason, AbortReason::Exit);
+    assert_eq!(abort.reason.to_string(), "this exit cannot be continued");
+}

@@ -1,0 +1,385 @@
+//! Recordings for tests of the recorder: a few words for what observing would have seen, and what every recorded trace must pass.
+#![allow(dead_code)] // each test file uses a part of it
+
+use decal_trace::allocated::{Allocated, ExitIndex};
+use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
+use decal_trace::event::{Callee, Code, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
+use decal_trace::host::{Functions, Host, Layout, Objects};
+use decal_trace::ir::{Inst, Start, Trace, Val};
+use decal_trace::record::{Abort, Options, Parent, Recorded, root, side};
+use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
+use decal_trace::regalloc_check::check;
+use decal_trace::verify::verify;
+use decal_uops::Uop;
+use std::collections::BTreeMap;
+
+/// An interpreter that does not exist: displacements as in CPython 3.13, addresses that show what they are.
+pub fn host() -> Host {
+    let layout = Layout {
+        frame_locals: 72,
+        size: 16,
+        list_items: 24,
+        tuple_items: 24,
+        bytes_data: 32,
+        bytearray_start: 40,
+        float_value: 16,
+        range_iter_start: 16,
+        range_iter_step: 24,
+        range_iter_len: 32,
+        list_iter_index: 16,
+        list_iter_list: 24,
+        tuple_iter_index: 16,
+        tuple_iter_tuple: 24,
+        cell_content: 16,
+        method_function: 16,
+        method_self: 24,
+        range_start: 16,
+        range_stop: 24,
+        range_step: 32,
+        range_length: 40,
+        str_length: 16,
+        function_code: 48,
+    };
+    let ty = |kind: Kind| type_of(kind);
+    let objects = Objects {
+        none: NONE.object,
+        true_: 0x7_0001,
+        false_: 0x7_0000,
+        int: ty(Kind::Int),
+        float: ty(Kind::Float),
+        bool_: ty(Kind::Bool),
+        none_type: ty(Kind::None),
+        str_: ty(Kind::Str),
+        bytes: ty(Kind::Bytes),
+        bytearray: ty(Kind::ByteArray),
+        list: ty(Kind::List),
+        tuple: ty(Kind::Tuple),
+        range: ty(Kind::Range),
+        range_iter: ty(Kind::RangeIter),
+        list_iter: ty(Kind::ListIter),
+        tuple_iter: ty(Kind::TupleIter),
+        function: ty(Kind::Function),
+        method: ty(Kind::Method),
+        cell: ty(Kind::Cell),
+        small_ints: 0x6_0000,
+    };
+    let functions = Functions {
+        new_int: 0xf_0000,
+        new_float: 0xf_0001,
+        renew_float: 0xf_0002,
+        dealloc: 0xf_0003,
+        new_tuple: 0xf_0004,
+        new_list: 0xf_0005,
+        float_mod: 0xf_0006,
+        float_floordiv: 0xf_0007,
+        float_pow: 0xf_0008,
+        number: std::array::from_fn(|i| 0xf_0100 + i as u64),
+        int_compare: std::array::from_fn(|i| 0xf_0200 + i as u64),
+        int_unary: std::array::from_fn(|i| 0xf_0300 + i as u64),
+        str_equal: 0xf_0009,
+        new_range_iter: 0xf_000a,
+        new_list_iter: 0xf_000b,
+        new_tuple_iter: 0xf_000c,
+        list_append: 0xf_000d,
+    };
+    Host { layout, objects, functions }
+}
+
+fn type_of(kind: Kind) -> u64 {
+    match kind {
+        Kind::Null => 0,
+        Kind::BigInt => type_of(Kind::Int),
+        other => 0x1000 + 0x10 * other as u64,
+    }
+}
+
+/// An object of a kind at an address.
+pub fn object(kind: Kind, address: u64, bits: u64) -> Operand {
+    Operand { object: address, ty: type_of(kind), kind, bits }
+}
+/// An `int`; small ones are where the interpreter's table has them.
+pub fn int(value: i64) -> Operand {
+    let small = (-5..=256).contains(&value);
+    let address = if small { 0x6_0000 + 32 * (value + 5) as u64 } else { 0x10_0000 + (value as u64 & 0xffff) };
+    object(Kind::Int, address, value as u64)
+}
+pub fn float(value: f64) -> Operand {
+    object(Kind::Float, 0x20_0000 + (value.to_bits() >> 48), value.to_bits())
+}
+pub fn truth(value: bool) -> Operand {
+    object(Kind::Bool, 0x7_0000 + u64::from(value), u64::from(value))
+}
+/// An instance of some class.
+pub fn instance() -> Operand {
+    object(Kind::Other, 0x30_0000, 0)
+}
+/// A list of a length.
+pub fn list(length: u64) -> Operand {
+    object(Kind::List, 0x31_0000, length)
+}
+pub const NONE: Operand = Operand { object: 0x7_0010, ty: 0x1010, kind: Kind::None, bits: 0 };
+pub const NULL: Operand = Operand::NULL;
+
+/// One pass, instruction by instruction. Each instruction is two code units long.
+pub struct Pass {
+    recording: Recording,
+    /// Code and next offset of each frame, outermost first.
+    frames: Vec<(CodeId, u32)>,
+    /// How often a call was entered, for new calls' offsets.
+    calls: u64,
+}
+
+impl Pass {
+    /// A pass of a function with so many locals.
+    pub fn new(locals: u32) -> Pass {
+        let recording = Recording {
+            codes: Vec::new(),
+            events: Vec::new(),
+            stack: 0,
+            ending: Ending::Left,
+            tuples: BTreeMap::new(),
+        };
+        let mut pass = Pass { recording, frames: Vec::new(), calls: 0 };
+        let code = pass.code("f", locals, 0);
+        pass.frames.push((code, 0));
+        pass
+    }
+
+    /// The loop stands on a stack of this depth.
+    pub fn stack(mut self, depth: u32) -> Pass {
+        self.recording.stack = depth;
+        self
+    }
+
+    /// Begins at another instruction.
+    pub fn at(mut self, offset: u32) -> Pass {
+        self.frames[0].1 = offset;
+        self
+    }
+
+    /// A code object.
+    pub fn code(&mut self, name: &str, locals: u32, parameters: u32) -> CodeId {
+        let number = self.recording.codes.len() as u32;
+        self.recording.codes.push(Code {
+            object: 0x9000 + u64::from(number),
+            name: name.to_string(),
+            file: "f.py".to_string(),
+            locals,
+            parameters,
+            lines: Vec::new(),
+            handlers: Vec::new(),
+        });
+        CodeId(number)
+    }
+
+    /// Says which handler the exception table names for instructions of the first code.
+    pub fn handlers(mut self, handlers: Vec<Option<u32>>) -> Pass {
+        self.recording.codes[0].handlers = handlers;
+        self
+    }
+
+    /// The items of a constant tuple.
+    pub fn tuple(mut self, tuple: Operand, items: &[Operand]) -> Pass {
+        self.recording.tuples.insert(tuple.object, items.to_vec());
+        self
+    }
+
+    /// An instruction with what it carries.
+    pub fn with(mut self, op: Op, operands: &[Operand], detail: Detail) -> Pass {
+        let depth = self.frames.len() as u32 - 1;
+        if let Some((code, offset)) = self.frames.last_mut() {
+            let event = Event {
+                depth,
+                code: *code,
+                offset: *offset,
+                next: *offset + 2,
+                op,
+                operands: operands.to_vec(),
+                detail,
+            };
+            self.recording.events.push(event);
+            *offset += 2;
+        }
+        self
+    }
+
+    /// An instruction.
+    pub fn op(self, op: Op, operands: &[Operand]) -> Pass {
+        self.with(op, operands, Detail::None)
+    }
+    /// `LOAD_FAST` of one or two locals.
+    pub fn load(self, slots: &[u32]) -> Pass {
+        match slots {
+            [a, b] => self.op(Op::LoadFastLoadFast(*a, *b), &[]),
+            _ => self.op(Op::LoadFast(slots[0]), &[]),
+        }
+    }
+    pub fn constant(self, value: Operand) -> Pass {
+        self.with(Op::LoadConst(1), &[], Detail::Const(value))
+    }
+    pub fn global(self, value: Operand, push_null: bool) -> Pass {
+        self.with(Op::LoadGlobal { name: 0, push_null }, &[], Detail::Global(value))
+    }
+    pub fn store(self, slot: u32, value: Operand, old: Operand) -> Pass {
+        self.op(Op::StoreFast(slot), &[value, old])
+    }
+    pub fn binary(self, op: BinaryOp, left: Operand, right: Operand) -> Pass {
+        self.op(Op::Binary(op), &[left, right])
+    }
+    /// A comparison and the jump on it, which leaves the loop where it is false.
+    pub fn test(self, op: CompareOp, left: Operand, right: Operand, holds: bool) -> Pass {
+        self.op(Op::Compare(op, true), &[left, right]).jump_if_false(holds)
+    }
+    /// The jump on a truth that was just computed.
+    pub fn jump_if_false(self, truth: bool) -> Pass {
+        self.with(Op::PopJump(JumpIf::False, 90), &[], Detail::Taken(!truth))
+    }
+    /// A call of a builtin that was loaded as a global before its arguments were.
+    pub fn known(self, call: KnownCall, arguments: &[Operand]) -> Pass {
+        let mut operands = vec![builtin(), NULL];
+        operands.extend(arguments);
+        self.with(Op::Call(arguments.len() as u32), &operands, Detail::Known(call))
+    }
+    /// A call of a Python function that is inlined.
+    pub fn enter(mut self, function: Operand, code: CodeId, receiver: Operand, arguments: &[Operand]) -> Pass {
+        let mut operands = vec![function, receiver];
+        operands.extend(arguments);
+        let callee = Callee { function: function.object, code, bound_self: 0 };
+        self = self.with(Op::Call(arguments.len() as u32), &operands, Detail::Enter(callee));
+        self.frames.push((code, 0));
+        self.op(Op::Nop, &[])
+    }
+    /// The return of the innermost inlined call.
+    pub fn leave(mut self, result: Operand) -> Pass {
+        self = self.op(Op::Return, &[result]);
+        self.frames.pop();
+        self
+    }
+    /// Only the frame goes away, not an event: a recording that contradicts itself.
+    pub fn forget_frame(mut self) -> Pass {
+        self.frames.pop();
+        self
+    }
+    /// The jump back to the head at `offset`.
+    pub fn back_to(self, head: u32) -> Recording {
+        self.op(Op::JumpBackward(head), &[]).ends(Ending::Head(head))
+    }
+    pub fn ends(mut self, ending: Ending) -> Recording {
+        self.recording.ending = ending;
+        self.recording
+    }
+}
+
+/// A builtin function.
+pub fn builtin() -> Operand {
+    object(Kind::Builtin, 0x40_0000, 0)
+}
+/// A Python function.
+pub fn function(number: u64) -> Operand {
+    object(Kind::Function, 0x50_0000 + 0x100 * number, 0)
+}
+
+/// What every trace must pass: the verifier, the text form there and back, the allocator with all registers and with few,
+/// and its checker.
+pub fn examine(trace: &Trace, incoming: &Incoming) -> Allocated {
+    if let Err(error) = verify(trace) {
+        panic!("{}", error.show(trace));
+    }
+    let text = trace.to_string();
+    let back: Trace = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(back.to_string(), text);
+    let few = Registers { ints: 3, floats: 3, seed: None };
+    for registers in [few, Registers::default()] {
+        let allocated = allocate_with(trace, incoming, &registers).unwrap_or_else(|error| panic!("{error}\n{trace}"));
+        if let Err(error) = check(trace, &allocated, incoming) {
+            panic!("{error}\n{trace}\n{allocated}");
+        }
+        if registers == Registers::default() {
+            return allocated;
+        }
+    }
+    unreachable!("the last registers are the default")
+}
+
+/// A root trace and what goes with it.
+pub struct Root {
+    pub recorded: Recorded,
+    pub allocated: Allocated,
+    pub interface: Vec<Val>,
+}
+
+/// Records a loop, with and without the optimizer.
+pub fn record(recording: &Recording) -> Root {
+    let record = |optimize: bool| {
+        let options = Options { optimize, ..Options::default() };
+        root(recording, &host(), Start::Loop, &options).unwrap_or_else(|abort| panic!("{}: {abort:?}", abort.reason))
+    };
+    examine(&record(false).trace, &Incoming::default());
+    let recorded = record(true);
+    let allocated = examine(&recorded.trace, &Incoming::default());
+    let interface = label_interface(&recorded.trace);
+    Root { recorded, allocated, interface }
+}
+
+/// Why a loop is not recorded.
+pub fn abort(recording: &Recording) -> Abort {
+    match root(recording, &host(), Start::Loop, &Options::default()) {
+        Ok(recorded) => panic!("recorded:\n{}", recorded.trace),
+        Err(abort) => abort,
+    }
+}
+
+impl Root {
+    /// The trace's text.
+    pub fn text(&self) -> String {
+        self.recorded.trace.to_string()
+    }
+
+    /// The nth instruction of the loop's body with this uop.
+    pub fn find(&self, uop: Uop, nth: usize) -> Val {
+        let first = self.recorded.trace.label.unwrap_or(0) as usize;
+        let insts = self.recorded.trace.insts.iter().enumerate().skip(first);
+        let mut found = insts.filter(|(_, inst)| matches!(inst, Inst::Uop(inst) if inst.uop == uop));
+        match found.nth(nth) {
+            Some((index, _)) => Val(index as u32),
+            None => panic!("no {} in\n{}", uop.name(), self.recorded.trace),
+        }
+    }
+
+    /// What the recorder needs to go on at the exit of an instruction.
+    pub fn parent(&self, exit: Val) -> Parent<'_> {
+        let Inst::Uop(inst) = &self.recorded.trace.insts[exit.index()] else { panic!("{exit} is no uop") };
+        let label = self.recorded.label.as_ref().map(|label| (label, self.interface.as_slice()));
+        let snap = inst.snap.expect("an exit");
+        Parent { recorded: &self.recorded, exit, snap, label, is_root: true }
+    }
+
+    /// Records what followed the exit of an instruction, and allocates it from the exit's registers.
+    pub fn side(&self, exit: Val, recording: &Recording) -> Recorded {
+        let parent = self.parent(exit);
+        let recorded = side(recording, &host(), &parent, &Options::default())
+            .unwrap_or_else(|abort| panic!("{}: {abort:?}", abort.reason));
+        let index = self.exit_index(exit);
+        let map = &self.allocated.exits[index.0 as usize];
+        let place = |origin: &Val| map.places.iter().find(|(val, _)| val == origin).map(|(_, place)| *place);
+        let is_param = |val: &Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
+        let incoming = Incoming {
+            params: recorded.trace.origins.iter().map(|origin| place(origin).expect("a place")).collect(),
+            first_spill: self.allocated.spills,
+            root_label: self.allocated.label.clone(),
+            keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
+        };
+        examine(&recorded.trace, &incoming);
+        recorded
+    }
+
+    /// The exit of an instruction in the allocated trace.
+    fn exit_index(&self, exit: Val) -> ExitIndex {
+        use decal_trace::allocated::Item;
+        let found = self.allocated.items.iter().find_map(|item| match item {
+            Item::Op(op) if op.source == Some(exit) => op.exit,
+            _ => None,
+        });
+        found.expect("an exit")
+    }
+}
