@@ -687,7 +687,8 @@ impl Fitting<'_> {
 
     /// Whether a slot holds what the label expects there. `rewritten` says that memory of it was written.
     fn fits(&mut self, e: &mut Emitter, slot: Slot, want: &Sym, have: &Sym, rewritten: bool) -> bool {
-        let in_place = |home: u32| home == slot.2;
+        // Only slots of the entry frame have a place in memory.
+        let in_place = |home: u32| slot.0 == 0 && home == slot.2;
         match (want, have) {
             (Sym::Int(_, a), Sym::Int(val, b)) | (Sym::Float(_, a), Sym::Float(val, b)) => {
                 self.give(slot, 0, *val) && self.same_box(*a, *b)
@@ -709,10 +710,10 @@ impl Fitting<'_> {
             (Sym::Unchanged, Sym::Unchanged) | (Sym::Null, Sym::Null) => true,
             (Sym::Unchanged, Sym::Obj(_, Own::Slot(home))) => !slot.1 && in_place(*home),
             (Sym::Unchanged, Sym::Obj(_, Own::StackSlot(home))) => slot.1 && in_place(*home),
-            (Sym::Obj(a, Own::Slot(_)), Sym::Obj(b, Own::Slot(home))) => {
+            (Sym::Obj(a, Own::Slot(_)), Sym::Obj(b, Own::Slot(home))) if slot.0 == 0 => {
                 in_place(*home) && (!rewritten || self.same_value(*a, *b))
             }
-            (Sym::Obj(a, Own::StackSlot(_)), Sym::Obj(b, Own::StackSlot(home))) => {
+            (Sym::Obj(a, Own::StackSlot(_)), Sym::Obj(b, Own::StackSlot(home))) if slot.0 == 0 => {
                 // What memory held when the trace was entered, and nobody writes it inside of a loop.
                 slot.1 && in_place(*home) && (self.mine)(*a).is_none_or(|a| a == *b)
             }

@@ -248,6 +248,10 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    fn is_outermost(&self, event: u32) -> bool {
+        self.rec.events.get(event as usize).is_some_and(|event| event.depth == 0)
+    }
+
     fn offset_of(&self, event: u32) -> Step<u32> {
         let event = self.rec.events.get(event as usize);
         event.map(|event| event.offset).ok_or(AbortReason::Inconsistent("arrival"))
@@ -267,12 +271,12 @@ impl<'a> Recorder<'a> {
                 let head = self.offset_of(arrival)?;
                 joined(self.join(parent, carried, head)?)
             }
-            (Way::Leave, Some(arrival)) => {
+            (Way::Leave, Some(arrival)) if self.is_outermost(arrival) => {
                 self.run(0, arrival as usize)?;
                 let head = self.offset_of(arrival)?;
                 Ok(Some(self.leave_to(head, Then::Enter)?))
             }
-            (Way::Leave, None) => {
+            (Way::Leave, _) => {
                 self.run(0, usize::MAX)?;
                 ended_well(self.rec)?;
                 match self.rec.ending {
