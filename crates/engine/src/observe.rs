@@ -94,8 +94,6 @@ pub struct Observation {
     foreign: u32,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
     arrival: Option<Arrival>,
-    /// The head at which the root trace is entered was passed, on the way to its label.
-    around: bool,
     /// Something that was taken as fixed has changed, or cannot be watched.
     stale: bool,
 }
@@ -127,6 +125,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             events: Vec::new(),
             stack,
             arrival: None,
+            around: None,
             ending: Ending::Left,
             tuples: BTreeMap::new(),
         },
@@ -139,7 +138,6 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         instrumented: Vec::new(),
         foreign: 0,
         arrival: None,
-        around: false,
         stale: false,
     };
     for (frame, offset) in frames {
@@ -380,7 +378,7 @@ impl Observation {
                 if depth == 1 && root.offset == offset {
                     // Where the root trace loops elsewhere, in a call, one pass around it leads there.
                     let around = label.is_some_and(|label| (label.depth(), label.head) != (1, offset));
-                    if around && self.arrival.is_none() && !std::mem::replace(&mut self.around, true) {
+                    if around && self.arrival.is_none() && *self.recording.around.get_or_insert(event) == event {
                         return None;
                     }
                     self.recording.ending = Ending::Head(offset);

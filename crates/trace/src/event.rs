@@ -268,6 +268,9 @@ pub struct Recording {
     /// The event, by index, at the head of the loop that the trace is to close: for a root trace that begins outside of
     /// it, in a call or around it; for a side trace, where it first comes to the head of its root's label.
     pub arrival: Option<u32>,
+    /// For a side trace of a root that loops in a call: the event, by index, at the head at which the root is entered,
+    /// where the pass went by there.
+    pub around: Option<u32>,
     /// How it ended.
     pub ending: Ending,
     /// Items of the constant tuples that occur (as `LoadConst` operands), by the tuple's address.

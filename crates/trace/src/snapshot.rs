@@ -27,8 +27,8 @@ pub struct BoxId(pub u32);
 pub enum Source {
     /// The slot of the entry frame holds it already.
     Unchanged,
-    /// The slot of the entry frame's operand stack holds it already, and it is this value: an iterator whose fields
-    /// the trace keeps in registers. A side trace must know that the two are one.
+    /// The slot of the entry frame holds it already, and it is this value: another slot borrows it from here, or the
+    /// trace keeps fields of it in registers. A side trace must know that the two are one.
     Home(Val),
     /// Null: an unbound local, the null below a call.
     Null,

@@ -512,22 +512,41 @@ impl Recorder<'_> {
             }
         }
         let mut borrowed = Vec::new();
+        let holders = holders(snapshot);
         let depth = snapshot.frames.len();
+        // What the parent knows of types at its exit still holds: nothing changes an object's type in a trace.
+        for inst in trace.insts.iter().take(parent.exit.index()) {
+            if let Inst::Uop(inst) = inst
+                && inst.uop == Uop::guard_type
+                && let Some(val) = inst.args.first().and_then(|val| map.get(val))
+            {
+                self.e.set_type(*val, inst.imm64);
+            }
+        }
         for (index, frame) in snapshot.frames.iter().enumerate() {
             // The child recording numbers code objects in its own way.
             let object = trace.codes.get(frame.code.0 as usize).map(|code| code.object);
             let code = self.rec.codes.iter().position(|code| Some(code.object) == object).ok_or(AbortReason::Exit)?;
             let mut locals = Vec::new();
-            for source in &frame.locals {
-                let sym = self.resume(source, &map, &mut borrowed)?;
-                let plain = index == 0 && !matches!(sym, Sym::Unchanged);
-                locals.push(Local { sym, memory: None, plain });
+            for (slot, source) in frame.locals.iter().enumerate() {
+                locals.push(match source {
+                    Source::Home(val) => {
+                        let val = *map.get(val).ok_or(AbortReason::Exit)?;
+                        Local { memory: Some(val), ..Local::of(Sym::Obj(val, Own::Slot(slot as u32))) }
+                    }
+                    _ => {
+                        let sym = self.resume(source, &map, &holders, &mut borrowed)?;
+                        // What the trace left in memory below a value of its own may be dropped.
+                        let plain = index == 0 && !matches!(sym, Sym::Unchanged);
+                        Local { plain, ..Local::of(sym) }
+                    }
+                });
             }
             let mut stack = Vec::new();
             for (slot, source) in frame.stack.iter().enumerate() {
                 stack.push(match source {
                     Source::Home(val) => Sym::Obj(*map.get(val).ok_or(AbortReason::Exit)?, Own::StackSlot(slot as u32)),
-                    _ => self.resume(source, &map, &mut borrowed)?,
+                    _ => self.resume(source, &map, &holders, &mut borrowed)?,
                 });
             }
             let call = if index + 1 == depth { (0, 0) } else { (frame.offset, frame.after) };
@@ -575,7 +594,13 @@ impl Recorder<'_> {
         Ok(carried.into_iter().filter_map(|(root, parent)| Some((root, *map.get(&parent)?))).collect())
     }
 
-    fn resume(&mut self, source: &Source, map: &HashMap<Val, Val>, borrowed: &mut Vec<Val>) -> Step<Sym> {
+    fn resume(
+        &mut self,
+        source: &Source,
+        map: &HashMap<Val, Val>,
+        holders: &HashMap<Val, Own>,
+        borrowed: &mut Vec<Val>,
+    ) -> Step<Sym> {
         let get = |val: &Val| map.get(val).copied().ok_or(AbortReason::Exit);
         Ok(match source {
             Source::Unchanged => Sym::Unchanged,
@@ -586,14 +611,19 @@ impl Recorder<'_> {
             Source::Bool(val) => Sym::Bool(get(val)?),
             Source::Owned(val) => Sym::Obj(get(val)?, Own::Owned),
             Source::Borrowed(val) => {
-                // Whoever keeps it alive is not known here.
-                let val = get(val)?;
-                borrowed.push(val);
-                Sym::Obj(val, Own::Owned)
+                let mine = get(val)?;
+                match holders.get(val) {
+                    Some(holder) => Sym::Obj(mine, *holder),
+                    None => {
+                        // Whoever keeps it alive is not known here.
+                        borrowed.push(mine);
+                        Sym::Obj(mine, Own::Owned)
+                    }
+                }
             }
             Source::Const(address) => Sym::Const(*self.consts.get(address).ok_or(AbortReason::Exit)?),
             Source::Tuple(items, id) => {
-                let items = items.iter().map(|item| self.resume(item, map, borrowed)).collect::<Step<Vec<_>>>()?;
+                let items = items.iter().map(|item| self.resume(item, map, holders, borrowed)).collect::<Step<Vec<_>>>()?;
                 Sym::Tuple(std::rc::Rc::new(items), self.old_box(*id))
             }
             Source::RangeIter(next, step, left, id) => {
@@ -639,7 +669,8 @@ impl Recorder<'_> {
         if let Err(Some(slots)) = &fitted {
             // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
             for slot in slots {
-                let number = matches!(self.frames[0].locals[*slot as usize].sym, Sym::Int(..) | Sym::Float(..));
+                let sym = &self.frames[0].locals[*slot as usize].sym;
+                let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_));
                 let in_memory =
                     label.frames[0].locals.get(*slot as usize).is_some_and(|local| local.sym == Sym::Unchanged);
                 if !number || !in_memory {
@@ -658,6 +689,38 @@ impl Recorder<'_> {
         args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine(*val)));
         Ok(Some(args))
     }
+}
+
+/// The slots of a snapshot that keep an object alive which others borrow.
+fn holders(snapshot: &crate::snapshot::Snapshot) -> HashMap<Val, Own> {
+    fn owned(source: &Source, holders: &mut HashMap<Val, Own>) {
+        match source {
+            Source::Owned(val) => {
+                holders.entry(*val).or_insert(Own::Virtual);
+            }
+            Source::Tuple(items, _) => items.iter().for_each(|item| owned(item, holders)),
+            _ => {}
+        }
+    }
+    let mut holders = HashMap::new();
+    for frame in &snapshot.frames {
+        for source in frame.locals.iter().chain(&frame.stack) {
+            owned(source, &mut holders);
+        }
+    }
+    for frame in snapshot.frames.iter().take(1) {
+        for (slot, source) in frame.locals.iter().enumerate() {
+            if let Source::Home(val) = source {
+                holders.insert(*val, Own::Slot(slot as u32));
+            }
+        }
+        for (slot, source) in frame.stack.iter().enumerate() {
+            if let Source::Home(val) = source {
+                holders.insert(*val, Own::StackSlot(slot as u32));
+            }
+        }
+    }
+    holders
 }
 
 /// The comparison of a state with what a label expects.

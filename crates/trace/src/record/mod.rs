@@ -248,8 +248,10 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn is_outermost(&self, event: u32) -> bool {
-        self.rec.events.get(event as usize).is_some_and(|event| event.depth == 0)
+    /// The event at which the entry frame stands at the head of a compiled loop, before the end of the recording.
+    fn last_head(&self, arrival: Option<u32>) -> Option<u32> {
+        let outermost = |event: &u32| self.rec.events.get(*event as usize).is_some_and(|event| event.depth == 0);
+        arrival.filter(outermost).or(self.rec.around)
     }
 
     fn offset_of(&self, event: u32) -> Step<u32> {
@@ -271,9 +273,9 @@ impl<'a> Recorder<'a> {
                 let head = self.offset_of(arrival)?;
                 joined(self.join(parent, carried, head)?)
             }
-            (Way::Leave, Some(arrival)) if self.is_outermost(arrival) => {
-                self.run(0, arrival as usize)?;
-                let head = self.offset_of(arrival)?;
+            (Way::Leave, arrival) if let Some(last) = self.last_head(arrival) => {
+                self.run(0, last as usize)?;
+                let head = self.offset_of(last)?;
                 Ok(Some(self.leave_to(head, Then::Enter)?))
             }
             (Way::Leave, _) => {

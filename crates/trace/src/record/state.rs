@@ -19,6 +19,7 @@ use crate::event::{CodeId, Kind, Operand};
 use crate::ir::{Region, Val};
 use crate::snapshot::{BoxId, FieldStore, Frame, SnapId, Snapshot, Source, Then};
 use decal_uops::Uop;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Who keeps an object alive.
@@ -585,14 +586,32 @@ impl Recorder<'_> {
         snap
     }
 
-    /// Whether memory is behind for this iterator.
-    fn has_fields_of(&self, iterator: Val) -> bool {
-        self.iters.iter().any(|iter| iter.dirty && iter.iterator == iterator)
+    /// Objects in slots of the entry frame that other slots or iterators' fields mean too.
+    fn named(&self) -> BTreeSet<Val> {
+        let mut named: BTreeSet<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
+        let (entry, inner) = self.frames.split_at(self.frames.len().min(1));
+        let stacks = entry.iter().flat_map(|frame| frame.stack.iter().enumerate());
+        for (index, sym) in stacks {
+            if let Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) = sym
+                && *own != Own::StackSlot(index as u32)
+            {
+                named.insert(*val);
+            }
+        }
+        for frame in inner {
+            for sym in frame.locals.iter().map(|local| &local.sym).chain(&frame.stack) {
+                if let Sym::Obj(val, Own::Slot(_) | Own::StackSlot(_)) = sym {
+                    named.insert(*val);
+                }
+            }
+        }
+        named
     }
 
     /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
         let depth = self.frames.len();
+        let named = self.named();
         let frames = self
             .frames
             .iter()
@@ -609,20 +628,13 @@ impl Recorder<'_> {
                         .locals
                         .iter()
                         .enumerate()
-                        .map(|(i, l)| source(&l.sym, entry.then_some((true, i))))
+                        .map(|(i, l)| source(&l.sym, entry.then_some((true, i)), &named))
                         .collect(),
                     stack: frame
                         .stack
                         .iter()
                         .enumerate()
-                        .map(|(i, s)| match s {
-                            Sym::Obj(val, Own::StackSlot(home))
-                                if entry && *home as usize == i && self.has_fields_of(*val) =>
-                            {
-                                Source::Home(*val)
-                            }
-                            _ => source(s, entry.then_some((false, i))),
-                        })
+                        .map(|(i, s)| source(s, entry.then_some((false, i)), &named))
                         .collect(),
                 }
             })
@@ -653,20 +665,21 @@ fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
     }
 }
 
-/// What a snapshot says of a slot. `home` is the slot's own place in memory, for frame 0.
-fn source(sym: &Sym, home: Option<(bool, usize)>) -> Source {
+/// What a snapshot says of a slot. `home` is the slot's own place in memory, for frame 0; `named` see [`Recorder::named`].
+fn source(sym: &Sym, home: Option<(bool, usize)>, named: &BTreeSet<Val>) -> Source {
+    let in_place = |val: &Val| if named.contains(val) { Source::Home(*val) } else { Source::Unchanged };
     match sym {
         Sym::Unchanged => Source::Unchanged,
         Sym::Null => Source::Null,
         Sym::Int(val, id) => Source::Int(*val, *id),
         Sym::Float(val, id) => Source::Float(*val, *id),
         Sym::Bool(val) => Source::Bool(*val),
-        Sym::Obj(_, Own::Slot(slot)) if home == Some((true, *slot as usize)) => Source::Unchanged,
-        Sym::Obj(_, Own::StackSlot(slot)) if home == Some((false, *slot as usize)) => Source::Unchanged,
+        Sym::Obj(val, Own::Slot(slot)) if home == Some((true, *slot as usize)) => in_place(val),
+        Sym::Obj(val, Own::StackSlot(slot)) if home == Some((false, *slot as usize)) => in_place(val),
         Sym::Obj(val, Own::Owned) => Source::Owned(*val),
         Sym::Obj(val, _) => Source::Borrowed(*val),
         Sym::Const(operand) => Source::Const(operand.object),
-        Sym::Tuple(items, id) => Source::Tuple(items.iter().map(|item| source(item, None)).collect(), *id),
+        Sym::Tuple(items, id) => Source::Tuple(items.iter().map(|item| source(item, None, named)).collect(), *id),
         Sym::RangeIter(next, step, left, id) => Source::RangeIter(*next, *step, *left, *id),
     }
 }
