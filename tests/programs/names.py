@@ -292,6 +292,20 @@ def globals_with_odd_keys(n):
     return names["f"](n)
 
 
+def bound_late(n, first, value):
+    for i in range(n):
+        if i >= first:
+            late = value
+            number = i * 0.5
+    return late, number
+
+
+def bound_in_later_turns(n):
+    # The traces know the locals as bound; each new call begins without them.
+    items = [1, 2, 3]
+    return [bound_late(n, 2, items), [bound_late(20, 15, items) for _ in range(20)], len(items)]
+
+
 for _ in range(3):
     show(reads_global, 1500)
     show(writes_global, 1500)
@@ -317,6 +331,7 @@ show(closure_many, 2000)
 show(cell_becomes_empty, 2000)
 show(unbound_local, 2000)
 show(deleted_local, 2000)
+show(bound_in_later_turns, 2000)
 show(module_attribute, 2000)
 show(module_constant, 2000)
 show(class_constant, 2000)

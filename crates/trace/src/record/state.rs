@@ -236,6 +236,17 @@ impl Recorder<'_> {
         val
     }
 
+    /// The same, with an exit where it holds nothing: what was bound when it was seen may be unbound the next time.
+    fn bound_memory_of(&mut self, slot: u32) -> Val {
+        if let Some(val) = self.frames[0].locals[slot as usize].memory {
+            return val;
+        }
+        let (frame, disp, snap) = (self.e.frame(), self.local_disp(slot), self.snap());
+        let val = self.e.load(Uop::load_obj, frame, None, disp, Region::Frame, Some(snap));
+        self.frames[0].locals[slot as usize].memory = Some(val);
+        val
+    }
+
     /// Whether the object is known to be plain.
     pub(super) fn is_plain(&self, val: Val) -> bool {
         let o = &self.host.objects;
@@ -480,11 +491,12 @@ impl Recorder<'_> {
         if !old.kind.is_plain() {
             return Ok(false);
         }
-        let val = self.memory_of(slot);
         let snap = self.snap();
         if old.kind == Kind::Null {
+            let val = self.memory_of(slot);
             self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
         } else {
+            let val = self.bound_memory_of(slot);
             self.e.guard_type(val, old.ty, snap);
         }
         self.frames[0].locals[slot as usize].plain = true;
@@ -500,7 +512,7 @@ impl Recorder<'_> {
         if !matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
             return Err(AbortReason::Unstable);
         }
-        let before = self.memory_of(slot);
+        let before = self.bound_memory_of(slot);
         let snap = self.snap();
         self.e.effect(Uop::guard_not_last, &[before], 0, 0, Region::Counts, Some(snap));
         Ok(Some(before))
@@ -508,8 +520,8 @@ impl Recorder<'_> {
 
     /// Writes an object into memory of a local of frame 0, now. Exits come first, then the effects.
     fn write_local(&mut self, slot: u32, sym: &Sym, seen: Operand, old: Operand) -> Step<()> {
-        let before = self.memory_of(slot);
         let plain = self.make_plain(slot, old)?;
+        let before = if plain { self.memory_of(slot) } else { self.bound_memory_of(slot) };
         // The value itself may be borrowed from this very slot (`x = x`).
         let same_slot = matches!(sym, Sym::Obj(v, Own::Slot(home)) if *home == slot && *v == before);
         // The local no longer holds the old object: whoever borrowed it from there takes it over.
