@@ -121,6 +121,8 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
             (Kind::ListIter, 0)
         } else if ty == type_address!(PyTupleIter_Type) {
             (Kind::TupleIter, 0)
+        } else if ty == type_address!(PyEnum_Type) {
+            (Kind::Enumerate, 0)
         } else if ty == type_address!(PyRange_Type) {
             (Kind::Range, 0)
         } else if ty == type_address!(PyFunction_Type) {
@@ -415,6 +417,12 @@ unsafe fn has_next(iterator: *mut PyObject) -> Option<bool> {
                 let sequence = (*iterator).sequence;
                 // Lists and tuples have their size at the same place.
                 Some(!sequence.is_null() && (*iterator).index < (*sequence.cast::<layout::List>()).size)
+            }
+            Kind::Enumerate => {
+                let enumerate = iterator.cast::<layout::Enumerate>();
+                let inner = (*enumerate).iterator;
+                let counts = (*enumerate).long_index.is_null() && operand(inner).kind == Kind::ListIter;
+                if counts { has_next(inner) } else { None }
             }
             _ => None,
         }

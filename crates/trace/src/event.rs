@@ -45,6 +45,8 @@ pub enum Kind {
     ListIter,
     /// The iterator of a `tuple`.
     TupleIter,
+    /// An `enumerate`.
+    Enumerate,
     /// A Python function.
     Function,
     /// A bound method.

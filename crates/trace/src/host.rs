@@ -22,6 +22,10 @@ pub struct Layout {
     pub list_iter_list: i32,
     pub tuple_iter_index: i32,
     pub tuple_iter_tuple: i32,
+    /// Of an `enumerate`: its next index, the iterator it asks, and the tuple that it makes anew or uses again.
+    pub enumerate_index: i32,
+    pub enumerate_iterator: i32,
+    pub enumerate_result: i32,
     pub cell_content: i32,
     /// Of a bound method: the function and the object.
     pub method_function: i32,

@@ -49,6 +49,8 @@ pub enum Region {
     AttributeState,
     /// The fields of iterators.
     Iterators,
+    /// The tuples that `enumerate` objects use again.
+    Results,
     /// The content of cells.
     Cells,
     /// Reference counts.
@@ -66,6 +68,7 @@ pub const REGIONS: &[Region] = &[
     Region::Attributes,
     Region::AttributeState,
     Region::Iterators,
+    Region::Results,
     Region::Cells,
     Region::Counts,
 ];

@@ -212,6 +212,15 @@ unsafe fn iterators() -> Result<(), &'static str> {
             ensure(!first.0.is_null(), "sequence iterator")?;
             ensure((*raw).index == 1 && (*raw).sequence == sequence.0, "sequence iterator")?;
         }
+
+        let enumerate_type = (&raw mut ffi::PyEnum_Type).cast();
+        let enumerate = Owned(ffi::PyObject_CallOneArg(enumerate_type, list.0));
+        ensure(!enumerate.0.is_null(), "enumerate")?;
+        let first = Owned(ffi::PyIter_Next(enumerate.0));
+        let raw = enumerate.0.cast::<layout::Enumerate>();
+        ensure(!first.0.is_null() && (*raw).result == first.0, "enumerate")?;
+        ensure(objects::type_of((*raw).iterator) == &raw mut ffi::PyListIter_Type as u64, "enumerate")?;
+        ensure((*raw).index == 1 && (*raw).long_index.is_null(), "enumerate")?;
     }
     Ok(())
 }

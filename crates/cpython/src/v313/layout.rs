@@ -259,6 +259,18 @@ pub struct SequenceIter {
     pub sequence: *mut PyObject,
 }
 
+/// `enumobject`
+#[repr(C)]
+pub struct Enumerate {
+    _head: [usize; 2],
+    pub index: Py_ssize_t,
+    pub iterator: *mut PyObject,
+    /// A tuple of two, used again where nobody else holds it.
+    pub result: *mut PyObject,
+    /// The next index where it is beyond `Py_ssize_t`, else null.
+    pub long_index: *mut PyObject,
+}
+
 /// The start of `PyDictKeysObject`.
 #[repr(C)]
 pub struct DictKeys {

@@ -6,6 +6,7 @@
 use super::numbers::one;
 use super::state::{IterState, Own};
 use super::{AbortReason, Recorder, Step, Sym};
+use crate::bytecode::Op;
 use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
 use decal_uops::Uop;
@@ -14,7 +15,7 @@ impl Recorder<'_> {
     pub(super) fn get_iter(&mut self, event: &Event) -> Step<()> {
         let seen = one(event)?;
         let (function, ty) = match seen.kind {
-            Kind::RangeIter | Kind::ListIter | Kind::TupleIter => {
+            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate => {
                 let sym = self.peek(1)?;
                 return self.guard_exact(&sym, seen);
             }
@@ -48,6 +49,7 @@ impl Recorder<'_> {
         let (next, left) = match kind {
             Kind::RangeIter => (load(layout.range_iter_start), Some(load(layout.range_iter_len))),
             Kind::ListIter => (load(layout.list_iter_index), None),
+            Kind::Enumerate => (load(layout.enumerate_index), None),
             _ => (load(layout.tuple_iter_index), None),
         };
         // Two slots may hold one iterator, whose fields would then be in registers twice.
@@ -58,11 +60,13 @@ impl Recorder<'_> {
             self.e.pure(Uop::guard_not_same, &[iterator, other], 0, 0, Some(snap));
         }
         let sole = kind == Kind::RangeIter && seen.bits == 1;
-        self.iters.push(IterState { iterator, kind, next, left, dirty: false, sole });
+        self.iters.push(IterState { iterator, kind, next, left, dirty: false, sole, within: None });
         self.iters.len() - 1
     }
 
-    pub(super) fn for_iter(&mut self, event: &Event) -> Step<()> {
+    /// Steps the loop's iterator; true where the next instruction was taken along.
+    pub(super) fn for_iter(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+        let unpacks = next.is_some_and(|next| next.op == Op::UnpackSequence(2));
         let Detail::Next(more) = event.detail else {
             return Err(AbortReason::Iterate);
         };
@@ -74,7 +78,7 @@ impl Recorder<'_> {
             if !more {
                 self.e.pure(Uop::guard_le_int, &[left, zero], 0, 0, Some(snap));
                 self.pop()?;
-                return Ok(());
+                return Ok(false);
             }
             self.e.pure(Uop::guard_gt_int, &[left, zero], 0, 0, Some(snap));
             let one = self.e.int(1);
@@ -84,7 +88,7 @@ impl Recorder<'_> {
             self.push(Sym::RangeIter(after, step, fewer, id));
             let value = self.int_sym(next);
             self.push(value);
-            return Ok(());
+            return Ok(false);
         }
         let Sym::Obj(iterator, _) = sym else {
             return Err(AbortReason::Iterate);
@@ -93,8 +97,10 @@ impl Recorder<'_> {
         match seen.kind {
             Kind::RangeIter => self.step_range(iterator, seen, more),
             Kind::ListIter | Kind::TupleIter => self.step_sequence(iterator, seen, more),
+            Kind::Enumerate if more && unpacks => return self.step_enumerate(iterator, seen).map(|()| true),
             _ => Err(AbortReason::Iterate),
         }
+        .map(|()| false)
     }
 
     fn step_range(&mut self, iterator: Val, seen: Operand, more: bool) -> Step<()> {
@@ -114,7 +120,7 @@ impl Recorder<'_> {
         let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
         let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
         self.iters[at] =
-            IterState { iterator, kind: Kind::RangeIter, next: after, left: Some(fewer), dirty: true, sole };
+            IterState { iterator, kind: Kind::RangeIter, next: after, left: Some(fewer), dirty: true, sole, within: None };
         let value = self.int_sym(next);
         self.push(value);
         Ok(())
@@ -143,8 +149,48 @@ impl Recorder<'_> {
         };
         let one = self.e.int(1);
         let after = self.e.pure(Uop::wrap_add_int, &[index, one], 0, 0, None);
-        self.iters[at] = IterState { iterator, kind: seen.kind, next: after, left: None, dirty: true, sole: false };
+        let within = self.iters[at].within;
+        self.iters[at] =
+            IterState { iterator, kind: seen.kind, next: after, left: None, dirty: true, sole: false, within };
         self.push(Sym::Obj(item, Own::Container));
+        Ok(())
+    }
+
+    /// A step of `enumerate` over a list, and the unpacking of its tuple in one. CPython's tuple is used again from
+    /// turn to turn where nobody else holds it, and holds the item until the next turn; so it does here. It keeps
+    /// its old index: nothing can see that.
+    fn step_enumerate(&mut self, enumerate: Val, seen: Operand) -> Step<()> {
+        let snap = self.snap();
+        let layout = self.host.layout.clone();
+        let inner = self.e.load(Uop::load_obj, enumerate, None, layout.enumerate_iterator, Region::Fixed, Some(snap));
+        self.e.guard_type(inner, self.host.objects.list_iter, snap);
+        let at = self.iter_state(enumerate, seen);
+        let index = self.iters[at].next;
+        let one = self.e.int(1);
+        let after = self.e.pure(Uop::add_int, &[index, one], 0, 0, Some(snap));
+        let result = self.e.load(Uop::load_obj, enumerate, None, layout.enumerate_result, Region::Fixed, Some(snap));
+        if !self.iters[at].sole {
+            // Once is enough: the trace shows it to nobody.
+            self.e.effect(Uop::guard_last, &[result], 0, 0, Region::Counts, Some(snap));
+        }
+        let disp = layout.tuple_items + 8;
+        let old = self.e.load(Uop::load_obj, result, None, disp, Region::Results, Some(snap));
+        self.e.effect(Uop::guard_not_last, &[old], 0, 0, Region::Counts, Some(snap));
+        let list_iter = Operand { object: 0, ty: self.host.objects.list_iter, kind: Kind::ListIter, bits: 0 };
+        self.step_sequence(inner, list_iter, true)?;
+        let Sym::Obj(item, _) = self.peek(1)? else { return Err(AbortReason::Inconsistent("enumerate")) };
+        self.incref(item);
+        self.e.store(Uop::store_obj, result, None, item, disp, Region::Results, None);
+        self.drop_all(&[old]);
+        for iter in &mut self.iters {
+            if iter.iterator == enumerate {
+                *iter = IterState { next: after, dirty: true, sole: true, ..iter.clone() };
+            } else if iter.iterator == inner {
+                iter.within = Some(enumerate);
+            }
+        }
+        let value = self.int_sym(index);
+        self.push(value);
         Ok(())
     }
 

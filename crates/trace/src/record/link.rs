@@ -10,6 +10,7 @@ use super::{AbortReason, Failure, Recorded, Recorder, Step};
 use crate::event::Kind;
 use crate::ir::{Inst, Region, Val};
 use crate::opt::emit::Emitter;
+use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Source, Then};
 use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -142,6 +143,9 @@ impl LabelState {
             if let Some(left) = &mut iter.left {
                 renumber(left);
             }
+            if let Some(within) = &mut iter.within {
+                renumber(within);
+            }
         }
         label.constants = self.constants.iter().filter_map(|(val, bits)| Some((number(*val)?, *bits))).collect();
         let kept = label.phi_vals.iter().zip(label.phis).filter_map(|(val, carries)| Some((number(*val)?, carries)));
@@ -163,7 +167,7 @@ impl Recorder<'_> {
     pub(super) fn begin_loop(&mut self, head: u32) -> Result<LabelState, Failure> {
         self.end_turn(head)?;
         self.adopt_ranges();
-        self.flush_iterators(|state, iter| state.on_stack(iter.iterator));
+        self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
         self.settle_bools();
         self.check_stack()?;
 
@@ -572,6 +576,7 @@ impl Recorder<'_> {
                     left: Some(value),
                     dirty: true,
                     sole: false,
+                    within: None,
                 });
             } else if let Some(iter) = self.iters.iter_mut().find(|iter| iter.iterator == base) {
                 iter.next = value;
@@ -583,15 +588,37 @@ impl Recorder<'_> {
                     left: None,
                     dirty: true,
                     sole: false,
+                    within: None,
                 });
             }
         }
+        self.name_enumerates(parent, &carried, &map);
         // One that no slot names may be the same as one that memory holds.
-        self.flush_iterators(|state, iter| state.on_stack(iter.iterator));
+        self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
         for val in borrowed {
             self.incref(val);
         }
         Ok(carried.into_iter().filter_map(|(root, parent)| Some((root, *map.get(&parent)?))).collect())
+    }
+
+    /// Which `enumerate` asks which iterator is what the root's label knows.
+    fn name_enumerates(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)], map: &HashMap<Val, Val>) {
+        let mine = |root: Val| carried.iter().find(|(val, _)| *val == root).and_then(|(_, val)| map.get(val)).copied();
+        let iters = parent.label.iter().flat_map(|(label, _)| &label.iters);
+        for (inner, outer) in iters.filter_map(|iter| Some((mine(iter.iterator)?, mine(iter.within?)?))) {
+            let both = [inner, outer].iter().all(|val| self.iters.iter().any(|iter| iter.iterator == *val));
+            for iter in self.iters.iter_mut().filter(|_| both) {
+                if iter.iterator == inner {
+                    iter.within = Some(outer);
+                } else if iter.iterator == outer {
+                    iter.kind = Kind::Enumerate;
+                }
+            }
+            if both {
+                let place = Place { base: outer, index: None, disp: self.host.layout.enumerate_iterator };
+                self.e.heap().learn(Region::Fixed, place, inner);
+            }
+        }
     }
 
     fn resume(

@@ -394,7 +394,7 @@ impl<'a> Recorder<'a> {
             Op::Contains(inverted) => self.contains(inverted, event)?,
             Op::PopJump(on, _) => self.pop_jump(on, event)?,
             Op::GetIter => self.get_iter(event)?,
-            Op::ForIter(_) => self.for_iter(event)?,
+            Op::ForIter(_) => return self.for_iter(event, next),
             Op::PopTop => {
                 let sym = self.pop()?;
                 self.discard(&[sym])?;

@@ -105,14 +105,20 @@ pub struct IterState {
     pub left: Option<Val>,
     /// Whether memory is behind.
     pub dirty: bool,
-    /// Whether nobody but the stack was seen to hold it.
+    /// Whether nobody but the stack was seen to hold it; of an `enumerate`, whether nobody else holds its tuple.
     pub sole: bool,
+    /// The `enumerate` that asks this iterator.
+    pub within: Option<Val>,
 }
 
 impl IterState {
     /// Where a list's or tuple's iterator keeps its index.
     pub(super) fn index_disp(&self, layout: &crate::host::Layout) -> i32 {
-        if self.kind == Kind::ListIter { layout.list_iter_index } else { layout.tuple_iter_index }
+        match self.kind {
+            Kind::Enumerate => layout.enumerate_index,
+            Kind::ListIter => layout.list_iter_index,
+            _ => layout.tuple_iter_index,
+        }
     }
 }
 

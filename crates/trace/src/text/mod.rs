@@ -48,6 +48,7 @@ fn region_name(region: Region) -> &'static str {
         Region::Attributes => "attributes",
         Region::AttributeState => "attribute_state",
         Region::Iterators => "iterators",
+        Region::Results => "results",
         Region::Cells => "cells",
         Region::Counts => "counts",
     }
