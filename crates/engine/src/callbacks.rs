@@ -265,17 +265,8 @@ fn enter(engine: &mut Engine, site: &Site, id: usize) -> Decision {
         engine.counters.refused += 1;
         return Decision::Nothing;
     }
-    // A loop that is left in its first turn nearly each time costs more than it gains.
-    let entries = executor.entries.get();
-    if entries == engine.options.trial_entries
-        && executor.recorded.label.is_some()
-        && executor.turns.get() < entries / 2
-    {
-        let (code, offset) = (executor.code, executor.offset);
-        engine.invalidate(id);
-        engine.counters.withdrawn += 1;
-        engine.never(code, offset, Never::NoGain);
-        return Decision::Disable;
+    if !enter::pays(engine, &executor) {
+        return Decision::Nothing;
     }
     engine.counters.jumps = engine.counters.jumps.saturating_sub(1);
     Decision::Enter(executor)

@@ -57,6 +57,29 @@ pub fn may_enter(executor: &Executor, site: &Site) -> bool {
         && executor.covers.borrow().iter().all(|code| unsafe { only_decal(*code) })
 }
 
+/// Whether entering this trace has paid lately. A loop that is left in its first turn nearly each time costs more than
+/// it gains; what was recorded may be a rare case, or one of the past, so that it is recorded anew a few times.
+pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
+    let (entries, turns) = (executor.entries.get(), executor.turns.get());
+    let (last_entries, last_turns) = executor.trial.get();
+    let entered = entries - last_entries;
+    if entered < engine.options.trial_entries || executor.recorded.label.is_none() {
+        return true;
+    }
+    executor.trial.set((entries, turns));
+    if turns - last_turns >= entered / 2 {
+        return true;
+    }
+    let (code, offset) = (executor.code, executor.offset);
+    engine.invalidate(executor.id);
+    engine.counters.withdrawn += 1;
+    let threshold = engine.options.loop_threshold;
+    if let Some(location) = engine.locations.get_mut(&(code as usize, offset)) {
+        location.withdrawn(threshold);
+    }
+    false
+}
+
 /// Runs traces from this one on, until CPython has something to do.
 ///
 /// # Safety
@@ -70,7 +93,8 @@ pub unsafe fn run(site: Site, mut executor: Rc<Executor>) -> Outcome {
         let next = state::with(|engine| {
             engine.contexts.push(context);
             let Left::Enter(offset) = left else { return None };
-            engine.executor_at(site.code, offset).filter(|executor| may_enter(executor, &site))
+            let next = engine.executor_at(site.code, offset).filter(|executor| may_enter(executor, &site))?;
+            pays(engine, &next).then_some(next)
         });
         match (left, next.flatten()) {
             (Left::Enter(_), Some(next)) => executor = next,

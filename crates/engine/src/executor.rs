@@ -67,6 +67,8 @@ pub struct Executor {
     pub entries: Cell<u64>,
     /// Turns of its loop (roots, side traces included).
     pub turns: Cell<u64>,
+    /// Entries and turns when it was last asked whether entering pays.
+    pub trial: Cell<(u64, u64)>,
     /// Side traces (roots).
     pub sides: RefCell<Vec<usize>>,
     /// Nanoseconds: observing to assembling.

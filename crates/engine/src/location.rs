@@ -65,6 +65,8 @@ pub struct Location {
     pub left: u32,
     /// Invalidations so far.
     pub invalidated: u32,
+    /// How often what was compiled did not pay.
+    pub withdrawn: u32,
     /// The last failure: reason and source line.
     pub last: Option<(AbortReason, u32)>,
 }
@@ -72,13 +74,16 @@ pub struct Location {
 /// Invalidations that a location survives.
 const MAX_INVALIDATED: u32 = 8;
 
+/// Executors that may turn out not to pay before it is given up.
+const MAX_WITHDRAWN: u32 = 4;
+
 /// Passes that may leave the loop before that counts as a failure.
 const MAX_LEFT: u32 = 24;
 
 impl Location {
     /// A new one.
     pub fn new(threshold: u32) -> Location {
-        Location { state: State::Counting(threshold), tries: 0, left: 0, invalidated: 0, last: None }
+        Location { state: State::Counting(threshold), tries: 0, left: 0, invalidated: 0, withdrawn: 0, last: None }
     }
 
     /// Recording failed: a pause that grows, then never. `dice` is any number.
@@ -96,6 +101,16 @@ impl Location {
         } else {
             let pause = threshold.saturating_mul(4u32.saturating_pow(self.tries)).max(2);
             State::Counting(pause + dice % pause)
+        };
+    }
+
+    /// Its executor is gone because entering it did not pay.
+    pub fn withdrawn(&mut self, threshold: u32) {
+        self.withdrawn += 1;
+        self.state = if self.withdrawn >= MAX_WITHDRAWN {
+            State::Never(Never::NoGain)
+        } else {
+            State::Counting(threshold.saturating_mul(4u32.saturating_pow(self.withdrawn - 1)).max(1))
         };
     }
 

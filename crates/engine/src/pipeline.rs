@@ -235,6 +235,7 @@ fn build(
         valid: Cell::new(true),
         entries: Cell::new(0),
         turns: Cell::new(0),
+        trial: Cell::new((0, 0)),
         sides: RefCell::new(Vec::new()),
         compile_ns: begun.elapsed().as_nanos() as u64,
         recorded,

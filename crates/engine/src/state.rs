@@ -118,7 +118,7 @@ impl Engine {
     /// Whether a loop is compiled, or was and is too short to be entered by itself.
     pub fn is_hot_loop(&self, code: *mut PyObject, offset: u32) -> bool {
         let location = self.locations.get(&(code as usize, offset));
-        location.is_some_and(|location| matches!(location.state, State::Compiled(_) | State::Never(Never::NoGain)))
+        location.is_some_and(|location| matches!(location.state, State::Compiled(_)) || location.withdrawn > 0)
     }
 
     /// The next number of the cheap source of randomness.
