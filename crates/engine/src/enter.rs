@@ -162,8 +162,10 @@ fn interpret(root: &Rc<Executor>, context: &mut Context, fuel: &mut u64) -> Opti
                 current = side;
             }
             eval::Left::Join { values } => {
-                current = Rc::clone(root);
-                left = eval::run_from_label(&root.recorded.trace, &root.interface, &values, &mut machine, fuel);
+                let trunk = current.trunk;
+                current = state::with(|engine| engine.executors.get(trunk)?.clone()).flatten()?;
+                let trace = &current.recorded.trace;
+                left = eval::run_from_label(trace, &current.interface, &values, &mut machine, fuel);
             }
             // The fuel lasts for centuries.
             eval::Left::OutOfFuel => return None,

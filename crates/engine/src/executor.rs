@@ -42,7 +42,9 @@ pub struct Executor {
     pub line: u32,
     /// The trace.
     pub recorded: Recorded,
-    /// Its label's interface, or for a side trace nothing.
+    /// Number of the trace whose label its side traces join: the nearest that loops on the way to the root, or the root.
+    pub trunk: usize,
+    /// Its label's interface; nothing where it does not loop.
     pub interface: Vec<Val>,
     /// The trace with registers.
     pub allocated: Allocated,

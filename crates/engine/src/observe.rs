@@ -368,7 +368,8 @@ impl Observation {
             }
             Purpose::Side { parent, .. } if event > 0 => {
                 let root = engine.executors.get(parent.root).and_then(Option::as_ref)?;
-                let label = root.recorded.label.as_ref();
+                let trunk = engine.executors.get(parent.trunk).and_then(Option::as_ref)?;
+                let label = trunk.recorded.label.as_ref();
                 if label.is_some_and(|label| (label.depth(), label.code(), label.head) == (depth, code as u64, offset))
                 {
                     self.recording.arrival = Some(event);

@@ -48,6 +48,8 @@ pub struct Options {
     pub max_insts: usize,
     /// Side traces of one root trace, at most.
     pub max_sides: u32,
+    /// Side traces of one root trace that loop by themselves, at most.
+    pub max_loops: usize,
     /// Times that a location is tried before it is given up.
     pub max_tries: u32,
     /// Entries after which a root trace must have paid.
@@ -67,6 +69,7 @@ impl Default for Options {
             max_events: 1500,
             max_insts: 12_000,
             max_sides: 64,
+            max_loops: 6,
             max_tries: 4,
             trial_entries: 400,
         }

@@ -97,8 +97,16 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
     }
     let site = parent.exits.get(exit.0 as usize)?;
     let map = parent.allocated.exits.get(exit.0 as usize)?;
-    let label = root.recorded.label.as_ref().map(|label| (label, root.interface.as_slice()));
-    let from = Parent { recorded: &parent.recorded, exit: site.at?, snap: site.snap, label, is_root: parent.is_root() };
+    let trunk = engine.executors.get(parent.trunk)?.clone()?;
+    let loops = root.sides.borrow().iter().filter(|id| engine.loops(**id)).count();
+    let from = Parent {
+        recorded: &parent.recorded,
+        exit: site.at?,
+        snap: site.snap,
+        label: trunk.recorded.label.as_ref().map(|label| (label, trunk.interface.as_slice())),
+        is_trunk: parent.id == trunk.id,
+        may_loop: loops < engine.options.max_loops,
+    };
     let recorded = record::side(&observation.recording, &engine.host, &from, &options(engine));
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
     let built = recorded.map_err(Failure::Abort).and_then(|recorded| {
@@ -111,11 +119,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             |val: &decal_trace::ir::Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
         let incoming = Incoming {
             params,
-            first_spill: parent.allocated.spills.max(root.allocated.spills),
-            root_label: root.allocated.label.clone(),
+            first_spill: parent.allocated.spills.max(trunk.allocated.spills),
+            root_label: trunk.allocated.label.clone(),
             keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
         };
-        build(engine, observation, recorded, &incoming, Some(&root), begun)
+        build(engine, observation, recorded, &incoming, Some(&trunk), begun)
     });
     match built {
         Ok(executor) => {
@@ -179,7 +187,7 @@ fn build(
     observation: &mut Observation,
     mut recorded: Recorded,
     incoming: &Incoming,
-    root: Option<&Rc<Executor>>,
+    trunk: Option<&Rc<Executor>>,
     begun: Instant,
 ) -> Result<Executor, Failure> {
     let id = engine.executors.len();
@@ -201,7 +209,7 @@ fn build(
     let exits = exits(&recorded, &allocated, threshold);
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
-    let native = machine_code(engine, &allocated, first_exit, root)?;
+    let native = machine_code(engine, &allocated, first_exit, trunk)?;
     engine.counters.nanoseconds[3] += started.elapsed().as_nanos() as u64;
 
     let covers = recorded
@@ -219,7 +227,8 @@ fn build(
     };
     let executor = Executor {
         id,
-        root: root.map_or(id, |root| root.id),
+        root: trunk.map_or(id, |trunk| trunk.root),
+        trunk: trunk.filter(|_| recorded.label.is_none()).map_or(id, |trunk| trunk.id),
         code: observation.code,
         offset,
         line: line.unwrap_or(0),
@@ -266,19 +275,19 @@ fn machine_code(
     engine: &mut Engine,
     allocated: &Allocated,
     first_exit: u32,
-    root: Option<&Rc<Executor>>,
+    trunk: Option<&Rc<Executor>>,
 ) -> Result<Option<Code>, Failure> {
-    if engine.options.mode != Mode::Native || root.is_some_and(|root| root.native.is_none()) {
+    if engine.options.mode != Mode::Native || trunk.is_some_and(|trunk| trunk.native.is_none()) {
         return Ok(None);
     }
     let Ok(memory) = &mut engine.memory else { return Ok(None) };
     let numbers: Vec<u32> = (0..allocated.exits.len() as u32).map(|index| first_exit + index).collect();
-    let root_label = root.and_then(|root| root.native.as_ref()).and_then(|code| code.label);
-    match assemble(allocated, &numbers, root_label, memory) {
+    let label = trunk.and_then(|trunk| trunk.native.as_ref()).and_then(|code| code.label);
+    match assemble(allocated, &numbers, label, memory) {
         Ok(code) => Ok(Some(code)),
         Err(error) => {
             *engine.counters.not_native.entry(error.to_string()).or_default() += 1;
-            if root.is_some() { Err(Failure::Other(error.to_string())) } else { Ok(None) }
+            if trunk.is_some() { Err(Failure::Other(error.to_string())) } else { Ok(None) }
         }
     }
 }

@@ -121,6 +121,11 @@ impl Engine {
         location.is_some_and(|location| matches!(location.state, State::Compiled(_)) || location.withdrawn > 0)
     }
 
+    /// Whether this trace loops by itself.
+    pub fn loops(&self, id: usize) -> bool {
+        self.executors.get(id).and_then(Option::as_ref).is_some_and(|executor| executor.recorded.label.is_some())
+    }
+
     /// The next number of the cheap source of randomness.
     pub fn roll(&mut self) -> u32 {
         // Xorshift (Marsaglia 2003).

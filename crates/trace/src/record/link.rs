@@ -65,10 +65,12 @@ pub struct Parent<'a> {
     pub exit: Val,
     /// The exit's snapshot.
     pub snap: crate::snapshot::SnapId,
-    /// The label of the root trace, where it loops, and the values of its interface (phis first).
+    /// The label of its trunk, where that loops, and the values of the label's interface (phis first).
     pub label: Option<(&'a LabelState, &'a [Val])>,
-    /// Whether `recorded` is that root trace.
-    pub is_root: bool,
+    /// Whether `recorded` is that trunk.
+    pub is_trunk: bool,
+    /// Whether the side trace may loop by itself.
+    pub may_loop: bool,
 }
 
 impl Parent<'_> {
@@ -91,13 +93,13 @@ impl Parent<'_> {
         )
     }
 
-    /// For each value of the root's label interface behind the phis: the parent's value that holds it.
+    /// For each value of the trunk's label interface behind the phis: the parent's value that holds it.
     fn carried(&self) -> Vec<(Val, Val)> {
         let Some((label, interface)) = self.label else {
             return Vec::new();
         };
         let trace = &self.recorded.trace;
-        if self.is_root {
+        if self.is_trunk {
             if trace.label.is_none_or(|first| self.exit.0 < first) {
                 return Vec::new();
             }

@@ -151,23 +151,32 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let mut failed = None;
-    for way in [Way::JoinFirst, Way::JoinSecond, Way::Leave] {
-        let mut recorder = Recorder::new(rec, host, options, first);
-        let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
-            recorder.general = parent.failed_fast_form();
-            let end = recorder.record_side(parent, &carried, way)?;
-            Ok((end, carried))
-        });
-        match result {
-            Ok((Some(end), carried)) => return Ok(recorder.finish_trace(Start::Exit, end, None, carried)),
-            Ok((None, _)) => {}
-            Err(failure) => {
-                let reason = match failure {
-                    Failure::Abort(reason) => reason,
-                    Failure::Flush(_) => AbortReason::Unstable,
-                };
-                let (code, offset) = recorder.at;
-                failed = Some(Abort { reason, code, offset });
+    for way in [Way::JoinFirst, Way::JoinSecond, Way::Loop, Way::Leave] {
+        let mut flush = BTreeSet::new();
+        for _ in 0..ATTEMPTS {
+            let mut recorder = Recorder::new(rec, host, options, first);
+            recorder.flush = flush.clone();
+            let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
+                recorder.general = parent.failed_fast_form();
+                let end = recorder.record_side(parent, &carried, way)?;
+                Ok((end, carried))
+            });
+            match result {
+                Ok((Some((end, label)), carried)) => {
+                    let carried = if label.is_some() { Vec::new() } else { carried };
+                    return Ok(recorder.finish_trace(Start::Exit, end, label, carried));
+                }
+                Ok((None, _)) => break,
+                Err(Failure::Flush(slots)) if !slots.is_subset(&flush) => flush.extend(slots),
+                Err(failure) => {
+                    let reason = match failure {
+                        Failure::Abort(reason) => reason,
+                        Failure::Flush(_) => AbortReason::Unstable,
+                    };
+                    let (code, offset) = recorder.at;
+                    failed = Some(Abort { reason, code, offset });
+                    break;
+                }
             }
         }
     }
@@ -177,10 +186,12 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
 /// How a side trace may end, in the order of preference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
-    /// At the root's label, where it comes there first.
+    /// At its trunk's label, where it comes there first.
     JoinFirst,
-    /// At the root's label, one turn later: what is a constant when the loop begins is a number by then.
+    /// At its trunk's label, one turn later: what is a constant when the loop begins is a number by then.
     JoinSecond,
+    /// At a label of its own: the trunk's loop expects other types.
+    Loop,
     /// Through an exit.
     Leave,
 }
@@ -260,8 +271,13 @@ impl<'a> Recorder<'a> {
     }
 
     /// Records a side trace in this way; none where its state does not fit the label at the place that `way` says.
-    fn record_side(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)], way: Way) -> Result<Option<End>, Failure> {
-        let joined = |args: Option<Vec<Val>>| Ok(args.map(End::Join));
+    fn record_side(
+        &mut self,
+        parent: &Parent<'_>,
+        carried: &[(Val, Val)],
+        way: Way,
+    ) -> Result<Option<(End, Option<LabelState>)>, Failure> {
+        let joined = |args: Option<Vec<Val>>| Ok(args.map(|args| (End::Join(args), None)));
         match (way, self.rec.arrival) {
             (Way::JoinFirst, Some(arrival)) => {
                 self.run(0, arrival as usize)?;
@@ -273,17 +289,25 @@ impl<'a> Recorder<'a> {
                 let head = self.offset_of(arrival)?;
                 joined(self.join(parent, carried, head)?)
             }
+            (Way::Loop, Some(arrival)) if self.rec.ending == Ending::Turn && parent.may_loop && self.options.optimize => {
+                let head = self.offset_of(arrival)?;
+                self.run(0, usize::MAX)?;
+                let label = self.begin_loop(head)?;
+                self.run(arrival as usize, usize::MAX)?;
+                let args = self.close_loop(&label)?;
+                Ok(Some((End::Loop(args), Some(label))))
+            }
             (Way::Leave, arrival) if let Some(last) = self.last_head(arrival) => {
                 self.run(0, last as usize)?;
                 let head = self.offset_of(last)?;
-                Ok(Some(self.leave_to(head, Then::Enter)?))
+                Ok(Some((self.leave_to(head, Then::Enter)?, None)))
             }
             (Way::Leave, _) => {
                 self.run(0, usize::MAX)?;
                 ended_well(self.rec)?;
                 match self.rec.ending {
-                    Ending::Head(at) => Ok(Some(self.leave_to(at, Then::Enter)?)),
-                    _ => Ok(Some(self.leave_at_return()?)),
+                    Ending::Head(at) => Ok(Some((self.leave_to(at, Then::Enter)?, None))),
+                    _ => Ok(Some((self.leave_at_return()?, None))),
                 }
             }
             _ => Ok(None),
