@@ -119,8 +119,15 @@ impl Recorder<'_> {
         let one = self.e.int(1);
         let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
         let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
-        self.iters[at] =
-            IterState { iterator, kind: Kind::RangeIter, next: after, left: Some(fewer), dirty: true, sole, within: None };
+        self.iters[at] = IterState {
+            iterator,
+            kind: Kind::RangeIter,
+            next: after,
+            left: Some(fewer),
+            dirty: true,
+            sole,
+            within: None,
+        };
         let value = self.int_sym(next);
         self.push(value);
         Ok(())

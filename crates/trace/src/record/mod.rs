@@ -259,6 +259,14 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Whether the loop with this arrival was left and begun again on the way. The next time would be left in the same
+    /// way, and so one more loop for each would have no end.
+    fn begins_anew(&self, arrival: u32) -> bool {
+        let depth = self.rec.events.get(arrival as usize).map(|event| event.depth);
+        let way = self.rec.events.iter().take(arrival as usize);
+        way.into_iter().any(|event| event.op == Op::GetIter && Some(event.depth) == depth)
+    }
+
     /// The event at which the entry frame stands at the head of a compiled loop, before the end of the recording.
     fn last_head(&self, arrival: Option<u32>) -> Option<u32> {
         let outermost = |event: &u32| self.rec.events.get(*event as usize).is_some_and(|event| event.depth == 0);
@@ -289,8 +297,13 @@ impl<'a> Recorder<'a> {
                 let head = self.offset_of(arrival)?;
                 joined(self.join(parent, carried, head)?)
             }
-            (Way::Loop, Some(arrival)) if self.rec.ending == Ending::Turn && parent.may_loop && self.options.optimize => {
+            (Way::Loop, Some(arrival))
+                if self.rec.ending == Ending::Turn && parent.may_loop && self.options.optimize =>
+            {
                 let head = self.offset_of(arrival)?;
+                if self.begins_anew(arrival) {
+                    return Ok(None);
+                }
                 self.run(0, usize::MAX)?;
                 let label = self.begin_loop(head)?;
                 self.run(arrival as usize, usize::MAX)?;
