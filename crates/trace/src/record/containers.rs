@@ -202,7 +202,7 @@ impl Recorder<'_> {
             return Ok(());
         }
         self.guard_drop(old, seen_old);
-        let new = self.into_owned(value, seen)?;
+        let new = self.owned_object(value, seen)?;
         self.own_borrowed();
         self.e.store(store, base, index, new, disp, region, None);
         self.drop_all(&[old]);
