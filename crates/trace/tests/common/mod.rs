@@ -136,6 +136,7 @@ impl Pass {
             codes: Vec::new(),
             events: Vec::new(),
             stack: 0,
+            arrival: None,
             ending: Ending::Left,
             tuples: BTreeMap::new(),
         };
