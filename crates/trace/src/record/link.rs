@@ -396,6 +396,8 @@ impl Recorder<'_> {
             return Err(AbortReason::Stack.into());
         }
         self.end_turn(label.head)?;
+        // Those that the label does not carry are loaded anew in the next turn.
+        self.flush_iterators(|_, iter| label.iters.iter().any(|kept| kept.iterator == iter.iterator));
         self.turn_checks(label.head);
         // What the body writes beyond the first pass was not expected at the label.
         if self.written != label.written {
@@ -623,7 +625,8 @@ impl Recorder<'_> {
             }
             Source::Const(address) => Sym::Const(*self.consts.get(address).ok_or(AbortReason::Exit)?),
             Source::Tuple(items, id) => {
-                let items = items.iter().map(|item| self.resume(item, map, holders, borrowed)).collect::<Step<Vec<_>>>()?;
+                let items =
+                    items.iter().map(|item| self.resume(item, map, holders, borrowed)).collect::<Step<Vec<_>>>()?;
                 Sym::Tuple(std::rc::Rc::new(items), self.old_box(*id))
             }
             Source::RangeIter(next, step, left, id) => {
