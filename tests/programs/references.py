@@ -140,6 +140,20 @@ def float_items(values):
         values[k] = 1.25
 
 
+def put(values, i, value):
+    values[i] = value * 0.5
+    return 1.0
+
+
+def stores_in_a_call(values):
+    """An item lies on the stack, borrowed, while a call stores into a list whose items others hold."""
+    targets = [values[1]] * 1500
+    total = 0.0
+    for i in range(1500):
+        total = total + (values[0] + put(targets, i, total))
+    return total
+
+
 def attribute_writes(thing):
     for i in range(1500):
         thing.value = i * 0.5
@@ -357,6 +371,26 @@ def shared_iterator(n):
     return pairs
 
 
+def two_loops_take_turns(n):
+    """The inner loop is left after one item each time, and goes on where it stopped."""
+    values = list(range(n))
+    results = []
+    for other in (iter(values), iter(tuple(values)), iter(range(n)), iter(range(1, 2 * n, 2))):
+        total = 0
+        for x in values:
+            for y in other:
+                break
+            total = total + x * y
+        results.append((total, y, next(other, None)))
+    shared = iter(values)
+    for x in shared:
+        for y in shared:
+            break
+        if x % 500 == 0:
+            results.append(y - x)
+    return results, x, y
+
+
 def float_identity(n):
     """A float that somebody else holds must not change under them."""
     values = [0.5] * 3
@@ -422,6 +456,7 @@ for _ in range(2):
     exact(overflows, [2**62, 2**80])
     exact(big_items, [2**80, 2**80])
     exact(float_items, [1.25] * 3)
+    exact(stores_in_a_call, [1.25, 2.5])
     exact(attribute_writes, Thing(None))
     exact(writes_none, [7.5] * 3)
     exact(closes_over, Thing(1))
@@ -434,5 +469,6 @@ for function in (finalizer_in_callee, finalizer_changes_local_of_loop, finalizer
     show(function, 2000)
 for function in (iterator_kept, range_iterator_kept, shared_iterator, float_identity, attribute_float_identity):
     show(function, 2000)
+show(two_loops_take_turns, 2000)
 for function in (local_float_identity, cell_float_identity):
     show(function, 2000)

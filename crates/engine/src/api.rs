@@ -276,9 +276,10 @@ pub fn disassemble(code: *mut PyObject) -> String {
                 _ => String::new(),
             };
             match &executor.native {
-                // SAFETY: the executor is valid, so that its code is in memory.
                 Some(native) => {
-                    text.push_str(&unsafe { decal_native::disassemble::listing(native, &executor.allocated, &note) })
+                    // SAFETY: the executor is valid, so that its code is in memory.
+                    let lines = unsafe { decal_native::disassemble::listing(native, &executor.allocated, &note) };
+                    text.push_str(&lines);
                 }
                 None => text.push_str("no machine code: it runs in the trace interpreter\n"),
             }

@@ -59,6 +59,7 @@ pub struct Engine {
     /// Executors by the address that they rely on, with the dict key if it is a dict.
     pub relying: FxHashMap<u64, Vec<(u64, usize)>>,
     /// Contexts at rest.
+    #[expect(clippy::vec_box, reason = "a context is large and must not move: a trace that runs holds its address")]
     pub contexts: Vec<Box<Context>>,
     /// Counters.
     pub counters: Counters,

@@ -9,7 +9,7 @@
 //!
 //! Set a breakpoint on `decal_enter` to stop whenever machine code is entered.
 
-use decal_uops::{Context, offset};
+use decal_uops::Context;
 
 /// Runs the code at `entry` until it leaves.
 ///
@@ -34,6 +34,7 @@ pub unsafe fn enter(_context: &mut Context, _entry: u64) {}
 #[cfg(all(feature = "native", target_arch = "x86_64", target_os = "linux"))]
 mod x86_64 {
     use super::*;
+    use decal_uops::offset;
 
     /// See the module's text.
     #[unsafe(naked)]

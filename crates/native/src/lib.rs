@@ -1,6 +1,6 @@
 //! Copy and patch: an allocated trace becomes machine code by copying stencils and filling in holes.
 //!
-//! [`assemble`] concatenates stencils and computes what goes into their holes, [`patch`] writes one hole of one
+//! [`mod@assemble`] concatenates stencils and computes what goes into their holes, [`patch`] writes one hole of one
 //! kind, [`memory`] owns the pages, which are never writable and executable at once, [`link`] redirects exits to
 //! side traces and back, [`enter`] calls the code, [`disassemble`] makes it readable, [`perf`] names it to the profiler. No Python here: what the
 //! code does with addresses is the trace's business.

@@ -2,8 +2,8 @@
 //! executable at once.
 //!
 //! Two ways to write. Normally the pages at hand are made writable, written, and made executable again
-//! ([`Protect`]). Where the system denies making memory executable afterwards (`PR_SET_MDWE`, some SELinux
-//! rules), the range is mapped twice, once to write and once to run ([`Twice`]); each mapping keeps its
+//! (`Protect`). Where the system denies making memory executable afterwards (`PR_SET_MDWE`, some SELinux
+//! rules), the range is mapped twice, once to write and once to run (`Twice`); each mapping keeps its
 //! rights for good. Where both are denied there is no machine code, with a reason.
 //!
 //! Making a page of running code writable for a moment is safe here: code runs only while its thread holds the
@@ -307,8 +307,11 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
 
+    /// What was written where.
+    type Log = Arc<Mutex<Vec<(usize, Vec<u8>)>>>;
+
     /// Pages that only remember.
-    struct Fake(Arc<Mutex<Vec<(usize, Vec<u8>)>>>);
+    struct Fake(Log);
 
     impl Pages for Fake {
         fn base(&self) -> u64 {
@@ -340,7 +343,7 @@ mod tests {
 
     #[test]
     fn writes_stay_in_the_range() {
-        let log = Arc::default();
+        let log = Log::default();
         let mut memory = CodeMemory::with(Box::new(Fake(Arc::clone(&log))));
         let a = memory.allocate(16).unwrap();
         memory.write(a, &[1, 2]).unwrap();

@@ -339,6 +339,7 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
             is(*step, Class::Int)?;
             is(*left, Class::Int)
         }
+        Source::Tuple(items, _) if items.iter().any(Source::is_in_place) => Err(Fault::Unchanged),
         Source::Tuple(items, _) => items.iter().try_for_each(|item| source(trace, item, seen)),
         _ => Ok(()),
     }

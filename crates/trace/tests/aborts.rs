@@ -73,7 +73,14 @@ fn case(reason: AbortReason) -> Option<Recording> {
             let pass = Pass::new(2).load(&[0, 0]).op(Op::BuildTuple(2), &[]);
             looping(pass.store(1, tuple, int(3)))
         }
-        AbortReason::Stack => looping(Pass::new(2).load(&[0])),
+        AbortReason::Stack => {
+            // `(x, loops())`: a tuple that is not made lies below the call in which the loop is.
+            let mut pass = Pass::new(1);
+            let loops = pass.code("loops", 0, 0);
+            let pass = pass.load(&[0, 0]).op(Op::BuildTuple(2), &[]);
+            let pass = pass.global(function(1), true).enter(function(1), loops, NULL, &[]).arrives();
+            pass.op(Op::Nop, &[]).turns(2)
+        }
         AbortReason::Handler => {
             // The head is inside of a `try` of the loop's surroundings, the next instruction is not.
             let handlers = vec![Some(70), Some(70), None, None];

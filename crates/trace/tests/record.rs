@@ -9,7 +9,7 @@ use common::*;
 use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
 use decal_trace::eval::heap::{CONTEXT, Heap};
 use decal_trace::eval::{Left, run};
-use decal_trace::event::{Attribute, Detail, Ending, Kind, KnownCall, Recording};
+use decal_trace::event::{Attribute, Detail, Ending, Kind, KnownCall, Operand, Recording};
 use decal_trace::ir::{End, Start};
 use decal_trace::record::{Options, root};
 use decal_trace::snapshot::Source;
@@ -18,17 +18,20 @@ use insta::assert_snapshot;
 
 /// `while i < n: s = s + i; i = i + 1`, with `i`, `n` and `s` in slots 0, 1 and 2.
 fn int_while() -> Recording {
-    Pass::new(3)
-        .load(&[0, 1])
+    int_turn(Pass::new(3), int(700), int(703)).back_to(0)
+}
+
+/// One turn of it, with these sums before and after.
+fn int_turn(pass: Pass, before: Operand, after: Operand) -> Pass {
+    pass.load(&[0, 1])
         .test(CompareOp::Lt, int(3), int(1000), true)
         .load(&[2, 0])
-        .binary(BinaryOp::Add, int(700), int(3))
-        .store(2, int(703), int(700))
+        .binary(BinaryOp::Add, before, int(3))
+        .store(2, after, before)
         .load(&[0])
         .constant(int(1))
         .binary(BinaryOp::Add, int(3), int(1))
         .store(0, int(4), int(3))
-        .back_to(0)
 }
 
 #[test]
@@ -166,7 +169,7 @@ fn inlined_call() {
     assert_snapshot!(root.text());
 }
 
-/// `while i < n: p.step()`, which adds one to a slot of `p`.
+/// `while True: p.step()`, which adds one to a slot of `p`.
 #[test]
 fn inlined_method() {
     let slot = Detail::Attribute(Attribute::Slot { disp: 16 });
@@ -276,7 +279,7 @@ fn chains_of_comparisons() {
         .load(&[0])
         .op(Op::Swap(2), &[])
         .op(Op::Copy(2), &[])
-        .test(CompareOp::Gt, int(3000), int(0), true)
+        .test(CompareOp::Lt, int(0), int(3000), true)
         .load(&[1])
         .test(CompareOp::Le, int(3000), int(4000), true)
         .load(&[0, 1])
@@ -327,15 +330,16 @@ fn overflow_is_continued_in_the_general_form() {
         .load(&[0])
         .constant(int(1))
         .binary(BinaryOp::Add, int(3), int(1))
-        .store(0, int(4), int(3));
-    let side = root.side(exit, &pass.back_to(0));
+        .store(0, int(4), int(3))
+        .jump_back(0)
+        .arrives();
+    let side = root.side(exit, &int_turn(pass, big, big).turns(0));
     assert_snapshot!(format!("{}---- continued\n{}", root.text(), side.trace));
 }
 
-/// `while i < n: if x < i: s = s + i; i = i + 1`, where the observed pass took the branch.
-fn branch() -> Recording {
-    Pass::new(4)
-        .load(&[0, 1])
+/// `while i < n: if x < i: s = s + i; i = i + 1`, one turn that takes the branch.
+fn branch(pass: Pass) -> Pass {
+    pass.load(&[0, 1])
         .test(CompareOp::Lt, int(3000), int(100_000), true)
         .load(&[3, 0])
         .test(CompareOp::Lt, int(300), int(3000), true)
@@ -346,13 +350,12 @@ fn branch() -> Recording {
         .constant(int(1))
         .binary(BinaryOp::Add, int(3000), int(1))
         .store(0, int(3001), int(3000))
-        .back_to(0)
 }
 
 /// The other branch comes back to the loop with everything in registers.
 #[test]
 fn the_other_branch_joins_the_loop() {
-    let root = record(&branch());
+    let root = record(&branch(Pass::new(4)).back_to(0));
     // The first guard of the body is the loop's own.
     let exit = root.find(Uop::guard_lt_int, 1);
     let snap = root.parent(exit).snap;
@@ -367,8 +370,10 @@ fn the_other_branch_joins_the_loop() {
         .load(&[0])
         .constant(int(1))
         .binary(BinaryOp::Add, int(3000), int(1))
-        .store(0, int(3001), int(3000));
-    let side = root.side(exit, &pass.back_to(0));
+        .store(0, int(3001), int(3000))
+        .jump_back(0)
+        .arrives();
+    let side = root.side(exit, &branch(pass).turns(0));
     assert!(matches!(side.trace.end, End::Join(_)), "{}", side.trace);
     assert_snapshot!(format!("{}---- the other branch\n{}", root.text(), side.trace));
 }
@@ -392,4 +397,269 @@ fn the_way_out_leaves_at_the_return() {
     let side = root.side(exit, &recording);
     assert!(matches!(side.trace.end, End::Exit(_)), "{}", side.trace);
     assert_snapshot!(side.trace);
+}
+
+/// `while True: s = s // x`, but nobody wants the quotient: it still raises where `x` is 0.
+#[test]
+fn a_division_without_a_use_keeps_its_exit() {
+    let pass = Pass::new(4).load(&[0, 1]).binary(BinaryOp::FloorDiv, int(3000), int(7)).op(Op::PopTop, &[int(428)]);
+    let floats = pass.load(&[2, 3]).binary(BinaryOp::TrueDiv, float(1.0), float(2.0)).op(Op::PopTop, &[float(0.5)]);
+    assert_snapshot!(record(&floats.back_to(0)).text());
+}
+
+/// `x = x + y` with integers that no register holds: CPython's own function, which may raise.
+#[test]
+fn big_integers() {
+    let big = object(Kind::BigInt, 0x34_0000, 0);
+    let pass = Pass::new(2).load(&[0, 1]).binary(BinaryOp::Add, big, big).store(0, big, big);
+    assert_snapshot!(record(&pass.back_to(0)).text());
+}
+
+/// `for x in xs: for y in it: break`: if `it` is the outer loop's iterator, its index is in one register only.
+#[test]
+fn two_iterators_that_may_be_one() {
+    let (outer, inner) = (object(Kind::ListIter, 0x32_0000, 0), object(Kind::ListIter, 0x32_1000, 0));
+    let pass = Pass::new(3)
+        .stack(1)
+        .with(Op::ForIter(80), &[outer], Detail::Next(true))
+        .store(0, float(5.0), float(4.0))
+        .load(&[2])
+        .op(Op::GetIter, &[inner])
+        .with(Op::ForIter(70), &[inner], Detail::Next(true))
+        .store(1, float(7.0), float(6.0))
+        .op(Op::PopTop, &[inner]);
+    assert_snapshot!(record(&pass.back_to(0)).text());
+}
+
+/// `while True: i = down(i)` with `def down(n): return n if n < 1000 else down(n - 700)`: three frames at the innermost exits.
+#[test]
+fn recursion() {
+    let mut pass = Pass::new(1);
+    let down = pass.code("down", 1, 1);
+    let test =
+        |pass: Pass, n: i64| pass.load(&[0]).constant(int(1000)).test(CompareOp::Lt, int(n), int(1000), n < 1000);
+    let pass = pass.global(function(1), true).load(&[0]);
+    let pass = test(pass.enter(function(1), down, NULL, &[int(1400)]), 1400).at(20);
+    let pass = pass.global(function(1), true).load(&[0]).constant(int(700)).binary(BinaryOp::Sub, int(1400), int(700));
+    let pass = test(pass.enter(function(1), down, NULL, &[int(700)]), 700);
+    let pass = pass.load(&[0]).leave(int(700)).leave(int(700)).store(0, int(700), int(1400));
+    let root = record(&pass.back_to(0));
+    assert_eq!(root.recorded.max_depth, 2);
+    assert_snapshot!(root.text());
+}
+
+/// `while True: s = add((s, x))` with `def add(t): a, b = t; return a + b`: the tuple is made only at exits in the call.
+#[test]
+fn a_tuple_given_to_an_inlined_call() {
+    let tuple = object(Kind::Tuple, 0x33_0000, 2);
+    let mut pass = Pass::new(2);
+    let add = pass.code("add", 3, 1);
+    let pass = pass
+        .global(function(1), true)
+        .load(&[0, 1])
+        .op(Op::BuildTuple(2), &[])
+        .enter(function(1), add, NULL, &[tuple])
+        .load(&[0])
+        .op(Op::UnpackSequence(2), &[tuple])
+        .op(Op::StoreFastStoreFast(1, 2), &[int(3000), int(70), NULL, NULL])
+        .load(&[1, 2])
+        .binary(BinaryOp::Add, int(3000), int(70))
+        .leave(int(3070))
+        .store(0, int(3070), int(3000));
+    assert_snapshot!(record(&pass.back_to(0)).text());
+}
+
+/// `while True: xs[i] = i * 2; s = xs[-1] + t[0]`: an object is made for the store; a negative index counts from the end.
+#[test]
+fn items() {
+    let tuple = object(Kind::Tuple, 0x33_0000, 2);
+    let pass = Pass::new(4)
+        .load(&[1])
+        .constant(int(2))
+        .binary(BinaryOp::Mul, int(3000), int(2))
+        .load(&[0, 1])
+        .op(Op::StoreSubscript, &[int(6000), list(9000), int(3000), int(2999)])
+        .load(&[0])
+        .constant(int(-1))
+        .op(Op::Subscript, &[list(9000), int(-1)])
+        .load(&[3])
+        .constant(int(0))
+        .op(Op::Subscript, &[tuple, int(0)])
+        .binary(BinaryOp::Add, int(1000), int(2000))
+        .store(2, int(3000), int(3000));
+    assert_snapshot!(record(&pass.back_to(0)).text());
+}
+
+/// `while True: s = ys[0] + put(xs, s)` with `def put(xs, s): xs[0] = s * 0.5; return s`: the item of `ys` lies on the stack,
+/// borrowed, so that the store makes an object. Writing into the old one would need the guard that nobody else holds it,
+/// and before that a reference for the borrower, which that guard's exit would leak.
+#[test]
+fn a_store_while_a_float_is_borrowed() {
+    let (xs, ys) = (object(Kind::List, 0x31_1000, 9), list(9));
+    let mut pass = Pass::new(3);
+    let put = pass.code("put", 2, 2);
+    let pass = pass
+        .load(&[1])
+        .constant(int(0))
+        .op(Op::Subscript, &[ys, int(0)])
+        .global(function(1), true)
+        .load(&[2, 0])
+        .enter(function(1), put, NULL, &[xs, float(3.0)])
+        .load(&[1])
+        .constant(float(0.5))
+        .binary(BinaryOp::Mul, float(3.0), float(0.5))
+        .load(&[0])
+        .constant(int(0))
+        .op(Op::StoreSubscript, &[float(1.5), xs, int(0), float(9.0)])
+        .load(&[1])
+        .leave(float(3.0))
+        .binary(BinaryOp::Add, float(5.0), float(3.0))
+        .store(0, float(8.0), float(3.0));
+    assert_snapshot!(record(&pass.back_to(0)).text());
+}
+
+/// `while True: a, b = b + 0.5, a + 1`: what is a float in one turn is an int in the next.
+#[test]
+fn a_variable_that_changes_its_type() {
+    let pass = Pass::new(2)
+        .load(&[1])
+        .constant(float(0.5))
+        .binary(BinaryOp::Add, float(1.0), float(0.5))
+        .load(&[0])
+        .constant(int(1))
+        .binary(BinaryOp::Add, int(3000), int(1))
+        .op(Op::Swap(2), &[])
+        .op(Op::StoreFastStoreFast(0, 1), &[float(1.5), int(3001), int(3000), float(1.0)]);
+    assert_snapshot!(record(&pass.back_to(0)).text());
+}
+
+/// `x = x + 0.5` where `x` is an int at first: the loop carries a float.
+#[test]
+fn an_int_that_becomes_a_float() {
+    let pass = Pass::new(1).load(&[0]).constant(float(0.5)).binary(BinaryOp::Add, int(3000), float(0.5)).store(
+        0,
+        float(3000.5),
+        int(3000),
+    );
+    assert_snapshot!(record(&pass.back_to(0)).text());
+}
+
+/// The inner loop of `while i < n: s = 0.0; j = 0; while j < m: s = s + x; j = j + 1` and `i = i + 1` behind it; its head is at 20.
+fn inner_turn(pass: Pass) -> Pass {
+    pass.load(&[3, 4])
+        .test(CompareOp::Lt, int(3), int(1000), true)
+        .load(&[2, 5])
+        .binary(BinaryOp::Add, float(700.0), float(3.0))
+        .store(2, float(703.0), float(700.0))
+        .load(&[3])
+        .constant(int(1))
+        .binary(BinaryOp::Add, int(3), int(1))
+        .store(3, int(4), int(3))
+}
+
+/// Around the outer loop: `s` is a constant when the inner loop begins, a number one turn later.
+#[test]
+fn around_the_outer_loop_joins_one_turn_later() {
+    let root = record(&inner_turn(Pass::new(6).at(20)).back_to(20));
+    let exit = root.find(Uop::guard_lt_int, 0);
+    let pass = Pass::new(6)
+        .stack(2)
+        .at(22)
+        .op(Op::Compare(CompareOp::Lt, true), &[int(1000), int(1000)])
+        .jump_if_false(false)
+        .at(60)
+        .load(&[0])
+        .constant(int(1))
+        .binary(BinaryOp::Add, int(4000), int(1))
+        .store(0, int(4001), int(4000))
+        .jump_back(0)
+        .load(&[0, 1])
+        .test(CompareOp::Lt, int(4001), int(9000), true)
+        .constant(float(0.0))
+        .store(2, float(0.0), float(3000.0))
+        .constant(int(0))
+        .store(3, int(0), int(1000))
+        .at(20)
+        .arrives();
+    let side = root.side(exit, &inner_turn(pass).turns(20));
+    assert!(matches!(side.trace.end, End::Join(_)), "{}", side.trace);
+    assert_snapshot!(format!("{}---- around\n{}", root.text(), side.trace));
+}
+
+/// `for i in range(n): for j in range(m): s = s + j`: nobody else holds the inner loop's iterator (its head is at 20), so
+/// that it is three numbers, and the way around the outer loop comes with three others.
+#[test]
+fn around_nested_loops_over_ranges() {
+    let (outer, inner) = (object(Kind::RangeIter, 0x32_0000, 1), object(Kind::RangeIter, 0x32_1000, 1));
+    let turn = |pass: Pass| {
+        pass.with(Op::ForIter(40), &[inner], Detail::Next(true))
+            .store(1, int(5), int(4))
+            .load(&[2, 1])
+            .binary(BinaryOp::Add, int(1000), int(5))
+            .store(2, int(1005), int(1000))
+    };
+    let root = record(&turn(Pass::new(4).stack(2).at(20)).back_to(20));
+    let exit = root.find(Uop::guard_gt_int, 0);
+    let pass = Pass::new(4)
+        .stack(2)
+        .at(20)
+        .with(Op::ForIter(40), &[inner], Detail::Next(false))
+        .at(40)
+        .jump_back(0)
+        .with(Op::ForIter(80), &[outer], Detail::Next(true))
+        .store(0, int(8), int(7))
+        .global(builtin(), true)
+        .load(&[3])
+        .known(KnownCall::Range, &[int(500)])
+        .op(Op::GetIter, &[object(Kind::Range, 0x37_0000, 0)])
+        .at(20)
+        .arrives();
+    let side = root.side(exit, &turn(pass).turns(20));
+    assert!(matches!(side.trace.end, End::Join(_)), "{}", side.trace);
+    assert_snapshot!(format!("{}---- around\n{}", root.text(), side.trace));
+}
+
+/// `while True: count(LIMIT)` with `def count(m): j = 0; while j < m: j = j + 1`: what loops is in the call. The label has two
+/// frames, and the way through the return and the next call comes back to it.
+#[test]
+fn a_loop_in_an_inlined_call() {
+    // In `count`: the head is at 6.
+    let turn = |pass: Pass| {
+        pass.load(&[1, 0])
+            .test(CompareOp::Lt, int(3), int(1000), true)
+            .load(&[1])
+            .constant(int(1))
+            .binary(BinaryOp::Add, int(3), int(1))
+            .store(1, int(4), int(3))
+    };
+    let call = |pass: Pass, count| {
+        pass.global(function(1), true)
+            .global(int(1000), false)
+            .enter(function(1), count, NULL, &[int(1000)])
+            .constant(int(0))
+            .store(1, int(0), NULL)
+            .arrives()
+    };
+    let mut pass = Pass::new(1);
+    let count = pass.code("count", 2, 1);
+    let root = record(&turn(call(pass, count)).turns(6));
+    assert!(matches!(root.recorded.trace.end, End::Loop(_)), "{}", root.text());
+    assert_eq!(root.recorded.label.as_ref().map(|label| (label.depth(), label.head)), Some((2, 6)));
+    let exit = root.find(Uop::guard_lt_int, 0);
+    let mut pass = Pass::new(1);
+    let count = pass.code("count", 2, 1);
+    let pass = pass
+        .stack(0)
+        .at(6)
+        .within(count, 8)
+        .op(Op::Compare(CompareOp::Lt, true), &[int(1000), int(1000)])
+        .jump_if_false(false)
+        .at(30)
+        .with(Op::ReturnConst(0), &[], Detail::Const(NONE))
+        .forget_frame()
+        .op(Op::PopTop, &[NONE])
+        .jump_back(0);
+    let side = root.side(exit, &turn(call(pass, count)).turns(6));
+    assert!(matches!(side.trace.end, End::Join(_)), "{}", side.trace);
+    assert_snapshot!(format!("{}---- around\n{}", root.text(), side.trace));
 }

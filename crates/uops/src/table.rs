@@ -460,7 +460,8 @@ uops! {
         // Adding 1.5 * 2**52 leaves no room for a fraction.
         let half = f64::from_bits(m.opaque(2251799813685248f64.to_bits()));
         let shift = f64::from_bits(m.opaque(6755399441055744f64.to_bits()));
-        if a > half || !(a + half > 0.0) { Err(SideExit) } else { Ok(m.truncate((a + shift) - shift)) }
+        // Both are false for what is not a number.
+        if a <= half && a + half > 0.0 { Ok(m.truncate((a + shift) - shift)) } else { Err(SideExit) }
     };
     /// `math.floor(a)`; exits where the result does not fit and where `a` is not finite.
     floor_float(a: float) -> [int or exit] [Free] |m| {

@@ -230,6 +230,7 @@ impl Emitter {
     }
 
     /// Emits a store of a value that memory then holds.
+    #[expect(clippy::too_many_arguments, reason = "an address in three parts, as in `load`, and the value")]
     pub fn store(
         &mut self,
         uop: Uop,

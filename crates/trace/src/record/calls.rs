@@ -143,7 +143,7 @@ impl Recorder<'_> {
                     return Ok(false);
                 }
                 Number::Int | Number::Bool => {
-                    let val = self.to_float(x, seen[0], false)?;
+                    let val = self.number_as_float(x, seen[0], false)?;
                     self.float_sym(val)
                 }
                 _ => return Err(AbortReason::Call("float() of this type")),
@@ -183,8 +183,8 @@ impl Recorder<'_> {
                 self.math(x, seen[0], |r, val, snap| r.e.pure(Uop::call_float_1, &[val], 0, function, Some(snap)))?
             }
             (KnownCall::Math2(function), [x, y]) => {
-                let a = self.to_float(x, seen[0], false)?;
-                let b = self.to_float(y, seen[1], false)?;
+                let a = self.number_as_float(x, seen[0], false)?;
+                let b = self.number_as_float(y, seen[1], false)?;
                 let snap = self.snap();
                 let val = self.e.pure(Uop::call_float_2, &[a, b], 0, function, Some(snap));
                 self.float_sym(val)
@@ -205,7 +205,8 @@ impl Recorder<'_> {
         seen: Operand,
         emit: impl FnOnce(&mut Self, Val, crate::snapshot::SnapId) -> Val,
     ) -> Step<Sym> {
-        let val = self.to_float(x, seen, false).map_err(|_| AbortReason::Call("a math function of this type"))?;
+        let val =
+            self.number_as_float(x, seen, false).map_err(|_| AbortReason::Call("a math function of this type"))?;
         let snap = self.snap();
         let result = emit(self, val, snap);
         Ok(self.float_sym(result))

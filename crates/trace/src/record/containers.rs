@@ -179,14 +179,13 @@ impl Recorder<'_> {
     ) -> Step<()> {
         let store = if index.is_some() { Uop::store_item } else { Uop::store_obj };
         let snap = self.snap();
-        // The heap's reference goes away: whoever borrowed a plain object from there needs one of its own.
         if let Sym::Float(val, id) = value
             && seen_old.kind == Kind::Float
             && self.uses(*id) == 0
+            && !self.is_a_float_borrowed()
         {
             self.e.guard_type(old, seen_old.ty, snap);
             let float_disp = self.host.layout.float_value;
-            self.own_borrowed_before_change(old);
             if !self.general {
                 self.e.effect(Uop::guard_last, &[old], 0, 0, Region::Counts, Some(snap));
                 self.e.effect(Uop::store_float, &[old, *val], float_disp, 0, Region::Fixed, None);
@@ -202,26 +201,24 @@ impl Recorder<'_> {
             return Ok(());
         }
         self.guard_drop(old, seen_old);
-        let new = self.into_owned(value, seen)?;
+        let new = self.owned_object(value, seen)?;
+        // The heap's reference goes away: whoever borrowed a plain object from there needs one of its own.
         self.own_borrowed();
         self.e.store(store, base, index, new, disp, region, None);
         self.drop_all(&[old]);
         Ok(())
     }
 
-    /// Borrowers of this very object would see it change, or die: they get references, and the guard that
-    /// nobody else holds it then fails, as it must.
-    fn own_borrowed_before_change(&mut self, old: Val) {
-        let mut borrowed = false;
+    /// Whether a slot borrows a float, or what may be one, from a container: it would see a change of that object, and
+    /// it cannot get a reference of its own before the guard that nobody else holds it, which is an exit.
+    fn is_a_float_borrowed(&mut self) -> bool {
+        let mut borrowed = Vec::new();
         self.each_sym(&mut |sym| {
-            if matches!(sym, Sym::Obj(v, Own::Container) if *v == old) {
-                borrowed = true;
+            if let Sym::Obj(val, Own::Container) = sym {
+                borrowed.push(*val);
             }
         });
-        if borrowed {
-            self.general = true;
-        }
-        self.own_borrowed();
+        borrowed.into_iter().any(|val| self.e.type_of(val).is_none_or(|ty| ty == self.host.objects.float))
     }
 
     fn learn_float(&mut self, object: Val, value: Val) {

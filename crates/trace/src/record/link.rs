@@ -402,6 +402,8 @@ impl Recorder<'_> {
             return Err(AbortReason::Stack.into());
         }
         self.end_turn(label.head)?;
+        // Those that the label does not carry are loaded anew in the next turn.
+        self.flush_iterators(|_, iter| label.iters.iter().any(|kept| kept.iterator == iter.iterator));
         self.turn_checks(label.head);
         // What the body writes beyond the first pass was not expected at the label.
         if self.written != label.written {

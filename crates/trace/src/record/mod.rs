@@ -425,7 +425,7 @@ impl<'a> Recorder<'a> {
             Op::Positive => self.positive(event)?,
             Op::Invert => self.invert(event)?,
             Op::Not => self.not(event)?,
-            Op::ToBool => return self.to_bool(event, next),
+            Op::ToBool => return self.test_truth(event, next),
             Op::Compare(op, _) => return self.compare(op, event, next),
             Op::Is(inverted) => return self.is_op(inverted, event, next),
             Op::Contains(inverted) => self.contains(inverted, event)?,

@@ -93,7 +93,7 @@ impl Recorder<'_> {
     }
 
     /// A number as a double, converted where it is an int.
-    pub(super) fn to_float(&mut self, sym: &Sym, seen: Operand, exact: bool) -> Step<Val> {
+    pub(super) fn number_as_float(&mut self, sym: &Sym, seen: Operand, exact: bool) -> Step<Val> {
         match self.number(sym, seen) {
             Number::Float => self.as_float(sym, seen),
             Number::Int | Number::Bool => {
@@ -131,8 +131,8 @@ impl Recorder<'_> {
             }
             (Int | Bool | Big, Int | Bool | Big) => return self.big_binary(op, &left, &right, event),
             (Float, Float | Int | Bool) | (Int | Bool, Float) => {
-                let a = self.to_float(&left, seen_left, false)?;
-                let b = self.to_float(&right, seen_right, false)?;
+                let a = self.number_as_float(&left, seen_left, false)?;
+                let b = self.number_as_float(&right, seen_right, false)?;
                 self.float_binary(op, a, b)?
             }
             _ => return Err(AbortReason::OperandTypes(op_name(op))),
@@ -336,8 +336,8 @@ impl Recorder<'_> {
                 Test::Int(op, a, b)
             }
             (Float, Float | Int | Bool) | (Int | Bool, Float) => {
-                let a = self.to_float(&left, seen_left, true)?;
-                let b = self.to_float(&right, seen_right, true)?;
+                let a = self.number_as_float(&left, seen_left, true)?;
+                let b = self.number_as_float(&right, seen_right, true)?;
                 Test::Float(op, a, b)
             }
             (Int | Big, Int | Big) => {
@@ -517,7 +517,7 @@ impl Recorder<'_> {
     // ---- truth ----------------------------------------------------------------------------------
 
     /// `bool(x)`, and the jump on it if one follows.
-    pub(super) fn to_bool(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+    pub(super) fn test_truth(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
         let value = self.pop()?;
         let seen = one(event)?;
         let test = match (&value, self.number(&value, seen)) {

@@ -9,7 +9,7 @@
 //!   reference to one is only dropped after `guard_not_last`, which leaves the trace before the last one goes;
 //! * plain objects (numbers, strings) may die, so a borrowed plain object gets a reference of its own
 //!   before its holder can be overwritten: [`Recorder::own_borrowed`] before stores into the heap, and the hand-over
-//!   in [`Recorder::release`] where a slot lets go of what others borrowed from it.
+//!   in [`Recorder::hand_over`] where a slot lets go of what others borrowed from it.
 //!
 //! Locals of frame 0 that hold objects are in memory; those that hold numbers are not, and memory
 //! holds a stale plain object until an exit writes the slot.
@@ -420,7 +420,7 @@ impl Recorder<'_> {
 
     /// An object for this symbol, with a reference that the trace owns. `seen` is the object as it was
     /// observed. The symbol must have been taken off the state.
-    pub(super) fn into_owned(&mut self, sym: &Sym, seen: Operand) -> Step<Val> {
+    pub(super) fn owned_object(&mut self, sym: &Sym, seen: Operand) -> Step<Val> {
         match sym {
             Sym::Obj(val, Own::Owned) => Ok(*val),
             Sym::Obj(val, _) => {
@@ -540,7 +540,7 @@ impl Recorder<'_> {
             let snap = self.snap();
             self.e.effect(Uop::guard_not_last, &[before], 0, 0, Region::Counts, Some(snap));
         }
-        let value = if same_slot { before } else { self.into_owned(sym, seen)? };
+        let value = if same_slot { before } else { self.owned_object(sym, seen)? };
         let (frame, disp) = (self.e.frame(), self.local_disp(slot));
         self.e.store(Uop::store_obj, frame, None, value, disp, Region::Frame, None);
         if !handed {

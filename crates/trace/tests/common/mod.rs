@@ -136,6 +136,8 @@ impl Pass {
             codes: Vec::new(),
             events: Vec::new(),
             stack: 0,
+            arrival: None,
+            around: None,
             ending: Ending::Left,
             tuples: BTreeMap::new(),
         };
@@ -151,10 +153,29 @@ impl Pass {
         self
     }
 
-    /// Begins at another instruction.
+    /// The innermost frame goes on at another instruction.
     pub fn at(mut self, offset: u32) -> Pass {
-        self.frames[0].1 = offset;
+        if let Some(frame) = self.frames.last_mut() {
+            frame.1 = offset;
+        }
         self
+    }
+
+    /// The pass begins inside of an inlined call, which stands at this offset.
+    pub fn within(mut self, code: CodeId, offset: u32) -> Pass {
+        self.frames.push((code, offset));
+        self
+    }
+
+    /// The innermost frame is at the head of the loop that the trace is to close.
+    pub fn arrives(mut self) -> Pass {
+        self.recording.arrival = Some(self.recording.events.len() as u32);
+        self
+    }
+
+    /// A jump back, from where the pass goes on.
+    pub fn jump_back(self, head: u32) -> Pass {
+        self.op(Op::JumpBackward(head), &[]).at(head)
     }
 
     /// A code object.
@@ -263,6 +284,10 @@ impl Pass {
     /// The jump back to the head at `offset`.
     pub fn back_to(self, head: u32) -> Recording {
         self.op(Op::JumpBackward(head), &[]).ends(Ending::Head(head))
+    }
+    /// The jump back to the head at which the pass arrived, one turn later.
+    pub fn turns(self, head: u32) -> Recording {
+        self.op(Op::JumpBackward(head), &[]).ends(Ending::Turn)
     }
     pub fn ends(mut self, ending: Ending) -> Recording {
         self.recording.ending = ending;

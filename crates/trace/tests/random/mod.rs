@@ -253,8 +253,10 @@ impl Builder<'_, '_> {
     }
 
     fn source(&mut self, number: u32) -> Source {
-        match self.choices.below(6) {
+        match self.choices.below(7) {
             0 => Source::Unchanged,
+            // What it names is in place already; it needs the value all the same.
+            6 => Source::Home(self.value(Class::Obj)),
             1 => Source::Int(self.value(Class::Int), BoxId(number)),
             2 => Source::Float(self.value(Class::Float), BoxId(number)),
             3 => Source::Borrowed(self.value(Class::Obj)),
