@@ -84,7 +84,7 @@ def huge_bounds(values, n):
     total = 0
     for i in range(n):
         far = (i + 1) << 55
-        total += len(values[far:]) + len(values[-far:far]) + len(values[far::-1]) + len(values[: -far : -1])
+        total += len(values[far:]) + len(values[-far:far]) + len(values[far::-1]) + len(values[:-far:-1])
         far = far << 40
         total += len(values[:far])
     return total
@@ -268,7 +268,11 @@ def append_same_object(n):
         values.append(x)
         other.append(x)
         values.append(x)
-    return sum(a is b for a, b in zip(values[::2], other, strict=True)), values[0] is values[1], sys.getrefcount(other[5])
+    return (
+        sum(a is b for a, b in zip(values[::2], other, strict=True)),
+        values[0] is values[1],
+        sys.getrefcount(other[5]),
+    )
 
 
 def append_to_subclass(kind, n):
@@ -603,7 +607,16 @@ def unbound_number(n):
     return total
 
 
-for sequence in ([1, 2, 3, 4, 5], [], (1, 2, 3, 4), "hello", "h\u00e9llo\U0001f600!", b"bytes", bytearray(b"array"), range(5)):
+for sequence in (
+    [1, 2, 3, 4, 5],
+    [],
+    (1, 2, 3, 4),
+    "hello",
+    "h\u00e9llo\U0001f600!",
+    b"bytes",
+    bytearray(b"array"),
+    range(5),
+):
     show(read_slices, sequence, 1500)
     show(read_with_steps, sequence, 1500)
 show(read_slices, PlainSubclass([1, 2, 3]), 1500)
@@ -637,7 +650,16 @@ for index in (5, -6, 2**70, 1.5, None):
     show(pop_beyond, index, 1500)
 for index in (True, Index(), "x", -1, 0):
     show(pop_wrong, index, 1500)
-for function in (pop_things, pop_last_reference, inserts, rotates, sizes, matrix_copy, nested_dies, local_list_replaced):
+for function in (
+    pop_things,
+    pop_last_reference,
+    inserts,
+    rotates,
+    sizes,
+    matrix_copy,
+    nested_dies,
+    local_list_replaced,
+):
     show(function, 2000)
 for index in (2**70, 1.5, True, Index(), -(2**60)):
     show(insert_wrong, index, 1500)
