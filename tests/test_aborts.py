@@ -65,9 +65,23 @@ CASES: dict[str, tuple[str, str]] = {
     "comprehension": (loop("[j for j in ()]"), "instruction LOAD_FAST_AND_CLEAR (a comprehension)"),
     "del": (loop("y = i\ndel y"), "instruction DELETE_FAST (del)"),
     "new list": (loop("y = [i]"), "instruction BUILD_LIST (a new list)"),
-    "slice": (loop("y = t[i:5]", "t = (1, 2, 3)"), "instruction BINARY_SLICE (a slice)"),
-    "slice stored": (loop("t[0:1] = u", "t = [1, 2]; u = [1]"), "instruction STORE_SLICE (a slice)"),
-    "slice with a step": (loop("y = t[::2]", "t = (1, 2, 3)"), "instruction BUILD_SLICE (a slice)"),
+    "slice stored with a step": (
+        loop("t[::2] = u", "t = [1, 2]; u = [1]"),
+        "instruction BUILD_SLICE (a slice to store to)",
+    ),
+    "slice of a range": (loop("y = t[i:5]", "t = range(3)"), "indexing with these types is not compiled yet"),
+    "slice by other objects": (
+        "class I:\n    def __index__(self): return 1\n" + loop("y = t[k:5]", "t = [1, 2, 3]; k = I()"),
+        "indexing with these types is not compiled yet",
+    ),
+    "slice stored from a string": (
+        loop("t[0:1] = 'a'", "t = [1, 2]"),
+        "storing an item with these types is not compiled yet",
+    ),
+    "pop by another object": (
+        "class I:\n    def __index__(self): return 0\n" + loop("t.append(i)\nt.pop(k)", "t = []; k = I()"),
+        "call not compiled yet: a list's method with these arguments",
+    ),
     "unbound local": (
         loop("try:\n    y\nexcept UnboundLocalError:\n    pass\nif n < 0:\n    y = 1"),
         "instruction LOAD_FAST_CHECK of an unbound local",
@@ -163,15 +177,11 @@ CASES: dict[str, tuple[str, str]] = {
         "".join(f"def c{k}(x): return c{k + 1}(x)\n" for k in range(20)) + "def c20(x): return x\n" + loop("y = c0(i)"),
         "call not compiled yet: calls within calls, deeper than traces follow",
     ),
-    # ---- state
-    "tuple carried": (
-        loop("a = (i, a)\nif i % 5 == 0: a = None", "a = None"),
-        "a tuple or iterator made in the loop is kept for the next turn",
-    ),
 }
 
 # Reasons that no program reaches, each for a reason of its own.
 UNREACHED = {
+    "Carried": "CPython's compiler keeps iterators on the stack",
     "Empty": "observing starts with an event",
     "TooDeep": "calls as deep are not observed: see the cases of deep calls",
     "Inconsistent": "decal's own mistakes",

@@ -442,6 +442,63 @@ def cell_float_identity(n):
     return held, x
 
 
+def slices_of(things):
+    taken = None
+    for i in range(700):
+        taken = things[i % 3 :]
+        things[: i % 3 + 1] = things[i % 3 :: -1]
+        things[1:] = things[1:]
+    return taken
+
+
+def appended_and_popped(things):
+    kept = None
+    for i in range(700):
+        things.append(things[i % 2])
+        things.insert(i % 4, (i, things[0], i * 0.5))
+        kept = things.pop(i % 4)
+        things.pop()
+    return kept
+
+
+def bound_methods(things):
+    insert, pop = things.insert, things.pop
+    for i in range(700):
+        insert(i % 3, pop(0))
+
+
+def tuples_carried(thing):
+    kept = (thing, 0)
+    other = None
+    for i in range(700):
+        kept = (kept[0], i, (thing, i * 0.5, i > 3))
+        other = kept, kept[2]
+    return other
+
+
+def pop_fails(things):
+    things = things[:]
+    try:
+        for i in range(700):
+            things.append((i, things[0]))
+            if i == 650:
+                things[:] = ()
+            things.pop(-2)
+    except IndexError:
+        pass
+
+
+def store_fails(things):
+    try:
+        for i in range(700):
+            things[0:1] = [things[0]] if i < 650 else thing_that_is_no_sequence
+    except TypeError:
+        pass
+
+
+thing_that_is_no_sequence = Thing()
+
+
 for _ in range(2):
     exact(reads_items, [Thing(k) for k in range(3)])
     exact(iterates, [Thing(k) for k in range(3)])
@@ -463,6 +520,13 @@ for _ in range(2):
     exact(recursive, Thing(1))
     exact(tuples_kept, Thing(1))
     exact(constants, None)
+    exact(slices_of, [Thing(k) for k in range(4)])
+    exact(slices_of, [2.5, 1.25, 2**70, "word"])
+    exact(appended_and_popped, [Thing(k) for k in range(4)])
+    exact(bound_methods, [Thing(k) for k in range(4)])
+    exact(tuples_carried, Thing(1))
+    exact(pop_fails, [Thing(k) for k in range(4)])
+    exact(store_fails, [Thing(k) for k in range(4)])
 for function in (getrefcount_in_loop, getrefcount_of_arguments, finalizer_order, finalizer_on_overwrite):
     show(function, 2000)
 for function in (finalizer_in_callee, finalizer_changes_local_of_loop, finalizer_raises, weak_references, weak_items):

@@ -6,6 +6,8 @@
 
 #![allow(clippy::missing_safety_doc, reason = "called from traces with operands that guards checked; the GIL is held")]
 
+pub mod sequences;
+
 use crate::version::layout;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
@@ -177,11 +179,4 @@ pub unsafe extern "C" fn number_power(left: *mut PyObject, right: *mut PyObject)
 pub unsafe extern "C" fn str_equal(left: *mut PyObject, right: *mut PyObject) -> c_int {
     // SAFETY: two exact str; comparing them runs C only and cannot fail.
     unsafe { (left == right || pyo3_ffi::PyUnicode_Compare(left, right) == 0).into() }
-}
-
-/// Appends to an exact list: 1, or -1 where memory ran out (nothing has changed then).
-pub unsafe extern "C" fn list_append(list: *mut PyObject, item: *mut PyObject) -> c_int {
-    // SAFETY: an exact list; growing it frees nothing but its old array.
-    let failed = unsafe { pyo3_ffi::PyList_Append(list, item) < 0 };
-    if failed { -1 } else { 1 }
 }

@@ -49,6 +49,8 @@ fn layout() -> Layout {
         range_length: offset!(Range.length),
         str_length: offset!(Str.length),
         function_code: offset!(Function.code),
+        builtin_definition: offset_of!(ffi::PyCFunctionObject, m_ml) as i32,
+        builtin_self: offset_of!(ffi::PyCFunctionObject, m_self) as i32,
     }
 }
 
@@ -84,6 +86,7 @@ unsafe fn objects() -> Objects {
             function: type_address!(PyFunction_Type),
             method: type_address!(PyMethod_Type),
             cell: type_address!(PyCell_Type),
+            builtin: type_address!(PyCFunction_Type),
         }
     }
 }
@@ -134,7 +137,13 @@ fn functions() -> Functions {
         new_range_iter: address!(helpers::new_range_iter),
         new_list_iter: address!(ffi::PyObject_GetIter),
         new_tuple_iter: address!(ffi::PyObject_GetIter),
-        list_append: address!(helpers::list_append),
+        list_append: address!(helpers::sequences::list_append),
+        list_insert: address!(helpers::sequences::list_insert),
+        list_pop: address!(helpers::sequences::list_pop),
+        get_slice: address!(helpers::sequences::get_slice),
+        set_slice: address!(helpers::sequences::set_slice),
+        may_die: address!(helpers::sequences::may_die),
+        new_bool: address!(ffi::PyBool_FromLong),
     }
 }
 

@@ -129,7 +129,12 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
             (Kind::Function, 0)
         } else if ty == type_address!(PyMethod_Type) {
             (Kind::Method, 0)
-        } else if ty == type_address!(PyCFunction_Type) || ty == type_address!(PyMethodDescr_Type) {
+        } else if ty == type_address!(PyCFunction_Type) {
+            // A method bound to an object holds it, and must not be kept alive by a trace.
+            let bound_to = (*object.cast::<ffi::PyCFunctionObject>()).m_self;
+            let of_module = bound_to.is_null() || objects::type_of(bound_to) == type_address!(PyModule_Type);
+            (if of_module { Kind::Builtin } else { Kind::Other }, 0)
+        } else if ty == type_address!(PyMethodDescr_Type) {
             (Kind::Builtin, 0)
         } else if ty == type_address!(PyModule_Type) {
             (Kind::Module, 0)

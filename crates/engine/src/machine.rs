@@ -49,8 +49,8 @@ impl Machine for Memory<'_> {
         let function: extern "C" fn(u64, u64, u64, u64) -> u64 = unsafe { std::mem::transmute(function) };
         function(a, b, c, d)
     }
-    fn release(&mut self, function: u64, object: u64) {
-        self.call(function, object, 0, 0, 0);
+    fn release(&mut self, function: u64, object: u64) -> u64 {
+        self.call(function, object, 0, 0, 0)
     }
     fn call_float(&mut self, function: u64, a: f64, b: f64) -> f64 {
         // SAFETY: as for `call`.

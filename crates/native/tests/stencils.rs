@@ -148,11 +148,17 @@ impl Bench {
                 vec![(word as i32, at), (word as i32 ^ 1, at), ((word >> 32) as i32, at + 4), (word as i32, at + 4)]
             }
             Uop::small_int => vec![(0, self.arena.object(0))],
-            Uop::decref_plain | Uop::decref_plain_or_null => vec![(0, f.release)],
-            Uop::new_int | Uop::call_obj_1 | Uop::call_obj_2 | Uop::call_obj_3 | Uop::new_sequence => {
+            Uop::decref_plain | Uop::decref_plain_or_null | Uop::guard_droppable => vec![(0, f.release)],
+            Uop::new_int
+            | Uop::call_obj_1
+            | Uop::call_obj_2
+            | Uop::call_obj_3
+            | Uop::call_index
+            | Uop::call_slice
+            | Uop::new_sequence => {
                 vec![(0, f.object)]
             }
-            Uop::call_truth_2 => vec![(0, f.truth)],
+            Uop::call_truth_2 | Uop::call_store => vec![(0, f.truth)],
             Uop::call_float_1 | Uop::call_float_2 => vec![(0, f.float)],
             Uop::new_float => vec![(0, f.new_float)],
             Uop::renew_float => vec![(0, f.renew_float)],

@@ -51,7 +51,7 @@ pub enum Kind {
     Function,
     /// A bound method.
     Method,
-    /// A builtin function or a C method.
+    /// A builtin function of a module, or a C method that is not bound.
     Builtin,
     /// A class.
     Type,
@@ -116,8 +116,19 @@ pub enum KnownCall {
     Math1(u64),
     /// Another function of `math` of two floats without state: the C function's address.
     Math2(u64),
-    /// `list.append`
-    ListAppend,
+    /// A method of an exact list, which comes as `self`.
+    List(ListMethod),
+    /// A method bound to an exact list, which the builtin function object holds: its definition's address.
+    BoundList(ListMethod, u64),
+}
+
+/// Methods of lists that are translated into uops.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum ListMethod {
+    Append,
+    Insert,
+    Pop,
 }
 
 /// How an attribute was found. Everything named here is watched or guarded by the recorder.

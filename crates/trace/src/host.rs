@@ -39,6 +39,9 @@ pub struct Layout {
     pub str_length: i32,
     /// `func_code` of a function.
     pub function_code: i32,
+    /// Of a builtin function: its definition in C, and the object that it is bound to.
+    pub builtin_definition: i32,
+    pub builtin_self: i32,
 }
 
 /// Addresses of types and singletons.
@@ -64,6 +67,8 @@ pub struct Objects {
     pub function: u64,
     pub method: u64,
     pub cell: u64,
+    /// Of builtin functions and bound builtin methods.
+    pub builtin: u64,
     /// The `int` object of -5, which begins the interpreter's table of small ones, 32 bytes each; 0 where
     /// there is no such table.
     pub small_ints: u64,
@@ -107,6 +112,19 @@ pub struct Functions {
     pub new_tuple_iter: u64,
     /// `list.append` without Python code: of list and item, 1; or -1 with an exception.
     pub list_append: u64,
+    /// `list.insert` of list, index, a number that is not used, and item: 1; or -1 with an exception.
+    pub list_insert: u64,
+    /// `list.pop` of list and index: the item; null where there is none.
+    pub list_pop: u64,
+    /// Of an exact list, tuple, `str`, `bytes` or `bytearray` and start, stop, step: the slice, or null. An absent bound
+    /// is the lowest or highest number.
+    pub get_slice: u64,
+    /// Of an exact list, start, stop, and another list or a tuple: 1; 0 where CPython shall do it; -1 with an exception.
+    pub set_slice: u64,
+    /// Of a list or tuple: whether its death runs no Python code.
+    pub may_die: u64,
+    /// `PyBool_FromLong`.
+    pub new_bool: u64,
 }
 
 /// All of it.

@@ -69,9 +69,10 @@ fn case(reason: AbortReason) -> Option<Recording> {
             looping(pass.op(Op::StoreFastStoreFast(0, 1), &operands))
         }
         AbortReason::Carried => {
-            let tuple = object(Kind::Tuple, 0x33_0000, 2);
-            let pass = Pass::new(2).load(&[0, 0]).op(Op::BuildTuple(2), &[]);
-            looping(pass.store(1, tuple, int(3)))
+            // The iterator of a range, which CPython's compiler leaves on the stack.
+            let pass = Pass::new(2).global(builtin(), true).load(&[0]).known(KnownCall::Range, &[int(3)]);
+            let pass = pass.op(Op::GetIter, &[object(Kind::Range, 0x33_0000, 0)]);
+            looping(pass.store(1, object(Kind::RangeIter, 0x34_0000, 1), int(3)))
         }
         AbortReason::Stack => {
             // `(x, loops())`: a tuple that is not made lies below the call in which the loop is.

@@ -26,9 +26,9 @@ pub trait Machine {
     fn context(&mut self) -> u64;
     /// Calls the C function at `function` with up to four integer arguments.
     fn call(&mut self, function: u64, a: u64, b: u64, c: u64, d: u64) -> u64;
-    /// Calls the C function at `function` with an object that dies. In machine code this keeps all registers, so
-    /// that a drop that is rarely the last one costs the others nothing.
-    fn release(&mut self, function: u64, object: u64);
+    /// Calls the C function at `function` with an object that dies or may die. In machine code this keeps all registers,
+    /// so that a drop that is rarely the last one costs the others nothing.
+    fn release(&mut self, function: u64, object: u64) -> u64;
     /// Calls the C function at `function` with two doubles (a function of one ignores the second).
     fn call_float(&mut self, function: u64, a: f64, b: f64) -> f64;
     /// Calls a C function that takes a double and returns an address.

@@ -585,7 +585,7 @@ uops! {
         let count = m.load64(a.0);
         if (count as i32) >= 0 {
             m.store64(a.0, count.wrapping_sub(1));
-            if count == 1 { m.cold(); m.release(dealloc, a.0); }
+            if count == 1 { m.cold(); let _ = m.release(dealloc, a.0); }
         }
     };
     /// Drops a reference that may be null to an object whose death runs no Python code.
@@ -594,7 +594,7 @@ uops! {
             let count = m.load64(a.0);
             if (count as i32) >= 0 {
                 m.store64(a.0, count.wrapping_sub(1));
-                if count == 1 { m.cold(); m.release(dealloc, a.0); }
+                if count == 1 { m.cold(); let _ = m.release(dealloc, a.0); }
             }
         }
     };
@@ -639,6 +639,26 @@ uops! {
     call_truth_2(a: obj, b: obj; function: imm64) -> [int or exit] [Fixed, raises, writes] |m| {
         let r = m.call(function, a.0, b.0, 0, 0) as i32;
         if r < 0 { Err(SideExit) } else { Ok(r as i64) }
+    };
+    /// Calls a C function of an object and a number; a null result is an exception, or none: the function has done nothing.
+    call_index(a: obj, b: int; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {
+        let r = m.call(function, a.0, b as u64, 0, 0);
+        if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
+    };
+    /// Calls a C function of an object and three numbers; a null result is as for `call_index`.
+    call_slice(a: obj, b: int, c: int, d: int; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {
+        let r = m.call(function, a.0, b as u64, c as u64, d as u64);
+        if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
+    };
+    /// Calls a C function of an object, two numbers and an object; exits unless it gives 1, and it has done nothing then.
+    call_store(a: obj, b: int, c: int, d: obj; function: imm64) -> [or exit] [Fixed, raises, writes] |m| {
+        guard(m.call(function, a.0, b as u64, c as u64, d.0) as i32 == 1)
+    };
+    /// Exits where the reference count is 1 and the C function, asked whether the object may die here, says 0.
+    guard_droppable(a: obj; function: imm64) -> [or exit] [Free, reads] |m| {
+        if m.load64(a.0) != 1 { return Ok(()); }
+        m.cold();
+        guard(m.release(function, a.0) as i32 != 0)
     };
     /// A new tuple or list of `length` items, all null; `function` is `PyTuple_New` or `PyList_New`.
     new_sequence(length: int; function: imm64) -> [obj or exit] [Fixed, raises] |m| {

@@ -5,7 +5,7 @@ use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, objects};
-use decal_trace::event::{Callee, Detail, KnownCall};
+use decal_trace::event::{Callee, Detail, KnownCall, ListMethod};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -95,14 +95,22 @@ unsafe fn known(callable: *mut PyObject, receiver: *mut PyObject) -> Option<Know
             .find_map(|(known, call)| (known == address && receiver.is_null()).then_some(call));
         }
         if ty == type_address!(PyMethodDescr_Type) {
-            let is_append = Some(address) == list_append();
-            let fits = objects::type_of(receiver) == type_address!(PyList_Type);
-            return (is_append && fits).then_some(KnownCall::ListAppend);
+            if objects::type_of(receiver) != type_address!(PyList_Type) {
+                return None;
+            }
+            return list_methods().iter().find(|(known, ..)| *known == address).map(|found| KnownCall::List(found.2));
         }
         if ty != type_address!(PyCFunction_Type) || !receiver.is_null() {
             return None;
         }
         let function = &*callable.cast::<ffi::PyCFunctionObject>();
+        if !function.m_self.is_null() && objects::type_of(function.m_self) == type_address!(PyList_Type) {
+            let definition = function.m_ml as u64;
+            let mut methods = list_methods().iter();
+            return methods
+                .find(|(_, known, _)| *known == definition)
+                .map(|found| KnownCall::BoundList(found.2, found.1));
+        }
         let module = function.m_self;
         if module.is_null() || objects::type_of(module) != type_address!(PyModule_Type) {
             return None;
@@ -172,22 +180,29 @@ extern "C" fn degrees(radians: f64) -> f64 {
     radians * (180.0 / std::f64::consts::PI)
 }
 
-/// The address of `list.append`.
-fn list_append() -> Option<u64> {
-    static ADDRESS: OnceLock<Option<u64>> = OnceLock::new();
-    *ADDRESS.get_or_init(|| {
-        // SAFETY: observing holds the GIL; looking a name up in `list` runs no Python code. The type keeps
-        // the descriptor alive.
-        unsafe {
-            let name = ffi::PyUnicode_InternFromString(c"append".as_ptr());
-            if name.is_null() {
-                ffi::PyErr_Clear();
-                return None;
-            }
-            let symbols = crate::version::symbols::symbols().ok()?;
-            let found = (symbols.type_lookup)(&raw mut ffi::PyList_Type, name);
-            objects::decref(name);
-            (objects::type_of(found) == type_address!(PyMethodDescr_Type)).then_some(found as u64)
-        }
+/// The methods of lists that traces know: descriptor, definition in C, and which.
+fn list_methods() -> &'static [(u64, u64, ListMethod)] {
+    static METHODS: OnceLock<Vec<(u64, u64, ListMethod)>> = OnceLock::new();
+    METHODS.get_or_init(|| {
+        let names = [(c"append", ListMethod::Append), (c"insert", ListMethod::Insert), (c"pop", ListMethod::Pop)];
+        // SAFETY: observing holds the GIL.
+        names.into_iter().filter_map(|(name, method)| unsafe { list_method(name, method) }).collect()
     })
+}
+
+unsafe fn list_method(name: &CStr, method: ListMethod) -> Option<(u64, u64, ListMethod)> {
+    // SAFETY: looking a name up in `list` runs no Python code. The type keeps the descriptor alive.
+    unsafe {
+        let name = ffi::PyUnicode_InternFromString(name.as_ptr());
+        if name.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let symbols = crate::version::symbols::symbols().ok();
+        let found = symbols.map(|symbols| (symbols.type_lookup)(&raw mut ffi::PyList_Type, name));
+        objects::decref(name);
+        let found = found.filter(|found| objects::type_of(*found) == type_address!(PyMethodDescr_Type))?;
+        let definition = (*found.cast::<ffi::PyMethodDescrObject>()).d_method as u64;
+        Some((found as u64, definition, method))
+    }
 }

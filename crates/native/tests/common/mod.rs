@@ -138,8 +138,8 @@ extern "C" fn new_float_body(a: f64) -> u64 {
 extern "C" fn renew_float_body(a: f64, old: u64) -> u64 {
     some_object(note("renew float", [a.to_bits(), old, 0, 0]))
 }
-extern "C" fn release_body(object: u64) {
-    note("release", [object, 0, 0, 0]);
+extern "C" fn release_body(object: u64) -> u64 {
+    note("release", [object, 0, 0, 0]) & 1
 }
 
 /// Destroys what every C function may destroy, but rax and xmm0.
@@ -273,8 +273,8 @@ impl Machine for RawMachine<'_> {
         let function: extern "C" fn(u64, u64, u64, u64) -> u64 = unsafe { std::mem::transmute(function) };
         function(a, b, c, d)
     }
-    fn release(&mut self, function: u64, object: u64) {
-        self.call(function, object, 0, 0, 0);
+    fn release(&mut self, function: u64, object: u64) -> u64 {
+        self.call(function, object, 0, 0, 0)
     }
     fn call_float(&mut self, function: u64, a: f64, b: f64) -> f64 {
         // SAFETY: as for `call`.

@@ -102,8 +102,8 @@ impl Machine for Heap {
             None => mix(mix(function, a), mix(b, mix(c, d))) & 0xffff_fff8,
         }
     }
-    fn release(&mut self, function: u64, object: u64) {
-        self.call(function, object, 0, 0, 0);
+    fn release(&mut self, function: u64, object: u64) -> u64 {
+        self.call(function, object, 0, 0, 0)
     }
     fn call_float(&mut self, function: u64, a: f64, b: f64) -> f64 {
         self.call(function, a.to_bits(), b.to_bits(), 0, 0) as f64

@@ -196,6 +196,11 @@ impl Emitter {
         val
     }
 
+    /// Says what a pure uop of one operand would give.
+    pub fn learn_pure(&mut self, uop: Uop, arg: Val, result: Val) {
+        self.numbered.insert((uop, [arg, NO_VAL, NO_VAL], 0, 0), result);
+    }
+
     /// Exits unless the object's type is exactly `ty`.
     pub fn guard_type(&mut self, object: Val, ty: u64, snap: SnapId) {
         if self.optimize && self.types.get(&object) == Some(&ty) {

@@ -44,7 +44,9 @@ impl Machine for NoMachine {
     fn call(&mut self, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
         0
     }
-    fn release(&mut self, _: u64, _: u64) {}
+    fn release(&mut self, _: u64, _: u64) -> u64 {
+        0
+    }
     fn call_float(&mut self, _: u64, _: f64, _: f64) -> f64 {
         0.0
     }

@@ -47,7 +47,7 @@ pub enum AbortReason {
     // ---- state
     /// What the loop carries changes its kind from turn to turn.
     Unstable,
-    /// A value that exists only inside the trace would have to be carried around the loop.
+    /// An iterator that exists only inside the trace would have to be carried around the loop.
     Carried,
     /// The loop's operand stack changes from turn to turn.
     Stack,
@@ -79,7 +79,7 @@ impl fmt::Display for AbortReason {
             AbortReason::Call(what) => write!(f, "call not compiled yet: {what}"),
             AbortReason::TooDeep => f.write_str("calls within calls are too deep to be inlined"),
             AbortReason::Unstable => f.write_str("a variable changes its type from turn to turn"),
-            AbortReason::Carried => f.write_str("a tuple or iterator made in the loop is kept for the next turn"),
+            AbortReason::Carried => f.write_str("an iterator made in the loop is kept for the next turn"),
             AbortReason::Stack => f.write_str("the operand stack differs from turn to turn"),
             AbortReason::Handler => f.write_str("an exception here would be handled outside the loop"),
             AbortReason::Exit => f.write_str("this exit cannot be continued"),

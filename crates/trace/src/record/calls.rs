@@ -11,6 +11,10 @@ use decal_uops::Uop;
 impl Recorder<'_> {
     /// Gives whether the next event was handled too.
     pub(super) fn call(&mut self, count: u32, event: &Event, next: Option<&Event>) -> Step<bool> {
+        if let Detail::Known(known @ (KnownCall::List(_) | KnownCall::BoundList(..))) = event.detail {
+            self.list_method(known, count, event)?;
+            return Ok(false);
+        }
         let mut args = Vec::new();
         for _ in 0..count {
             args.push(self.pop()?);
@@ -39,7 +43,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn guard_callable(&mut self, callable: &Sym, seen: Operand) -> Step<()> {
+    pub(super) fn guard_callable(&mut self, callable: &Sym, seen: Operand) -> Step<()> {
         match callable {
             Sym::Const(_) => Ok(()),
             Sym::Obj(val, _) => {

@@ -112,15 +112,9 @@ impl Recorder<'_> {
             }
             _ => return Err(AbortReason::Subscript),
         };
-        self.discard_keeping(&[container, index], &result)?;
+        // The result may be borrowed from the container, so it must be known when that dies.
         self.push(result);
-        Ok(())
-    }
-
-    /// Discards operands of which a result may be borrowed: if a container that the trace owns lets go,
-    /// somebody else still holds it, so what it holds stays alive.
-    fn discard_keeping(&mut self, syms: &[Sym], _result: &Sym) -> Step<()> {
-        self.discard(syms)
+        self.discard(&[container, index])
     }
 
     pub(super) fn store_subscript(&mut self, event: &Event) -> Step<()> {
@@ -274,11 +268,10 @@ impl Recorder<'_> {
             };
             items.push(Sym::Obj(item, Own::Container));
         }
-        self.discard(&[sequence])?;
         for item in items.into_iter().rev() {
             self.push(item);
         }
-        Ok(())
+        self.discard(&[sequence])
     }
 
     /// `x in (1, 2, 3)` for numbers, guarding the outcome that was seen.

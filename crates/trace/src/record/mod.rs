@@ -19,8 +19,10 @@ mod calls;
 mod containers;
 mod iteration;
 mod link;
+mod lists;
 mod names;
 mod numbers;
+mod realize;
 mod state;
 
 pub use abort::{Abort, AbortReason};
@@ -459,9 +461,15 @@ impl<'a> Recorder<'a> {
             Op::LoadFastAndClear(_) => return Err(AbortReason::Instruction("LOAD_FAST_AND_CLEAR (a comprehension)")),
             Op::DeleteFast(_) => return Err(AbortReason::Instruction("DELETE_FAST (del)")),
             Op::BuildList(_) => return Err(AbortReason::Instruction("BUILD_LIST (a new list)")),
-            Op::Slice => return Err(AbortReason::Instruction("BINARY_SLICE (a slice)")),
-            Op::StoreSlice => return Err(AbortReason::Instruction("STORE_SLICE (a slice)")),
-            Op::BuildSlice(_) => return Err(AbortReason::Instruction("BUILD_SLICE (a slice)")),
+            Op::Slice => self.slice(event)?,
+            Op::StoreSlice => self.store_slice(event)?,
+            Op::BuildSlice(count) => match next {
+                Some(next) if next.op == Op::Subscript && next.depth == event.depth => {
+                    self.built_slice(count, event, next)?;
+                    return Ok(true);
+                }
+                _ => return Err(AbortReason::Instruction("BUILD_SLICE (a slice to store to)")),
+            },
             Op::Unsupported(name) => return Err(AbortReason::Instruction(name)),
         }
         Ok(false)
@@ -565,6 +573,9 @@ impl<'a> Recorder<'a> {
         for items in self.rec.tuples.values() {
             self.consts.extend(items.iter().map(|item| (item.object, *item)));
         }
+        let objects = &self.host.objects;
+        let none = Operand { object: objects.none, ty: objects.none_type, kind: Kind::None, bits: 0 };
+        self.consts.insert(none.object, none);
         for value in [false, true] {
             if let Sym::Const(operand) = self.bool_const(value) {
                 self.consts.insert(operand.object, operand);

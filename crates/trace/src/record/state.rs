@@ -318,7 +318,7 @@ impl Recorder<'_> {
                 continue;
             }
             if !self.is_plain(val) {
-                self.e.effect(Uop::guard_not_last, &[val], 0, 0, Region::Counts, Some(snap));
+                self.guard_dying(val, Kind::Other);
                 for other in &others {
                     // Two references to one object may be its last two.
                     self.e.effect(Uop::guard_not_same, &[*other, val], 0, 0, Region::Fixed, Some(snap));
@@ -330,14 +330,40 @@ impl Recorder<'_> {
         drops
     }
 
-    /// The second half: the drops. None of them is the last of an object that may not die here.
+    /// The second half: the drops. None of them is the last of an object that may not die here. A result that is borrowed
+    /// from one of them must be on the state.
     pub(super) fn drop_all(&mut self, vals: &[Val]) {
+        if vals.iter().any(|val| self.is_list_or_tuple(*val)) {
+            self.own_borrowed();
+        }
         for val in vals {
             self.decref_plain(*val);
         }
     }
 
+    /// Whether the object is known to be a list or tuple.
+    fn is_list_or_tuple(&self, val: Val) -> bool {
+        let o = &self.host.objects;
+        self.e.type_of(val).is_some_and(|ty| ty == o.list || ty == o.tuple)
+    }
+
+    /// Guards that a reference to an object, which was seen to be of this kind, is not the last one, or that the object
+    /// may die: a list or tuple that holds nothing whose death could run code. Such a death takes away what others have
+    /// borrowed from it: [`Self::own_borrowed`] comes before the drop. True where that is so.
+    fn guard_dying(&mut self, val: Val, kind: Kind) -> bool {
+        let snap = self.snap();
+        let dies = matches!(kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(val);
+        if dies {
+            let function = self.host.functions.may_die;
+            self.e.effect(Uop::guard_droppable, &[val], 0, function, Region::Counts, Some(snap));
+        } else {
+            self.e.effect(Uop::guard_not_last, &[val], 0, 0, Region::Counts, Some(snap));
+        }
+        dies
+    }
+
     /// Guards that the reference to `val`, which something in the heap holds and is about to lose, may be dropped.
+    /// Whoever borrowed from there must be given a reference before the drop.
     pub(super) fn guard_drop(&mut self, val: Val, seen: Operand) {
         let snap = self.snap();
         if self.is_plain(val) {
@@ -346,11 +372,11 @@ impl Recorder<'_> {
         if seen.kind.is_plain() && seen.kind != Kind::Null {
             self.e.guard_type(val, seen.ty, snap);
         } else {
-            self.e.effect(Uop::guard_not_last, &[val], 0, 0, Region::Counts, Some(snap));
+            self.guard_dying(val, seen.kind);
         }
     }
 
-    fn decref_plain(&mut self, val: Val) {
+    pub(super) fn decref_plain(&mut self, val: Val) {
         let dealloc = self.host.functions.dealloc;
         self.e.effect(Uop::decref_plain, &[val], 0, dealloc, Region::Counts, None);
     }
@@ -375,8 +401,8 @@ impl Recorder<'_> {
     }
 
     /// Makes the objects of all slots that hold this identity real. Gives the object; the trace owns one
-    /// reference for each of those slots and one more for the caller.
-    fn make(&mut self, sym: &Sym) -> Step<Val> {
+    /// reference for each of those slots, each under a name of its own, and one more for the caller.
+    pub(super) fn make(&mut self, sym: &Sym) -> Step<Val> {
         let snap = self.raise_snap();
         let f = self.host.functions.clone();
         let (val, id) = match sym {
@@ -388,23 +414,49 @@ impl Recorder<'_> {
             Sym::Float(v, id) => {
                 let val = self.e.effect(Uop::new_float, &[*v], 0, f.new_float, Region::Fixed, Some(snap));
                 self.e.set_type(val, self.host.objects.float);
-                let disp = self.host.layout.float_value;
-                self.e.heap().learn(Region::Fixed, crate::opt::heap::Place { base: val, index: None, disp }, *v);
                 (val, *id)
             }
+            Sym::Tuple(_, id) => return self.make_tuple(sym, *id),
             _ => return Err(AbortReason::Carried),
         };
-        let mut uses = 0;
+        self.know_number(val, sym);
+        let mut names = Vec::new();
+        for _ in 0..self.uses(id) {
+            let name = self.another(val);
+            self.know_number(name, sym);
+            names.push(name);
+        }
         self.each_sym(&mut |sym| {
-            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) if *i == id) {
-                *sym = Sym::Obj(val, Own::Owned);
-                uses += 1;
+            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) if *i == id)
+                && let Some(name) = names.pop()
+            {
+                *sym = Sym::Obj(name, Own::Owned);
             }
         });
-        for _ in 0..uses {
-            self.incref(val);
-        }
         Ok(val)
+    }
+
+    /// Another reference to an object, under a name of its own, so that it is clear which slot owns which.
+    pub(super) fn another(&mut self, val: Val) -> Val {
+        self.incref(val);
+        let name = self.e.effect(Uop::renamed, &[val], 0, 0, Region::Fixed, None);
+        if let Some(ty) = self.e.type_of(val) {
+            self.e.set_type(name, ty);
+        }
+        name
+    }
+
+    /// Notes what number is in an object that was made of it.
+    fn know_number(&mut self, object: Val, sym: &Sym) {
+        match sym {
+            Sym::Int(val, _) => self.e.learn_pure(Uop::unbox_int, object, *val),
+            Sym::Float(val, _) => {
+                let disp = self.host.layout.float_value;
+                let place = crate::opt::heap::Place { base: object, index: None, disp };
+                self.e.heap().learn(Region::Fixed, place, *val);
+            }
+            _ => {}
+        }
     }
 
     /// How many slots hold this identity.
@@ -432,6 +484,7 @@ impl Recorder<'_> {
                 self.incref(val);
                 Ok(val)
             }
+            Sym::Bool(v) if seen.kind != Kind::Bool => Ok(self.make_bool(*v)),
             Sym::Bool(v) => {
                 let snap = self.snap();
                 let bits = self.e.int(seen.bits as i64);
@@ -497,6 +550,12 @@ impl Recorder<'_> {
         if !old.kind.is_plain() {
             return Ok(false);
         }
+        if let Some(val) = self.frames[0].locals[slot as usize].memory
+            && self.e.type_of(val).is_some()
+            && !self.is_plain(val)
+        {
+            return Ok(false);
+        }
         let snap = self.snap();
         if old.kind == Kind::Null {
             let val = self.memory_of(slot);
@@ -519,8 +578,7 @@ impl Recorder<'_> {
             return Err(AbortReason::Unstable);
         }
         let before = self.bound_memory_of(slot);
-        let snap = self.snap();
-        self.e.effect(Uop::guard_not_last, &[before], 0, 0, Region::Counts, Some(snap));
+        self.guard_dying(before, old.kind);
         Ok(Some(before))
     }
 
@@ -537,10 +595,16 @@ impl Recorder<'_> {
         }
         let handed = same_slot || self.hand_over(before, Own::Slot(slot));
         if !handed && !plain && !self.prepared {
-            let snap = self.snap();
-            self.e.effect(Uop::guard_not_last, &[before], 0, 0, Region::Counts, Some(snap));
+            self.guard_dying(before, old.kind);
         }
+<<<<<<< HEAD
         let value = if same_slot { before } else { self.owned_object(sym, seen)? };
+=======
+        let value = if same_slot { before } else { self.into_owned(sym, seen)? };
+        if !handed && !plain && (matches!(old.kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(before)) {
+            self.own_borrowed();
+        }
+>>>>>>> sl
         let (frame, disp) = (self.e.frame(), self.local_disp(slot));
         self.e.store(Uop::store_obj, frame, None, value, disp, Region::Frame, None);
         if !handed {
@@ -563,14 +627,11 @@ impl Recorder<'_> {
         let sym = self.frames[0].locals[slot as usize].sym.clone();
         match sym {
             Sym::Obj(_, Own::Slot(_)) | Sym::Unchanged | Sym::Null => Ok(()),
-            Sym::Tuple(..) | Sym::RangeIter(..) => Err(AbortReason::Carried),
+            Sym::RangeIter(..) => Err(AbortReason::Carried),
             sym => {
                 self.frames[0].locals[slot as usize].sym = Sym::Null;
                 let seen = Operand { bits: i64::MAX as u64, ..Operand::NULL };
                 let seen = if let Sym::Const(operand) = &sym { *operand } else { seen };
-                if let Sym::Bool(_) = sym {
-                    return Err(AbortReason::Carried);
-                }
                 self.write_local(slot, &sym, seen, Operand::NULL)
             }
         }

@@ -39,6 +39,8 @@ pub fn host() -> Host {
         range_length: 40,
         str_length: 16,
         function_code: 48,
+        builtin_definition: 16,
+        builtin_self: 24,
     };
     let ty = |kind: Kind| type_of(kind);
     let objects = Objects {
@@ -61,6 +63,7 @@ pub fn host() -> Host {
         function: ty(Kind::Function),
         method: ty(Kind::Method),
         cell: ty(Kind::Cell),
+        builtin: ty(Kind::Builtin),
         small_ints: 0x6_0000,
     };
     let functions = Functions {
@@ -81,6 +84,12 @@ pub fn host() -> Host {
         new_list_iter: 0xf_000b,
         new_tuple_iter: 0xf_000c,
         list_append: 0xf_000d,
+        list_insert: 0xf_000e,
+        list_pop: 0xf_000f,
+        get_slice: 0xf_0010,
+        set_slice: 0xf_0011,
+        may_die: 0xf_0012,
+        new_bool: 0xf_0013,
     };
     Host { layout, objects, functions }
 }

@@ -1,0 +1,238 @@
+//! Slices, and lists that change their length.
+//!
+//! All functions here refuse, by a result of null or 0 without an exception and before they have changed anything,
+//! what they do not handle: the trace is left, and CPython runs the instruction itself. Nothing dies in them but objects whose
+//! death runs no Python code. Bounds are numbers as CPython itself has them: an absent one is the lowest or highest number.
+
+use crate::capi as ffi;
+use crate::host::type_address;
+use crate::version::layout;
+use crate::{PyObject, objects};
+use std::ffi::c_int;
+use std::ptr::null_mut;
+
+/// How deep lists within lists may be that die in a trace.
+const DROP_DEPTH: u32 = 4;
+
+/// Up to how many items that are replaced each is counted; with more, a safe guess must do.
+const COUNTED: usize = 32;
+
+/// The first item, the step, and how many items of `size` a slice has. The step is not 0.
+fn adjust(start: i64, stop: i64, step: i64, size: i64) -> (i64, i64) {
+    let (lowest, highest) = if step < 0 { (-1, size - 1) } else { (0, size) };
+    let clamp = |bound: i64| {
+        let bound = if bound < 0 { bound.saturating_add(size) } else { bound };
+        bound.clamp(lowest, highest)
+    };
+    let (start, stop) = (clamp(start), clamp(stop));
+    let count = match step {
+        ..=-1 if start > stop => (start - stop - 1) / step.saturating_neg() + 1,
+        1.. if start < stop => (stop - start - 1) / step + 1,
+        _ => 0,
+    };
+    (start, count)
+}
+
+unsafe fn items<'a>(list: *mut PyObject) -> &'a mut [*mut PyObject] {
+    // SAFETY: an exact list whose items nobody else looks at while the slice is used.
+    unsafe {
+        let list = list.cast::<layout::List>();
+        if (*list).size == 0 {
+            return &mut [];
+        }
+        std::slice::from_raw_parts_mut((*list).items, (*list).size as usize)
+    }
+}
+
+/// `sequence[start:stop:step]` of an exact list, tuple, `str`, `bytes` or `bytearray`.
+pub unsafe extern "C" fn get_slice(sequence: *mut PyObject, start: i64, stop: i64, step: i64) -> *mut PyObject {
+    if step == 0 {
+        return null_mut();
+    }
+    // SAFETY: exact types, as the callers guard; all functions called run C only.
+    unsafe {
+        let ty = objects::type_of(sequence);
+        if ty == type_address!(PyList_Type) {
+            return list_slice(sequence, start, stop, step);
+        }
+        if step == 1 && ty == type_address!(PyUnicode_Type) {
+            let (first, count) = adjust(start, stop, 1, ffi::PyUnicode_GetLength(sequence) as i64);
+            return ffi::PyUnicode_Substring(sequence, first as isize, (first + count) as isize);
+        }
+        if step == 1 && ty == type_address!(PyTuple_Type) {
+            let (first, count) = adjust(start, stop, 1, ffi::PyTuple_Size(sequence) as i64);
+            return ffi::PyTuple_GetSlice(sequence, first as isize, (first + count) as isize);
+        }
+        let bounds = [start, stop, step].map(|bound| objects::new_int(bound));
+        let mut result = null_mut();
+        if bounds.iter().all(|bound| !bound.is_null()) {
+            let slice = ffi::PySlice_New(bounds[0], bounds[1], bounds[2]);
+            if !slice.is_null() {
+                result = ffi::PyObject_GetItem(sequence, slice);
+                objects::decref(slice);
+            }
+        }
+        bounds.iter().for_each(|bound| objects::decref(*bound));
+        result
+    }
+}
+
+unsafe fn list_slice(list: *mut PyObject, start: i64, stop: i64, step: i64) -> *mut PyObject {
+    // SAFETY: an exact list; making the new one runs no Python code, so that the old one stays as it is.
+    unsafe {
+        let (first, count) = adjust(start, stop, step, (*list.cast::<layout::List>()).size as i64);
+        let new = ffi::PyList_New(count as isize);
+        if new.is_null() {
+            return new;
+        }
+        let (from, to) = (items(list), items(new));
+        let mut at = first;
+        for slot in to {
+            let item = from[at as usize];
+            objects::incref(item);
+            *slot = item;
+            at = at.wrapping_add(step);
+        }
+        new
+    }
+}
+
+/// Whether the death of an object of this type frees nothing but itself and runs no code.
+unsafe fn is_plain(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    let ty = unsafe { objects::type_of(object) };
+    ty == type_address!(PyLong_Type)
+        || ty == type_address!(PyFloat_Type)
+        || ty == type_address!(PyUnicode_Type)
+        || ty == type_address!(PyBool_Type)
+        || ty == type_address!(PyBytes_Type)
+        // SAFETY: `None` lives forever.
+        || object == unsafe { ffi::Py_None() }
+}
+
+unsafe fn is_harmless(object: *mut PyObject, depth: u32) -> bool {
+    // SAFETY: a live object; its layout is that of the exact type that is checked first.
+    unsafe {
+        if is_plain(object) {
+            return true;
+        }
+        let ty = objects::type_of(object);
+        let held: &[*mut PyObject] = if ty == type_address!(PyList_Type) {
+            items(object)
+        } else if ty == type_address!(PyTuple_Type) {
+            objects::tuple_items(object)
+        } else {
+            return false;
+        };
+        depth > 0 && held.iter().all(|item| item.is_null() || is_harmless(*item, depth - 1))
+    }
+}
+
+/// Whether an object may die in a trace: a list or tuple of nothing but numbers, strings, and lists and tuples of such.
+pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
+    // SAFETY: a live object.
+    unsafe { is_harmless(object, DROP_DEPTH) }.into()
+}
+
+/// `list[start:stop] = value` of an exact list and another exact list or tuple: 1. Refuses where an item that is replaced
+/// could run code when it dies.
+pub unsafe extern "C" fn set_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyObject) -> c_int {
+    // SAFETY: exact types, as the callers guard. What is replaced is held elsewhere too, or plain.
+    unsafe {
+        if list == value {
+            return 0;
+        }
+        let size = (*list.cast::<layout::List>()).size as i64;
+        let (first, count) = adjust(start, stop, 1, size);
+        let (first, count) = (first as usize, count as usize);
+        if count > 0 {
+            let replaced = &items(list)[first..first + count];
+            for item in replaced {
+                let copies = || {
+                    let same = replaced.iter().filter(|other| **other == *item).count();
+                    if count <= COUNTED { same } else { count }
+                };
+                if !is_plain(*item) && ffi::Py_REFCNT(*item) as usize <= copies() {
+                    return 0;
+                }
+            }
+        }
+        let is_list = objects::type_of(value) == type_address!(PyList_Type);
+        let new: &[*mut PyObject] = if is_list { items(value) } else { objects::tuple_items(value) };
+        if new.len() != count {
+            let done = ffi::PyList_SetSlice(list, first as isize, (first + count) as isize, value);
+            return if done == 0 { 1 } else { -1 };
+        }
+        if count == 0 {
+            return 1;
+        }
+        for item in new {
+            objects::incref(*item);
+        }
+        for (slot, item) in items(list)[first..first + count].iter_mut().zip(new) {
+            objects::decref(std::mem::replace(slot, *item));
+        }
+        1
+    }
+}
+
+/// Appends to an exact list: 1, or -1 where memory ran out (nothing has changed then).
+pub unsafe extern "C" fn list_append(list: *mut PyObject, item: *mut PyObject) -> c_int {
+    // SAFETY: an exact list; growing it frees nothing but its old array.
+    let failed = unsafe { ffi::PyList_Append(list, item) < 0 };
+    if failed { -1 } else { 1 }
+}
+
+/// `list.insert(index, item)` of an exact list: 1, or -1 where memory ran out. The second number is not used.
+pub unsafe extern "C" fn list_insert(list: *mut PyObject, index: i64, _: i64, item: *mut PyObject) -> c_int {
+    // SAFETY: as for `list_append`.
+    let failed = unsafe { ffi::PyList_Insert(list, index as isize, item) < 0 };
+    if failed { -1 } else { 1 }
+}
+
+/// `list.pop(index)` of an exact list: the item, with the list's reference. Refuses where there is no such item.
+pub unsafe extern "C" fn list_pop(list: *mut PyObject, index: i64) -> *mut PyObject {
+    // SAFETY: an exact list; the item is held by who gets it, so that nothing dies.
+    unsafe {
+        let raw = list.cast::<layout::List>();
+        let size = (*raw).size as i64;
+        let index = if index < 0 { index.saturating_add(size) } else { index };
+        if index < 0 || index >= size {
+            return null_mut();
+        }
+        let item = items(list)[index as usize];
+        let left = size - 1;
+        if left > 0 && left >= (*raw).allocated as i64 >> 1 {
+            // The array stays as large as it is.
+            items(list).copy_within(index as usize + 1.., index as usize);
+            (*raw).size = left as isize;
+            return item;
+        }
+        objects::incref(item);
+        if ffi::PyList_SetSlice(list, index as isize, index as isize + 1, null_mut()) < 0 {
+            objects::decref(item);
+            return null_mut();
+        }
+        item
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::adjust;
+
+    #[test]
+    fn bounds_are_adjusted_as_python_does() {
+        assert_eq!(adjust(0, i64::MAX, 1, 5), (0, 5));
+        assert_eq!(adjust(-2, i64::MAX, 1, 5), (3, 2));
+        assert_eq!(adjust(4, 1, 1, 5).1, 0);
+        assert_eq!(adjust(i64::MAX, i64::MIN, -1, 5), (4, 5));
+        assert_eq!(adjust(2, i64::MIN, -1, 5), (2, 3));
+        assert_eq!(adjust(2, -1, -1, 5).1, 0);
+        assert_eq!(adjust(9, i64::MIN, -2, 5), (4, 3));
+        assert_eq!(adjust(0, i64::MAX, i64::MAX, 5), (0, 1));
+        assert_eq!(adjust(i64::MAX, i64::MIN, i64::MIN, 5), (4, 1));
+        assert_eq!(adjust(0, 0, 1, 0), (0, 0));
+        assert_eq!(adjust(i64::MAX, i64::MIN, -1, 0).1, 0);
+    }
+}

@@ -1,0 +1,154 @@
+//! Objects that exist only in the trace become real.
+//!
+//! A number or tuple may stand in several slots, which then hold one object; its identity says so. Making
+//! it real replaces all of them, so that Python sees one object. Tuples let go of their items: each item is made
+//! first, then the tuple, which takes references of its own, and then what the slots owned of the items is dropped.
+//! Making can leave the trace only where memory runs out.
+
+use super::state::Own;
+use super::{AbortReason, Recorder, Step, Sym};
+use crate::event::Operand;
+use crate::ir::{Region, Val};
+use crate::opt::heap::Place;
+use crate::snapshot::BoxId;
+use decal_uops::Uop;
+
+impl Recorder<'_> {
+    /// Makes the stack's nth slot from the top, which is 1, hold an object that exists. `seen` is what was observed there.
+    pub(super) fn realize(&mut self, n: u32, seen: Operand) -> Step<()> {
+        let sym = self.peek(n)?;
+        if matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
+            return Ok(());
+        }
+        let stack = &mut self.top().stack;
+        let slot = stack.len() - n as usize;
+        stack[slot] = Sym::Null;
+        let val = self.into_owned(&sym, seen)?;
+        self.top().stack[slot] = Sym::Obj(val, Own::Owned);
+        Ok(())
+    }
+
+    /// Makes a tuple that was taken off the state: the object, with a reference for the caller.
+    pub(super) fn make_tuple(&mut self, sym: &Sym, id: BoxId) -> Step<Val> {
+        // Back into the state for as long as it takes, so that what is made is seen in all places.
+        self.push(sym.clone());
+        self.make_items(id)?;
+        let val = self.fill_tuple(id)?;
+        self.top().stack.pop();
+        Ok(val)
+    }
+
+    /// The items of a tuple of the state.
+    fn items_of(&mut self, id: BoxId) -> Step<Vec<Sym>> {
+        let mut found = None;
+        self.each_sym(&mut |sym| {
+            if let Sym::Tuple(items, i) = sym
+                && *i == id
+            {
+                found = Some(items.to_vec());
+            }
+        });
+        found.ok_or(AbortReason::Inconsistent("tuple"))
+    }
+
+    fn make_items(&mut self, id: BoxId) -> Step<()> {
+        let count = self.items_of(id)?.len();
+        for position in 0..count {
+            let item = self.items_of(id)?.get(position).cloned().ok_or(AbortReason::Inconsistent("tuple"))?;
+            match &item {
+                Sym::Obj(..) | Sym::Const(_) => continue,
+                Sym::Tuple(_, inner) => {
+                    self.make_items(*inner)?;
+                    self.fill_tuple(*inner)?;
+                }
+                Sym::Int(..) | Sym::Float(..) => {
+                    let val = self.make(&item)?;
+                    // The reference for the caller.
+                    self.drop_all(&[val]);
+                }
+                Sym::Bool(bit) => {
+                    let object = self.make_bool(*bit);
+                    self.each_sym(&mut |sym| {
+                        if let Sym::Tuple(items, i) = sym
+                            && *i == id
+                            && let Some(item) = std::rc::Rc::make_mut(items).get_mut(position)
+                        {
+                            *item = Sym::Obj(object, Own::Owned);
+                        }
+                    });
+                }
+                _ => return Err(AbortReason::Carried),
+            }
+        }
+        Ok(())
+    }
+
+    /// The object of a truth value. It lives forever, so that nobody counts its references.
+    pub(super) fn make_bool(&mut self, bit: Val) -> Val {
+        let (snap, function) = (self.raise_snap(), self.host.functions.new_bool);
+        let val = self.e.effect(Uop::new_int, &[bit], 0, function, Region::Fixed, Some(snap));
+        self.e.set_type(val, self.host.objects.bool_);
+        val
+    }
+
+    /// Makes a tuple of the state whose items exist, and puts it into all slots that hold it. The trace owns one reference
+    /// for each of them; the last slot's is the caller's where that slot goes away.
+    fn fill_tuple(&mut self, id: BoxId) -> Step<Val> {
+        let items = self.items_of(id)?;
+        let mut vals = Vec::new();
+        for item in &items {
+            vals.push(self.object(item)?);
+        }
+        let length = self.e.int(items.len() as i64);
+        let (snap, function) = (self.raise_snap(), self.host.functions.new_tuple);
+        let tuple = self.e.effect(Uop::new_sequence, &[length], 0, function, Region::Fixed, Some(snap));
+        self.e.set_type(tuple, self.host.objects.tuple);
+        let layout = self.host.layout.clone();
+        for (position, val) in vals.iter().enumerate() {
+            let disp = layout.tuple_items + 8 * position as i32;
+            self.incref(*val);
+            self.e.effect(Uop::store_obj, &[tuple, *val], disp, 0, Region::Fixed, None);
+        }
+        self.know_tuple(tuple, &vals, length);
+        let mut owned = Vec::new();
+        let mut uses = 0;
+        self.each_sym(&mut |sym| uses += u32::from(matches!(sym, Sym::Tuple(_, i) if *i == id)));
+        // The last slot takes the reference that came with the new tuple.
+        let mut names = vec![tuple];
+        for _ in 1..uses {
+            let name = self.another(tuple);
+            self.know_tuple(name, &vals, length);
+            names.push(name);
+        }
+        self.each_sym(&mut |sym| {
+            if let Sym::Tuple(items, i) = sym
+                && *i == id
+            {
+                owned.extend(items.iter().filter_map(|item| match item {
+                    Sym::Obj(val, Own::Owned) => Some(*val),
+                    _ => None,
+                }));
+                *sym = Sym::Obj(names.pop().unwrap_or(tuple), Own::Owned);
+            }
+        });
+        for val in owned {
+            if !self.hand_over(val, Own::Virtual) {
+                self.drop_all(&[val]);
+            }
+        }
+        Ok(tuple)
+    }
+
+    /// Notes what is in a tuple that was just made.
+    fn know_tuple(&mut self, tuple: Val, items: &[Val], length: Val) {
+        let layout = self.host.layout.clone();
+        for (position, val) in items.iter().enumerate() {
+            let disp = layout.tuple_items + 8 * position as i32;
+            self.e.heap().learn(Region::Fixed, Place { base: tuple, index: None, disp }, *val);
+            let index = (self.e.int(position as i64), Some(position as i64));
+            let disp = layout.tuple_items;
+            self.e.heap().learn(Region::Fixed, Place { base: tuple, index: Some(index), disp }, *val);
+        }
+        self.e.heap().learn(Region::Fixed, Place { base: tuple, index: None, disp: layout.size }, length);
+    }
+}
