@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use decal_trace::bytecode::{BinaryOp, Op};
-use decal_trace::event::{Attribute, Detail, Ending, Kind, Operand, Recording};
+use decal_trace::event::{Attribute, Detail, Ending, Kind, KnownCall, Operand, Recording};
 use decal_trace::ir::Start;
 use decal_trace::record::{AbortReason, MAX_DEPTH, Options, root, side};
 use decal_trace::snapshot::Then;

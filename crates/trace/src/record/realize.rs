@@ -23,7 +23,7 @@ impl Recorder<'_> {
         let stack = &mut self.top().stack;
         let slot = stack.len() - n as usize;
         stack[slot] = Sym::Null;
-        let val = self.into_owned(&sym, seen)?;
+        let val = self.owned_object(&sym, seen)?;
         self.top().stack[slot] = Sym::Obj(val, Own::Owned);
         Ok(())
     }

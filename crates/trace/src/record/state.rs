@@ -597,14 +597,10 @@ impl Recorder<'_> {
         if !handed && !plain && !self.prepared {
             self.guard_dying(before, old.kind);
         }
-<<<<<<< HEAD
         let value = if same_slot { before } else { self.owned_object(sym, seen)? };
-=======
-        let value = if same_slot { before } else { self.into_owned(sym, seen)? };
         if !handed && !plain && (matches!(old.kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(before)) {
             self.own_borrowed();
         }
->>>>>>> sl
         let (frame, disp) = (self.e.frame(), self.local_disp(slot));
         self.e.store(Uop::store_obj, frame, None, value, disp, Region::Frame, None);
         if !handed {
