@@ -200,6 +200,15 @@ impl Observer {
         self.operands.push(unsafe { operand(object) });
     }
 
+    /// Takes an object that a store is about to replace.
+    unsafe fn take_replaced(&mut self, object: *mut PyObject) {
+        // SAFETY: as above.
+        unsafe {
+            let sole = !object.is_null() && ffi::Py_REFCNT(object) == 1;
+            self.operands.push(Operand { bits: u64::from(sole), ..operand(object) });
+        }
+    }
+
     /// Takes the `count` topmost objects, as they were pushed.
     unsafe fn take_stack(&mut self, count: u32) {
         for nth in (1..=count).rev() {
@@ -242,13 +251,13 @@ impl Observer {
                 Op::StoreAttr { name } => {
                     self.take_stack(2);
                     let (found, old) = self.store_attribute(self.top(1), self.name(name));
-                    self.take(old);
+                    self.take_replaced(old);
                     return Detail::Attribute(found);
                 }
                 Op::Binary(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => self.take_stack(2),
                 Op::StoreSubscript => {
                     self.take_stack(3);
-                    self.take(self.replaced_item());
+                    self.take_replaced(self.replaced_item());
                 }
                 Op::Slice => self.take_stack(3),
                 Op::StoreSlice => self.take_stack(4),

@@ -203,6 +203,7 @@ pub enum Detail {
 /// * `Binary`, `Compare`, `Is`, `Contains`, `Subscript`: left, right.
 /// * `StoreSubscript`: value, container, index, and for lists the item that is replaced (else null).
 /// * `LoadAttr`: owner. `StoreAttr`: value, owner, and the attribute's old value (else null).
+///   The `bits` of what these two replace are 1 where there is one reference to it, else 0.
 /// * `Negative`, `Positive`, `Invert`, `Not`, `ToBool`, `PopJump`, `GetIter`, `ForIter`, `PopTop`,
 ///   `UnpackSequence`, `Return`, `StoreDeref`: top of the stack.
 /// * `Call(n)`: callable, self or null, n arguments.

@@ -133,7 +133,7 @@ impl Recorder<'_> {
                 let items = self.e.load(Uop::load_raw, base, None, layout.list_items, Region::ListHead, None);
                 let old = self.e.load(Uop::load_item, items, Some(at), 0, Region::ListItems, Some(snap));
                 let drops = self.guard_discard(&[container, index]);
-                self.replace(items, Some(at), 0, Region::ListItems, &value, seen_value, old, seen_old)?;
+                self.replace(items, Some(at), 0, Region::ListItems, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
                 self.drop_all(&drops);
             }
             Kind::ByteArray => {
@@ -158,7 +158,7 @@ impl Recorder<'_> {
     /// Replaces a reference in the heap: the exits, then the new object, the store, and the old one's drop.
     ///
     /// A float that replaces a float which nobody else holds is written into the old object: nobody can
-    /// tell it from a new one at the same address.
+    /// tell it from a new one at the same address. `sole` says whether that is what was seen.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn replace(
         &mut self,
@@ -170,6 +170,7 @@ impl Recorder<'_> {
         seen: Operand,
         old: Val,
         seen_old: Operand,
+        sole: bool,
     ) -> Step<()> {
         let store = if index.is_some() { Uop::store_item } else { Uop::store_obj };
         let snap = self.snap();
@@ -180,7 +181,7 @@ impl Recorder<'_> {
         {
             self.e.guard_type(old, seen_old.ty, snap);
             let float_disp = self.host.layout.float_value;
-            if !self.general {
+            if sole && !self.general {
                 self.e.effect(Uop::guard_last, &[old], 0, 0, Region::Counts, Some(snap));
                 self.e.effect(Uop::store_float, &[old, *val], float_disp, 0, Region::Fixed, None);
                 let renamed = self.e.effect(Uop::renamed, &[old], 0, 0, Region::Fixed, None);

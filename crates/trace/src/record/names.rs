@@ -74,7 +74,7 @@ impl Recorder<'_> {
         let cell = self.cell(slot)?;
         let (snap, disp) = (self.snap(), self.host.layout.cell_content);
         let old = self.e.load(Uop::load_obj, cell, None, disp, Region::Cells, Some(snap));
-        self.replace(cell, None, disp, Region::Cells, &value, seen, old, content)
+        self.replace(cell, None, disp, Region::Cells, &value, seen, old, content, true)
     }
 
     /// Guards the owner's type, and gives the owner.
@@ -177,7 +177,7 @@ impl Recorder<'_> {
         };
         let old = self.e.load(Uop::load_obj, owner, None, disp, Region::Attributes, Some(snap));
         let drops = self.guard_discard(&[owner_sym]);
-        self.replace(owner, None, disp, Region::Attributes, &value, seen_value, old, seen_old)?;
+        self.replace(owner, None, disp, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
         self.drop_all(&drops);
         Ok(())
     }
