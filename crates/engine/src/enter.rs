@@ -6,8 +6,9 @@
 //! backward jump tries again. Cost: some twenty nanoseconds, and as much for the way out.
 
 use crate::executor::Executor;
-use crate::exit::{self, Left, Values};
+use crate::exit::{self, Left};
 use crate::machine::Memory;
+use crate::plan::Values;
 use crate::state::{self, Engine};
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
@@ -117,16 +118,15 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
         let found =
             state::with(|engine| after(engine, root, context, 0).and_then(|()| find_exit(engine, context.exit)));
         let Some((executor, index)) = found.flatten() else { return Left::Resume };
-        let Some(map) = executor.allocated.exits.get(index) else { return Left::Resume };
         // SAFETY: the values are those of this exit.
-        return unsafe { exit::leave(site, &executor, index, &Values::Native(map, context)) };
+        return unsafe { exit::leave(site, &executor, index, Values::Native(context)) };
     }
     let mut fuel = u64::MAX;
     let interpreted = interpret(root, context, &mut fuel);
     let _ = state::with(|engine| after(engine, root, context, u64::MAX - fuel));
     let Some((executor, index, values)) = interpreted else { return Left::Resume };
     // SAFETY: as above.
-    unsafe { exit::leave(site, &executor, index, &Values::Interpreted(&values)) }
+    unsafe { exit::leave(site, &executor, index, Values::Interpreted(&values)) }
 }
 
 /// Keeps the books.

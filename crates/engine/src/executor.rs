@@ -1,12 +1,13 @@
 //! Executors: compiled traces with everything that running and leaving them needs.
 
+use crate::plan::Plan;
 use decal_cpython::PyObject;
 use decal_native::Code;
 use decal_trace::allocated::{Allocated, ExitIndex, Item};
 use decal_trace::ir::{Inst, Val};
 use decal_trace::record::Recorded;
 use decal_trace::snapshot::SnapId;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 /// An exit of an executor.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Exit {
     pub at: Option<Val>,
     /// The state to rebuild.
     pub snap: SnapId,
+    /// How to rebuild it, once it was taken.
+    pub plan: OnceCell<Option<Plan>>,
     /// Times taken.
     pub taken: Cell<u64>,
     /// Times until a side trace is tried; 0: no more.
@@ -85,6 +88,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
         .map(|map| Exit {
             at: None,
             snap: map.snap,
+            plan: OnceCell::new(),
             taken: Cell::new(0),
             countdown: Cell::new(threshold),
             tries: Cell::new(0),
@@ -114,6 +118,13 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
 }
 
 impl Executor {
+    /// How to rebuild Python's state at an exit.
+    pub fn plan(&self, index: usize) -> Option<&Plan> {
+        let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
+        let snapshot = self.recorded.trace.snaps.get(exit.snap.0 as usize)?;
+        exit.plan.get_or_init(|| Plan::new(snapshot, map)).as_ref()
+    }
+
     /// The exit of an instruction, for the trace interpreter.
     pub fn exit_of(&self, at: Option<Val>, snap: SnapId) -> Option<ExitIndex> {
         self.exits.iter().position(|exit| exit.at == at && exit.snap == snap).map(|index| ExitIndex(index as u32))

@@ -16,24 +16,16 @@
 use crate::enter::Site;
 use crate::executor::Executor;
 use crate::observe::{self, Purpose};
+use crate::plan::{Plan, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
 use decal_cpython::{PyObject, objects};
-use decal_trace::allocated::{ExitIndex, ExitMap};
-use decal_trace::ir::Val;
-use decal_trace::snapshot::{BoxId, Snapshot, Source, Then};
-use decal_uops::Context;
+use decal_trace::allocated::ExitIndex;
+use decal_trace::snapshot::{Snapshot, Then};
+use smallvec::SmallVec;
 use std::ptr::null_mut;
 use std::rc::Rc;
-
-/// Where the values of an exit are.
-pub enum Values<'a> {
-    /// In the registers and slots that native code left behind.
-    Native(&'a ExitMap, &'a Context),
-    /// In the trace interpreter's array.
-    Interpreted(&'a [u64]),
-}
 
 /// What comes after an exit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,113 +38,27 @@ pub enum Left {
     Enter(u32),
 }
 
-impl Values<'_> {
-    fn get(&self, val: Val) -> Option<u64> {
-        match self {
-            Values::Native(map, context) => {
-                let place = map.places.iter().find(|(known, _)| *known == val).map(|(_, place)| *place)?;
-                Some(crate::pipeline::bits(place, context))
-            }
-            Values::Interpreted(values) => values.get(val.index()).copied(),
-        }
-    }
-}
-
-/// Makes the objects of a snapshot.
-struct Builder<'a> {
-    values: &'a Values<'a>,
-    /// Objects made so far; each slot has a reference of its own.
-    boxes: Vec<(BoxId, *mut PyObject)>,
-    /// Something could not be made.
-    failed: bool,
-}
-
-impl Builder<'_> {
-    /// A new reference, or null.
-    unsafe fn object(&mut self, source: &Source) -> *mut PyObject {
-        // SAFETY: the values are of this snapshot, so that objects among them are alive.
-        unsafe {
-            match source {
-                Source::Unchanged | Source::Home(_) | Source::Null => null_mut(),
-                Source::Bool(val) => objects::new_bool(self.bits(*val) != 0),
-                Source::Borrowed(val) => {
-                    let object = self.bits(*val) as *mut PyObject;
-                    objects::incref(object);
-                    object
-                }
-                Source::Owned(val) => self.bits(*val) as *mut PyObject,
-                Source::Const(address) => {
-                    let object = *address as *mut PyObject;
-                    objects::incref(object);
-                    object
-                }
-                Source::Int(val, id) => self.boxed(*id, |this| objects::new_int(this.bits(*val) as i64)),
-                Source::Float(val, id) => self.boxed(*id, |this| objects::new_float(f64::from_bits(this.bits(*val)))),
-                Source::RangeIter(next, step, left, id) => self.boxed(*id, |this| {
-                    let [next, step, left] = [next, step, left].map(|val| this.bits(*val) as i64);
-                    objects::new_range_iter(next, step, left)
-                }),
-                Source::Tuple(items, id) => self.boxed(*id, |this| {
-                    let items: Vec<*mut PyObject> = items.iter().map(|item| this.object(item)).collect();
-                    if items.iter().any(|item| item.is_null()) {
-                        items.iter().for_each(|item| objects::decref(*item));
-                        return null_mut();
-                    }
-                    objects::new_tuple(&items)
-                }),
-            }
-        }
-    }
-
-    fn bits(&mut self, val: Val) -> u64 {
-        self.values.get(val).unwrap_or_else(|| {
-            self.failed = true;
-            0
-        })
-    }
-
-    unsafe fn boxed(&mut self, id: BoxId, make: impl FnOnce(&mut Self) -> *mut PyObject) -> *mut PyObject {
-        if let Some((_, object)) = self.boxes.iter().find(|(known, _)| *known == id) {
-            // SAFETY: made for an earlier slot, which holds it.
-            unsafe { objects::incref(*object) };
-            return *object;
-        }
-        let object = make(self);
-        if object.is_null() {
-            self.failed = true;
-        } else {
-            self.boxes.push((id, object));
-        }
-        object
-    }
-}
-
 /// Leaves a trace.
 ///
 /// # Safety
 /// In the callback that `site` says; `values` are those of this exit of this executor, fresh.
-pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: &Values<'_>) -> Left {
+pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: Values<'_>) -> Left {
     let exit = executor.exits.get(index);
     let snapshot = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap.0 as usize));
     let (Some(exit), Some(snapshot)) = (exit, snapshot) else { return Left::Resume };
     exit.taken.set(exit.taken.get() + 1);
-    let mut builder = Builder { values, boxes: Vec::new(), failed: false };
+    let Some(plan) = executor.plan(index) else { return Left::Resume };
     // SAFETY: the caller's; see the module's text for the order.
     unsafe {
-        for store in &snapshot.stores {
-            let (base, value) = (builder.bits(store.base), builder.bits(store.value));
-            if base != 0 {
-                ((base as i64 + i64::from(store.disp)) as *mut u64).write(value);
-            }
-        }
-        let frames = rebuild(site, snapshot, &mut builder);
+        plan.write_fields(values);
+        let (frames, failed) = rebuild(site, snapshot, plan, values);
         let mut throw = snapshot.then == Then::Raise && site.thread.has_exception();
-        if builder.failed {
+        if failed {
             if !site.thread.has_exception() {
                 objects::raise_memory_error();
             }
             throw = true;
-        } else if !throw {
+        } else if !throw && site.thread.has_exception() {
             site.thread.clear_exception();
         }
         let Some(frames) = frames else { return go_on(site, snapshot, true) };
@@ -169,67 +75,62 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     }
 }
 
-/// Fills the entry frame and pushes the inner ones: all frames, or none where memory ran out.
-unsafe fn rebuild(site: &Site, snapshot: &Snapshot, builder: &mut Builder<'_>) -> Option<Vec<Frame>> {
+/// The frames at an exit, outermost first.
+type Frames = SmallVec<[Frame; 4]>;
+
+/// Fills the entry frame and pushes the inner ones: all frames, or none where memory ran out, which the second result says.
+unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<'_>) -> (Option<Frames>, bool) {
     // SAFETY: the caller's: slots and depths are those of the frames' code.
     unsafe {
-        let outer = snapshot.frames.first()?;
-        let objects_of = |builder: &mut Builder<'_>, sources: &[Source]| -> Vec<*mut PyObject> {
-            sources.iter().map(|source| builder.object(source)).collect()
-        };
-        let made: Vec<(Vec<*mut PyObject>, Vec<*mut PyObject>)> = snapshot
-            .frames
-            .iter()
-            .map(|frame| (objects_of(builder, &frame.locals), objects_of(builder, &frame.stack)))
-            .collect();
-        let mut old = Vec::new();
-        let (locals, stack) = made.first()?;
-        for (slot, source) in outer.locals.iter().enumerate() {
-            if !source.is_in_place() {
-                old.push(site.frame.replace_local(slot as u32, locals[slot]));
-            }
-        }
-        for (slot, source) in outer.stack.iter().enumerate() {
-            if !source.is_in_place() {
-                site.frame.set_stack(slot as u32, stack[slot]);
-            }
-        }
-        site.frame.set_stack_depth(outer.stack.len() as u32);
-        site.frame.set_offset(outer.offset);
-        let mut frames = vec![site.frame];
-        for (described, (locals, stack)) in snapshot.frames.iter().zip(&made).skip(1) {
-            let below = *frames.last()?;
-            let pushed = if builder.failed {
-                None
+        let (mut made, mut failed) = plan.make_objects(values);
+        let mut frames: Frames = SmallVec::from_elem(site.frame, 1);
+        let inner = made.iter().position(|filled| filled.frame > 0).unwrap_or(made.len());
+        let (own, others) = made.split_at_mut(inner);
+        for filled in own.iter_mut() {
+            if filled.stack {
+                site.frame.set_stack(filled.slot, filled.object);
+                filled.object = null_mut();
             } else {
-                frame::push(site.thread, described.function as *mut PyObject, below).ok()
-            };
+                // What it held stays here until all is in place.
+                filled.object = site.frame.replace_local(filled.slot, filled.object);
+            }
+        }
+        if let Some(outer) = snapshot.frames.first() {
+            site.frame.set_stack_depth(outer.stack.len() as u32);
+            site.frame.set_offset(outer.offset);
+        }
+        for (depth, described) in snapshot.frames.iter().enumerate().skip(1) {
+            let slots = others.iter().filter(|filled| filled.frame == depth);
+            let below = frames.last().copied().filter(|_| !failed);
+            let pushed =
+                below.and_then(|below| frame::push(site.thread, described.function as *mut PyObject, below).ok());
             let Some(inner) = pushed else {
                 // The objects of this frame and of those that would follow have no place any more.
-                builder.failed = true;
-                locals.iter().chain(stack).for_each(|object| objects::decref(*object));
+                failed = true;
+                slots.for_each(|filled| objects::decref(filled.object));
                 continue;
             };
-            for (slot, object) in locals.iter().enumerate() {
-                objects::decref(inner.replace_local(slot as u32, *object));
+            for filled in slots {
+                if filled.stack {
+                    inner.set_stack(filled.slot, filled.object);
+                } else {
+                    objects::decref(inner.replace_local(filled.slot, filled.object));
+                }
             }
-            for (slot, object) in stack.iter().enumerate() {
-                inner.set_stack(slot as u32, *object);
-            }
-            inner.set_stack_depth(stack.len() as u32);
+            inner.set_stack_depth(described.stack.len() as u32);
             inner.set_offset(described.offset);
             frames.push(inner);
         }
-        old.iter().for_each(|object| objects::decref(*object));
+        own.iter().for_each(|filled| objects::decref(filled.object));
         if frames.len() < snapshot.frames.len() {
             while frames.len() > 1 {
                 if let Some(inner) = frames.pop() {
                     frame::drop_frame(site.thread, inner);
                 }
             }
-            return None;
+            return (None, failed);
         }
-        Some(frames)
+        (Some(frames), failed)
     }
 }
 

@@ -21,6 +21,7 @@ mod machine;
 mod observe;
 pub mod options;
 mod pipeline;
+mod plan;
 mod state;
 pub mod stats;
 mod stress;

@@ -1,0 +1,248 @@
+//! Plans: what an exit has to do to rebuild Python's state, worked out once, when it is first taken.
+//!
+//! A snapshot speaks of values, and the exit's map says where each value is. Looking values up again at each exit, slot
+//! by slot, would cost more than the work itself in a loop that is left often, as the inner one of two loops is.
+//! A plan is the snapshot with places put in, without the slots that hold the right thing already, and with each object
+//! that has to be made counted: slots that hold the same object share its number.
+//!
+//! Holds: a plan makes the objects that its snapshot describes, no more and no fewer references. Cost to make: values times slots,
+//! once; to carry out: the slots that change.
+
+use crate::pipeline::bits;
+use decal_cpython::{PyObject, objects};
+use decal_trace::allocated::{ExitMap, Place};
+use decal_trace::ir::Val;
+use decal_trace::snapshot::{BoxId, Snapshot, Source};
+use decal_uops::Context;
+use smallvec::SmallVec;
+use std::ptr::null_mut;
+
+/// Where the values of an exit are.
+#[derive(Clone, Copy)]
+pub enum Values<'a> {
+    /// In the registers and slots that native code left behind.
+    Native(&'a Context),
+    /// In the trace interpreter's array.
+    Interpreted(&'a [u64]),
+}
+
+/// A value: where native code leaves it, and its number.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    place: Place,
+    val: Val,
+}
+
+/// What a slot is to hold.
+#[derive(Clone, Debug)]
+enum Make {
+    Null,
+    Bool(Wanted),
+    Borrowed(Wanted),
+    Owned(Wanted),
+    Const(u64),
+    /// A new object with this number.
+    New(usize, New),
+    /// The object with this number once more.
+    Same(usize),
+}
+
+#[derive(Clone, Debug)]
+enum New {
+    Int(Wanted),
+    Float(Wanted),
+    Tuple(Vec<Make>),
+    RangeIter([Wanted; 3]),
+}
+
+/// A frame's slots that change.
+#[derive(Clone, Debug, Default)]
+pub struct FramePlan {
+    locals: Vec<(u32, Make)>,
+    stack: Vec<(u32, Make)>,
+}
+
+/// See the module's text.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    stores: Vec<(Wanted, i32, Wanted)>,
+    /// Outermost frame first.
+    pub frames: Vec<FramePlan>,
+    boxes: usize,
+}
+
+/// A new reference for a slot, or null.
+#[derive(Clone, Copy, Debug)]
+pub struct Filled {
+    /// Which frame, outermost 0.
+    pub frame: usize,
+    /// Whether it is a slot of the operand stack.
+    pub stack: bool,
+    /// Which.
+    pub slot: u32,
+    /// The reference.
+    pub object: *mut PyObject,
+}
+
+/// The references that a plan made, frame by frame, locals first.
+pub type Objects = SmallVec<[Filled; 24]>;
+
+struct Planner<'a> {
+    map: &'a ExitMap,
+    boxes: Vec<BoxId>,
+}
+
+impl Planner<'_> {
+    fn wanted(&self, val: Val) -> Option<Wanted> {
+        let (_, place) = self.map.places.iter().find(|(known, _)| *known == val)?;
+        Some(Wanted { place: *place, val })
+    }
+
+    fn boxed(&mut self, id: BoxId, new: impl FnOnce(&mut Self) -> Option<New>) -> Option<Make> {
+        if let Some(number) = self.boxes.iter().position(|known| *known == id) {
+            return Some(Make::Same(number));
+        }
+        let new = new(self)?;
+        self.boxes.push(id);
+        Some(Make::New(self.boxes.len() - 1, new))
+    }
+
+    fn make(&mut self, source: &Source) -> Option<Make> {
+        Some(match source {
+            Source::Unchanged | Source::Home(_) | Source::Null => Make::Null,
+            Source::Bool(val) => Make::Bool(self.wanted(*val)?),
+            Source::Borrowed(val) => Make::Borrowed(self.wanted(*val)?),
+            Source::Owned(val) => Make::Owned(self.wanted(*val)?),
+            Source::Const(address) => Make::Const(*address),
+            Source::Int(val, id) => self.boxed(*id, |this| Some(New::Int(this.wanted(*val)?)))?,
+            Source::Float(val, id) => self.boxed(*id, |this| Some(New::Float(this.wanted(*val)?)))?,
+            Source::Tuple(items, id) => self.boxed(*id, |this| {
+                Some(New::Tuple(items.iter().map(|item| this.make(item)).collect::<Option<_>>()?))
+            })?,
+            Source::RangeIter(next, step, left, id) => self.boxed(*id, |this| {
+                Some(New::RangeIter([this.wanted(*next)?, this.wanted(*step)?, this.wanted(*left)?]))
+            })?,
+        })
+    }
+
+    fn slots(&mut self, sources: &[Source]) -> Option<Vec<(u32, Make)>> {
+        let changing = sources.iter().enumerate().filter(|(_, source)| !source.is_in_place());
+        changing.map(|(slot, source)| Some((slot as u32, self.make(source)?))).collect()
+    }
+}
+
+impl Plan {
+    /// The plan of an exit; none where the map lacks a value, which does not happen.
+    pub fn new(snapshot: &Snapshot, map: &ExitMap) -> Option<Plan> {
+        let mut planner = Planner { map, boxes: Vec::new() };
+        let mut frames = Vec::with_capacity(snapshot.frames.len());
+        for frame in &snapshot.frames {
+            frames.push(FramePlan { locals: planner.slots(&frame.locals)?, stack: planner.slots(&frame.stack)? });
+        }
+        let stores = snapshot.stores.iter();
+        let stores = stores.map(|store| Some((planner.wanted(store.base)?, store.disp, planner.wanted(store.value)?)));
+        Some(Plan { stores: stores.collect::<Option<_>>()?, frames, boxes: planner.boxes.len() })
+    }
+
+    /// Writes the fields that the trace kept in registers.
+    ///
+    /// # Safety
+    /// The values are of this exit, fresh, so that the objects among them are alive.
+    pub unsafe fn write_fields(&self, values: Values<'_>) {
+        for (base, disp, value) in &self.stores {
+            let base = base.bits(values);
+            if base != 0 {
+                // SAFETY: a field of a live object, as the recorder has it.
+                unsafe { ((base as i64 + i64::from(*disp)) as *mut u64).write(value.bits(values)) };
+            }
+        }
+    }
+
+    /// Makes all objects. True in second place where memory ran out: some are null then.
+    ///
+    /// # Safety
+    /// As for [`Plan::write_fields`].
+    pub unsafe fn make_objects(&self, values: Values<'_>) -> (Objects, bool) {
+        let mut maker = Maker { values, boxes: SmallVec::from_elem(null_mut(), self.boxes), failed: false };
+        let mut objects = Objects::new();
+        for (frame, plan) in self.frames.iter().enumerate() {
+            for (stack, slots) in [(false, &plan.locals), (true, &plan.stack)] {
+                for (slot, make) in slots {
+                    // SAFETY: the caller's.
+                    let object = unsafe { maker.object(make) };
+                    objects.push(Filled { frame, stack, slot: *slot, object });
+                }
+            }
+        }
+        (objects, maker.failed)
+    }
+}
+
+impl Wanted {
+    fn bits(self, values: Values<'_>) -> u64 {
+        match values {
+            Values::Native(context) => bits(self.place, context),
+            Values::Interpreted(values) => values.get(self.val.index()).copied().unwrap_or(0),
+        }
+    }
+}
+
+struct Maker<'a> {
+    values: Values<'a>,
+    /// The objects with numbers.
+    boxes: SmallVec<[*mut PyObject; 16]>,
+    failed: bool,
+}
+
+impl Maker<'_> {
+    /// A new reference, or null.
+    unsafe fn object(&mut self, make: &Make) -> *mut PyObject {
+        let values = self.values;
+        // SAFETY: the caller's: objects among the values are alive; numbers are below `boxes`' length.
+        unsafe {
+            match make {
+                Make::Null => null_mut(),
+                Make::Bool(val) => objects::new_bool(val.bits(values) != 0),
+                Make::Owned(val) => val.bits(values) as *mut PyObject,
+                Make::Borrowed(val) => shared(val.bits(values) as *mut PyObject),
+                Make::Const(address) => shared(*address as *mut PyObject),
+                Make::Same(number) => self.boxes.get(*number).map_or(null_mut(), |object| shared(*object)),
+                Make::New(number, new) => {
+                    let object = match new {
+                        New::Int(val) => objects::new_int(val.bits(values) as i64),
+                        New::Float(val) => objects::new_float(f64::from_bits(val.bits(values))),
+                        New::RangeIter([next, step, left]) => {
+                            let [next, step, left] = [next, step, left].map(|val| val.bits(values) as i64);
+                            objects::new_range_iter(next, step, left)
+                        }
+                        New::Tuple(items) => self.tuple(items),
+                    };
+                    self.failed |= object.is_null();
+                    if let Some(slot) = self.boxes.get_mut(*number) {
+                        *slot = object;
+                    }
+                    object
+                }
+            }
+        }
+    }
+
+    unsafe fn tuple(&mut self, items: &[Make]) -> *mut PyObject {
+        // SAFETY: the caller's.
+        unsafe {
+            let items: Vec<*mut PyObject> = items.iter().map(|item| self.object(item)).collect();
+            if items.iter().any(|item| item.is_null()) {
+                items.iter().for_each(|item| objects::decref(*item));
+                return null_mut();
+            }
+            objects::new_tuple(&items)
+        }
+    }
+}
+
+/// One more reference; null stays null.
+unsafe fn shared(object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the caller's: alive or null.
+    unsafe { objects::incref(object) };
+    object
+}
