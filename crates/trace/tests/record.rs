@@ -315,12 +315,8 @@ fn membership_and_identity() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
-/// The sum no longer fits: from that exit on, the addition is done on `int` objects, and the trace goes back into the loop
-/// or, where the loop wants a number, to its start.
-#[test]
-fn overflow_is_continued_in_the_general_form() {
-    let root = record(&int_while());
-    let exit = root.find(Uop::add_int, 0);
+/// What follows the turn in which the sum no longer fits.
+fn overflow() -> Recording {
     let big = object(Kind::BigInt, 0x34_0000, 0);
     let pass = Pass::new(3)
         .at(8)
@@ -333,8 +329,27 @@ fn overflow_is_continued_in_the_general_form() {
         .store(0, int(4), int(3))
         .jump_back(0)
         .arrives();
-    let side = root.side(exit, &int_turn(pass, big, big).turns(0));
+    int_turn(pass, big, big).turns(0)
+}
+
+/// The sum no longer fits: from that exit on, the addition is done on `int` objects. The loop wants a number, so the trace
+/// leaves to its start.
+#[test]
+fn overflow_is_continued_in_the_general_form() {
+    let root = record(&int_while());
+    let side = root.side(root.find(Uop::add_int, 0), &overflow());
+    assert!(matches!(side.trace.end, End::Exit(_)), "{}", side.trace);
     assert_snapshot!(format!("{}---- continued\n{}", root.text(), side.trace));
+}
+
+/// The same where the side trace may have a loop of its own: the sum stays an object there.
+#[test]
+fn overflow_gets_a_loop_of_its_own() {
+    let root = record(&int_while());
+    let side = root.side_loop(root.find(Uop::add_int, 0), &overflow());
+    assert!(matches!(side.trace.end, End::Loop(_)), "{}", side.trace);
+    assert!(side.label.is_some() && side.carried.is_empty());
+    assert_snapshot!(side.trace);
 }
 
 /// `while i < n: if x < i: s = s + i; i = i + 1`, one turn that takes the branch.

@@ -101,6 +101,8 @@ fn type_of(kind: Kind) -> u64 {
     match kind {
         Kind::Null => 0,
         Kind::BigInt => type_of(Kind::Int),
+        // Not by its number: new kinds come before it.
+        Kind::Other => 0x1ff0,
         other => 0x1000 + 0x10 * other as u64,
     }
 }
@@ -393,7 +395,16 @@ impl Root {
 
     /// Records what followed the exit of an instruction, and allocates it from the exit's registers.
     pub fn side(&self, exit: Val, recording: &Recording) -> Recorded {
-        let parent = self.parent(exit);
+        self.continued(self.parent(exit), recording)
+    }
+
+    /// The same, where the side trace may loop by itself.
+    pub fn side_loop(&self, exit: Val, recording: &Recording) -> Recorded {
+        self.continued(Parent { may_loop: true, ..self.parent(exit) }, recording)
+    }
+
+    fn continued(&self, parent: Parent<'_>, recording: &Recording) -> Recorded {
+        let exit = parent.exit;
         let recorded = side(recording, &host(), &parent, &Options::default())
             .unwrap_or_else(|abort| panic!("{}: {abort:?}", abort.reason));
         let index = self.exit_index(exit);
