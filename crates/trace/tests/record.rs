@@ -446,6 +446,20 @@ fn two_iterators_that_may_be_one() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
+/// `for y in it: …` behind which nothing is left: a list's iterator lets go of the list, and says by its index that it is done.
+#[test]
+fn an_iterator_is_exhausted() {
+    let inner = object(Kind::ListIter, 0x32_1000, 0);
+    let pass = Pass::new(1)
+        .load(&[0])
+        .op(Op::GetIter, &[inner])
+        .with(Op::ForIter(70), &[inner], Detail::Next(false))
+        .ends(Ending::Head(70));
+    let recorded = root(&pass, &host(), Start::Loop, &Options::default()).expect("records");
+    assert!(matches!(recorded.trace.end, End::Exit(_)));
+    assert_snapshot!(recorded.trace);
+}
+
 /// `while True: i = down(i)` with `def down(n): return n if n < 1000 else down(n - 700)`: three frames at the innermost exits.
 #[test]
 fn recursion() {
