@@ -116,7 +116,7 @@ fn list_sum() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
-/// `while i < n: xs[i] = x * y; i += 1`, on a list of floats.
+/// `while i < n: xs[i] = x * y; i += 1`, on a list of floats that nobody else holds: they are written over in place.
 #[test]
 fn list_store() {
     let pass = Pass::new(5)
@@ -125,7 +125,7 @@ fn list_store() {
         .load(&[3, 4])
         .binary(BinaryOp::Mul, float(2.0), float(1.5))
         .load(&[2, 0])
-        .op(Op::StoreSubscript, &[float(3.0), list(1000), int(3), float(7.0)])
+        .op(Op::StoreSubscript, &[float(3.0), list(1000), int(3), sole(float(7.0))])
         .load(&[0])
         .constant(int(1))
         .binary(BinaryOp::Add, int(3), int(1))
@@ -133,7 +133,7 @@ fn list_store() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
-/// `while True: p.x = p.x + p.y`
+/// `while True: p.x = p.x + p.y`, where others hold what was in `p.x`: there is a new object for each turn.
 #[test]
 fn attributes() {
     let inline = |disp: i32| Detail::Attribute(Attribute::Inline { disp, valid_disp: 0x21, dict_disp: -24 });
@@ -144,7 +144,7 @@ fn attributes() {
         .with(Op::LoadAttr { name: 1, method: false }, &[instance()], inline(48))
         .binary(BinaryOp::Add, float(1.0), float(2.0))
         .load(&[0])
-        .with(Op::StoreAttr { name: 0 }, &[float(3.0), instance(), float(1.0)], inline(40));
+        .with(Op::StoreAttr { name: 0 }, &[float(3.0), instance(), shared(float(1.0))], inline(40));
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
@@ -185,7 +185,7 @@ fn inlined_method() {
         .constant(int(1))
         .binary(BinaryOp::Add, int(3000), int(1))
         .load(&[0])
-        .with(Op::StoreAttr { name: 1 }, &[int(3001), instance(), int(3000)], slot)
+        .with(Op::StoreAttr { name: 1 }, &[int(3001), instance(), sole(int(3000))], slot)
         .with(Op::ReturnConst(0), &[], Detail::Const(NONE));
     let pass = pass.forget_frame().op(Op::PopTop, &[NONE]);
     assert_snapshot!(record(&pass.back_to(0)).text());
@@ -507,7 +507,7 @@ fn items() {
         .constant(int(2))
         .binary(BinaryOp::Mul, int(3000), int(2))
         .load(&[0, 1])
-        .op(Op::StoreSubscript, &[int(6000), list(9000), int(3000), int(2999)])
+        .op(Op::StoreSubscript, &[int(6000), list(9000), int(3000), sole(int(2999))])
         .load(&[0])
         .constant(int(-1))
         .op(Op::Subscript, &[list(9000), int(-1)])
@@ -539,7 +539,7 @@ fn a_store_while_a_float_is_borrowed() {
         .binary(BinaryOp::Mul, float(3.0), float(0.5))
         .load(&[0])
         .constant(int(0))
-        .op(Op::StoreSubscript, &[float(1.5), xs, int(0), float(9.0)])
+        .op(Op::StoreSubscript, &[float(1.5), xs, int(0), sole(float(9.0))])
         .load(&[1])
         .leave(float(3.0))
         .binary(BinaryOp::Add, float(5.0), float(3.0))

@@ -120,6 +120,13 @@ pub fn int(value: i64) -> Operand {
 pub fn float(value: f64) -> Operand {
     object(Kind::Float, 0x20_0000 + (value.to_bits() >> 48), value.to_bits())
 }
+/// What a store replaces, where the container holds the only reference, and where others hold it too.
+pub fn sole(old: Operand) -> Operand {
+    Operand { bits: 1, ..old }
+}
+pub fn shared(old: Operand) -> Operand {
+    Operand { bits: 0, ..old }
+}
 pub fn truth(value: bool) -> Operand {
     object(Kind::Bool, 0x7_0000 + u64::from(value), u64::from(value))
 }
