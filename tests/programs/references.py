@@ -391,6 +391,25 @@ def two_loops_take_turns(n):
     return results, x, y
 
 
+def first_of(iterator):
+    for x in iterator:
+        return x
+    return -1
+
+
+def asks_again(n):
+    """An iterator that was exhausted in a trace is asked again, and looked at."""
+    values = list(range(n))
+    results = []
+    for more in 0, 1, 2, 60, 300:
+        for other in (iter(values), iter(tuple(values)), iter(range(n))):
+            total = 0
+            for i in range(n + more):
+                total = total + first_of(other) * i
+            results.append((total, next(other, None), other.__length_hint__(), other.__reduce__()[1:] == ((values,), n)))
+    return results
+
+
 def float_identity(n):
     """A float that somebody else holds must not change under them."""
     values = [0.5] * 3
@@ -534,5 +553,6 @@ for function in (finalizer_in_callee, finalizer_changes_local_of_loop, finalizer
 for function in (iterator_kept, range_iterator_kept, shared_iterator, float_identity, attribute_float_identity):
     show(function, 2000)
 show(two_loops_take_turns, 2000)
+show(asks_again, 2000)
 for function in (local_float_identity, cell_float_identity):
     show(function, 2000)

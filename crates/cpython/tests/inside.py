@@ -162,7 +162,7 @@ def observing_sees_what_happens():
     one("Constant { value: Operand { object: %d" % id(Slotted.LIMIT))
     one("Known(MathSqrt)")
     one("Known(Len)")
-    one("Known(ListAppend)")
+    one("Known(List(Append))")
     one("Known(Min)")
     one("Known(Range)")
     one("Next(true)")

@@ -100,7 +100,7 @@ impl Location {
             State::Never(Never::Abort(reason))
         } else {
             let pause = threshold.saturating_mul(4u32.saturating_pow(self.tries)).max(2);
-            State::Counting(pause + dice % pause)
+            State::Counting(pause.saturating_add(dice % pause))
         };
     }
 
@@ -142,5 +142,55 @@ mod tests {
         assert_eq!(pauses, [40, 160, 640]);
         location.failed(AbortReason::TooLong, 7, 10, 4, 0);
         assert_eq!(location.state, State::Never(Never::Abort(AbortReason::TooLong)));
+        assert_eq!(location.last, Some((AbortReason::TooLong, 7)));
+    }
+
+    #[test]
+    fn a_pause_is_at_most_doubled_by_chance_and_never_overflows() {
+        for dice in [0, 1, 39, 40, 12_345, u32::MAX] {
+            let mut location = Location::new(10);
+            location.failed(AbortReason::TooLong, 7, 10, 4, dice);
+            assert!(matches!(location.state, State::Counting(40..80)), "{dice}: {:?}", location.state);
+        }
+        // With thresholds at their lowest there is a pause too.
+        let mut location = Location::new(0);
+        location.failed(AbortReason::TooLong, 7, 0, 4, 0);
+        assert_eq!(location.state, State::Counting(2));
+        let mut location = Location::new(u32::MAX / 2);
+        location.tries = 30;
+        location.failed(AbortReason::TooLong, 7, u32::MAX / 2, 100, u32::MAX - 1);
+        assert_eq!(location.state, State::Counting(u32::MAX));
+    }
+
+    #[test]
+    fn leaving_the_loop_is_bad_luck_at_first() {
+        let mut location = Location::new(10);
+        for left in 1..=MAX_LEFT {
+            location.failed(AbortReason::LeftLoop, 7, 10, 4, u32::MAX);
+            assert_eq!((location.left, location.tries), (left, 0));
+            assert!(matches!(location.state, State::Counting(pause) if (1..=2 + left * 4).contains(&pause)));
+        }
+        for tries in 1..=4 {
+            location.failed(AbortReason::LeftLoop, 7, 10, 4, 0);
+            assert_eq!(location.tries, tries);
+        }
+        assert_eq!(location.state, State::Never(Never::Abort(AbortReason::LeftLoop)));
+    }
+
+    #[test]
+    fn what_is_invalidated_often_is_given_up() {
+        let mut location = Location::new(10);
+        let mut pauses = Vec::new();
+        for _ in 1..MAX_INVALIDATED {
+            location.state = State::Compiled(3);
+            location.invalidated(10);
+            if let State::Counting(pause) = location.state {
+                pauses.push(pause);
+            }
+        }
+        assert_eq!(pauses, [20, 40, 80, 160, 320, 640, 1280]);
+        location.invalidated(10);
+        assert_eq!(location.state, State::Never(Never::Unstable));
+        assert_eq!(Never::Unstable.to_string(), "what it relies on changes too often");
     }
 }

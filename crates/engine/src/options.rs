@@ -133,12 +133,12 @@ impl Options {
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
             const KNOWN: &str = "hot, guards:N, registers:SEED, or several with commas";
             for part in value.split(',') {
-                let number = |text: &str| text.parse::<u64>().map_err(|_| bad("DECAL_STRESS", &value, KNOWN));
+                let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {
                     None if part == "hot" => options.stress.hot = true,
-                    Some(("guards", n)) => options.stress.guard = Some(number(n)? as u32),
-                    Some(("registers", n)) => options.stress.registers = Some(number(n)?),
-                    _ => return Err(bad("DECAL_STRESS", &value, KNOWN)),
+                    Some(("guards", n)) => options.stress.guard = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("registers", n)) => options.stress.registers = Some(n.parse().map_err(|_| unknown())?),
+                    _ => return Err(unknown()),
                 }
             }
         }
@@ -167,6 +167,22 @@ mod tests {
         assert_eq!(parse(&[("PYTHON_JIT", "0"), ("DECAL_JIT", "1")]).map(|o| o.mode), Ok(Mode::Native));
         let stress = parse(&[("DECAL_STRESS", "hot,guards:3")]).map(|o| (o.loop_threshold, o.stress.guard));
         assert_eq!(stress, Ok((1, Some(3))));
+        let seed = u64::MAX.to_string();
+        let stress =
+            parse(&[("DECAL_STRESS", &format!("registers:{seed}"))]).map(|o| (o.stress.hot, o.stress.registers));
+        assert_eq!(stress, Ok((false, Some(u64::MAX))));
+        let others = [("DECAL_OPTIMIZE", "0"), ("DECAL_DEBUG", "5"), ("DECAL_PERF", "map")];
+        let wanted = Options { optimize: false, debug: 5, perf_map: true, ..Options::default() };
+        assert_eq!(parse(&others), Ok(wanted));
+    }
+
+    #[test]
+    fn empty_values_are_as_if_not_set() {
+        let names = ["DECAL_JIT", "PYTHON_JIT", "DECAL_OPTIMIZE", "DECAL_DEBUG", "DECAL_PERF", "DECAL_STRESS"];
+        assert_eq!(parse(&names.map(|name| (name, ""))), Ok(Options::default()));
+        // Python's own variable has other values, which are not for us to judge.
+        assert_eq!(parse(&[("PYTHON_JIT", "whatever")]), Ok(Options::default()));
+        assert_eq!(parse(&[("PYTHON_JIT", "0"), ("DECAL_JIT", "")]).map(|o| o.mode), Ok(Mode::Off));
     }
 
     #[test]
@@ -175,11 +191,25 @@ mod tests {
             ("DECAL_JIT", "yes"),
             ("DECAL_OPTIMIZE", "2"),
             ("DECAL_DEBUG", "9"),
+            ("DECAL_DEBUG", "-1"),
             ("DECAL_PERF", "x"),
             ("DECAL_STRESS", "x:1"),
+            ("DECAL_STRESS", "hot:1"),
+            ("DECAL_STRESS", "hot,,guards:1"),
+            ("DECAL_STRESS", "guards"),
+            ("DECAL_STRESS", "guards:x"),
+            ("DECAL_STRESS", "guards:4294967296"),
+            ("DECAL_STRESS", "registers:-1"),
         ] {
             let error = parse(&[(name, value)]).unwrap_err();
+            assert_eq!((error.name, error.value.as_str()), (name, value));
             assert!(error.to_string().contains("use one of: "), "{error}");
         }
+    }
+
+    #[test]
+    fn the_message_is_one_sentence() {
+        let error = parse(&[("DECAL_JIT", "yes")]).unwrap_err();
+        assert_eq!(error.to_string(), "DECAL_JIT=\"yes\" is not known; use one of: 0, 1, interpreter");
     }
 }

@@ -46,6 +46,7 @@ impl Bench {
             new_float: f.new_float,
             renew_float: f.renew_float,
             release: f.release,
+            may_die: f.may_die,
         };
         Bench { arena, world, memory: CodeMemory::new().expect("memory for machine code") }
     }

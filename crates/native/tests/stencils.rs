@@ -148,7 +148,8 @@ impl Bench {
                 vec![(word as i32, at), (word as i32 ^ 1, at), ((word >> 32) as i32, at + 4), (word as i32, at + 4)]
             }
             Uop::small_int => vec![(0, self.arena.object(0))],
-            Uop::decref_plain | Uop::decref_plain_or_null | Uop::guard_droppable => vec![(0, f.release)],
+            Uop::decref_plain | Uop::decref_plain_or_null => vec![(0, f.release)],
+            Uop::guard_droppable => vec![(0, f.may_die)],
             Uop::new_int
             | Uop::call_obj_1
             | Uop::call_obj_2

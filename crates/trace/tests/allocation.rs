@@ -82,9 +82,13 @@ fn both_ways(numbers: &[u32], side_numbers: &[u32], registers: &Registers) {
         return;
     };
     assert_eq!(stop, Stop::Root);
-    let left = run_from_label(&root, &interface, &values, &mut plain_heap, &mut { FUEL });
-    match (cpu.run(&code, true, &mut heap, &mut { FUEL }), &left) {
+    let (mut plain_fuel, mut fuel) = (FUEL, FUEL);
+    let left = run_from_label(&root, &interface, &values, &mut plain_heap, &mut plain_fuel);
+    match (cpu.run(&code, true, &mut heap, &mut fuel), &left) {
         (Stop::OutOfFuel, Left::OutOfFuel) => {}
+        // The two count in their own ways, constants for example: one may just make it.
+        (Stop::OutOfFuel, Left::Exit { .. }) if plain_fuel < FUEL / 2 => {}
+        (Stop::Exit(_), Left::OutOfFuel) if fuel < FUEL / 2 => {}
         (Stop::Exit(exit), left) => {
             assert_eq!(plain_heap.digest, heap.digest);
             compare_exit(&root, &code, exit, left, &cpu, &mut heap);

@@ -116,7 +116,7 @@ fn list_sum() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
-/// `while i < n: xs[i] = x * y; i += 1`, on a list of floats.
+/// `while i < n: xs[i] = x * y; i += 1`, on a list of floats that nobody else holds: they are written over in place.
 #[test]
 fn list_store() {
     let pass = Pass::new(5)
@@ -125,7 +125,7 @@ fn list_store() {
         .load(&[3, 4])
         .binary(BinaryOp::Mul, float(2.0), float(1.5))
         .load(&[2, 0])
-        .op(Op::StoreSubscript, &[float(3.0), list(1000), int(3), float(7.0)])
+        .op(Op::StoreSubscript, &[float(3.0), list(1000), int(3), sole(float(7.0))])
         .load(&[0])
         .constant(int(1))
         .binary(BinaryOp::Add, int(3), int(1))
@@ -133,7 +133,7 @@ fn list_store() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
-/// `while True: p.x = p.x + p.y`
+/// `while True: p.x = p.x + p.y`, where others hold what was in `p.x`: there is a new object for each turn.
 #[test]
 fn attributes() {
     let inline = |disp: i32| Detail::Attribute(Attribute::Inline { disp, valid_disp: 0x21, dict_disp: -24 });
@@ -144,7 +144,7 @@ fn attributes() {
         .with(Op::LoadAttr { name: 1, method: false }, &[instance()], inline(48))
         .binary(BinaryOp::Add, float(1.0), float(2.0))
         .load(&[0])
-        .with(Op::StoreAttr { name: 0 }, &[float(3.0), instance(), float(1.0)], inline(40));
+        .with(Op::StoreAttr { name: 0 }, &[float(3.0), instance(), shared(float(1.0))], inline(40));
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
@@ -185,7 +185,7 @@ fn inlined_method() {
         .constant(int(1))
         .binary(BinaryOp::Add, int(3000), int(1))
         .load(&[0])
-        .with(Op::StoreAttr { name: 1 }, &[int(3001), instance(), int(3000)], slot)
+        .with(Op::StoreAttr { name: 1 }, &[int(3001), instance(), sole(int(3000))], slot)
         .with(Op::ReturnConst(0), &[], Detail::Const(NONE));
     let pass = pass.forget_frame().op(Op::PopTop, &[NONE]);
     assert_snapshot!(record(&pass.back_to(0)).text());
@@ -315,12 +315,8 @@ fn membership_and_identity() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
-/// The sum no longer fits: from that exit on, the addition is done on `int` objects, and the trace goes back into the loop
-/// or, where the loop wants a number, to its start.
-#[test]
-fn overflow_is_continued_in_the_general_form() {
-    let root = record(&int_while());
-    let exit = root.find(Uop::add_int, 0);
+/// What follows the turn in which the sum no longer fits.
+fn overflow() -> Recording {
     let big = object(Kind::BigInt, 0x34_0000, 0);
     let pass = Pass::new(3)
         .at(8)
@@ -333,8 +329,27 @@ fn overflow_is_continued_in_the_general_form() {
         .store(0, int(4), int(3))
         .jump_back(0)
         .arrives();
-    let side = root.side(exit, &int_turn(pass, big, big).turns(0));
+    int_turn(pass, big, big).turns(0)
+}
+
+/// The sum no longer fits: from that exit on, the addition is done on `int` objects. The loop wants a number, so the trace
+/// leaves to its start.
+#[test]
+fn overflow_is_continued_in_the_general_form() {
+    let root = record(&int_while());
+    let side = root.side(root.find(Uop::add_int, 0), &overflow());
+    assert!(matches!(side.trace.end, End::Exit(_)), "{}", side.trace);
     assert_snapshot!(format!("{}---- continued\n{}", root.text(), side.trace));
+}
+
+/// The same where the side trace may have a loop of its own: the sum stays an object there.
+#[test]
+fn overflow_gets_a_loop_of_its_own() {
+    let root = record(&int_while());
+    let side = root.side_loop(root.find(Uop::add_int, 0), &overflow());
+    assert!(matches!(side.trace.end, End::Loop(_)), "{}", side.trace);
+    assert!(side.label.is_some() && side.carried.is_empty());
+    assert_snapshot!(side.trace);
 }
 
 /// `while i < n: if x < i: s = s + i; i = i + 1`, one turn that takes the branch.
@@ -431,6 +446,20 @@ fn two_iterators_that_may_be_one() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
+/// `for y in it: …` behind which nothing is left: a list's iterator lets go of the list, and says by its index that it is done.
+#[test]
+fn an_iterator_is_exhausted() {
+    let inner = object(Kind::ListIter, 0x32_1000, 0);
+    let pass = Pass::new(1)
+        .load(&[0])
+        .op(Op::GetIter, &[inner])
+        .with(Op::ForIter(70), &[inner], Detail::Next(false))
+        .ends(Ending::Head(70));
+    let recorded = root(&pass, &host(), Start::Loop, &Options::default()).expect("records");
+    assert!(matches!(recorded.trace.end, End::Exit(_)));
+    assert_snapshot!(recorded.trace);
+}
+
 /// `while True: i = down(i)` with `def down(n): return n if n < 1000 else down(n - 700)`: three frames at the innermost exits.
 #[test]
 fn recursion() {
@@ -478,7 +507,7 @@ fn items() {
         .constant(int(2))
         .binary(BinaryOp::Mul, int(3000), int(2))
         .load(&[0, 1])
-        .op(Op::StoreSubscript, &[int(6000), list(9000), int(3000), int(2999)])
+        .op(Op::StoreSubscript, &[int(6000), list(9000), int(3000), sole(int(2999))])
         .load(&[0])
         .constant(int(-1))
         .op(Op::Subscript, &[list(9000), int(-1)])
@@ -510,7 +539,7 @@ fn a_store_while_a_float_is_borrowed() {
         .binary(BinaryOp::Mul, float(3.0), float(0.5))
         .load(&[0])
         .constant(int(0))
-        .op(Op::StoreSubscript, &[float(1.5), xs, int(0), float(9.0)])
+        .op(Op::StoreSubscript, &[float(1.5), xs, int(0), sole(float(9.0))])
         .load(&[1])
         .leave(float(3.0))
         .binary(BinaryOp::Add, float(5.0), float(3.0))

@@ -139,7 +139,12 @@ extern "C" fn renew_float_body(a: f64, old: u64) -> u64 {
     some_object(note("renew float", [a.to_bits(), old, 0, 0]))
 }
 extern "C" fn release_body(object: u64) -> u64 {
-    note("release", [object, 0, 0, 0]) & 1
+    note("release", [object, 0, 0, 0])
+}
+extern "C" fn may_die_body(object: u64) -> u64 {
+    // C's `int`, as above.
+    let number = note("may die", [object, 0, 0, 0]);
+    number << 32 | (object.wrapping_sub(FIRST_OBJECT.get()) / OBJECT) & 1
 }
 
 /// Destroys what every C function may destroy, but rax and xmm0.
@@ -205,6 +210,8 @@ c_functions! {
     new_float_function = new_float_body, then "movq xmm0, r11";
     /// Gives an object, or null, from a double and an object.
     renew_float_function = renew_float_body, then "movq xmm0, r11";
+    /// Says 0 or 1, as C's `int`, of an object.
+    may_die_function = may_die_body, then "movq xmm0, r11";
     /// Takes an object that dies.
     release_function = release_body, then "mov eax, 0xdead0009
         movq xmm0, r11";
@@ -219,6 +226,7 @@ pub struct Functions {
     pub new_float: u64,
     pub renew_float: u64,
     pub release: u64,
+    pub may_die: u64,
 }
 
 pub fn functions() -> Functions {
@@ -230,6 +238,7 @@ pub fn functions() -> Functions {
         new_float: address(new_float_function),
         renew_float: address(renew_float_function),
         release: address(release_function),
+        may_die: address(may_die_function),
     }
 }
 

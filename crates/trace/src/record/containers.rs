@@ -133,7 +133,17 @@ impl Recorder<'_> {
                 let items = self.e.load(Uop::load_raw, base, None, layout.list_items, Region::ListHead, None);
                 let old = self.e.load(Uop::load_item, items, Some(at), 0, Region::ListItems, Some(snap));
                 let drops = self.guard_discard(&[container, index]);
-                self.replace(items, Some(at), 0, Region::ListItems, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
+                self.replace(
+                    items,
+                    Some(at),
+                    0,
+                    Region::ListItems,
+                    &value,
+                    seen_value,
+                    old,
+                    seen_old,
+                    seen_old.bits == 1,
+                )?;
                 self.drop_all(&drops);
             }
             Kind::ByteArray => {

@@ -145,7 +145,7 @@ impl Recorder<'_> {
         let length = self.e.load(Uop::load_int, sequence, None, layout.size, region, None);
         if !more {
             self.e.pure(Uop::guard_ge_int, &[index, length], 0, 0, Some(snap));
-            return self.finish(iterator, Some((sequence, disp)));
+            return self.finish(iterator, Some((sequence, disp, list)));
         }
         self.e.pure(Uop::guard_index, &[index, length], 0, 0, Some(snap));
         let item = if list {
@@ -202,9 +202,9 @@ impl Recorder<'_> {
     }
 
     /// An iterator is exhausted: it lets go of its sequence and leaves the stack.
-    fn finish(&mut self, iterator: Val, sequence: Option<(Val, i32)>) -> Step<()> {
+    fn finish(&mut self, iterator: Val, sequence: Option<(Val, i32, bool)>) -> Step<()> {
         let snap = self.snap();
-        if let Some((sequence, _)) = sequence {
+        if let Some((sequence, ..)) = sequence {
             self.e.effect(Uop::guard_not_last, &[sequence], 0, 0, Region::Counts, Some(snap));
         }
         let owned = self.pop()?;
@@ -225,7 +225,12 @@ impl Recorder<'_> {
                 (false, _) => {}
             }
         }
-        if let Some((sequence, disp)) = sequence {
+        if let Some((sequence, disp, list)) = sequence {
+            if list {
+                // That is how a list's iterator knows that it is exhausted; it does not look whether it has a list.
+                let (done, disp) = (self.e.int(-1), self.host.layout.list_iter_index);
+                self.e.store(Uop::store_int, iterator, None, done, disp, Region::Iterators, None);
+            }
             self.e.effect(Uop::store_null, &[iterator], disp, 0, Region::Iterators, None);
             self.e.heap().clobber(Region::Iterators);
             self.drop_all(&[sequence]);

@@ -101,6 +101,8 @@ fn type_of(kind: Kind) -> u64 {
     match kind {
         Kind::Null => 0,
         Kind::BigInt => type_of(Kind::Int),
+        // Not by its number: new kinds come before it.
+        Kind::Other => 0x1ff0,
         other => 0x1000 + 0x10 * other as u64,
     }
 }
@@ -117,6 +119,13 @@ pub fn int(value: i64) -> Operand {
 }
 pub fn float(value: f64) -> Operand {
     object(Kind::Float, 0x20_0000 + (value.to_bits() >> 48), value.to_bits())
+}
+/// What a store replaces, where the container holds the only reference, and where others hold it too.
+pub fn sole(old: Operand) -> Operand {
+    Operand { bits: 1, ..old }
+}
+pub fn shared(old: Operand) -> Operand {
+    Operand { bits: 0, ..old }
 }
 pub fn truth(value: bool) -> Operand {
     object(Kind::Bool, 0x7_0000 + u64::from(value), u64::from(value))
@@ -393,7 +402,16 @@ impl Root {
 
     /// Records what followed the exit of an instruction, and allocates it from the exit's registers.
     pub fn side(&self, exit: Val, recording: &Recording) -> Recorded {
-        let parent = self.parent(exit);
+        self.continued(self.parent(exit), recording)
+    }
+
+    /// The same, where the side trace may loop by itself.
+    pub fn side_loop(&self, exit: Val, recording: &Recording) -> Recorded {
+        self.continued(Parent { may_loop: true, ..self.parent(exit) }, recording)
+    }
+
+    fn continued(&self, parent: Parent<'_>, recording: &Recording) -> Recorded {
+        let exit = parent.exit;
         let recorded = side(recording, &host(), &parent, &Options::default())
             .unwrap_or_else(|abort| panic!("{}: {abort:?}", abort.reason));
         let index = self.exit_index(exit);

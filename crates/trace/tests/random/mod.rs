@@ -64,6 +64,7 @@ pub struct World {
     pub new_float: u64,
     pub renew_float: u64,
     pub release: u64,
+    pub may_die: u64,
 }
 
 /// What a side trace of an exit starts with, and what the allocator must know of it. Where the exit has all that the
@@ -181,6 +182,7 @@ impl Builder<'_, '_> {
             Uop::guard_type => world.types[usize::from(any % 8 == 7)],
             Uop::small_int => world.objects,
             Uop::decref_plain | Uop::decref_plain_or_null => world.release,
+            Uop::guard_droppable => world.may_die,
             Uop::call_truth_2 => world.truth,
             Uop::call_float_1 | Uop::call_float_2 => world.float,
             Uop::new_float => world.new_float,
