@@ -205,9 +205,8 @@ c_functions! {
     new_float_function = new_float_body, then "movq xmm0, r11";
     /// Gives an object, or null, from a double and an object.
     renew_float_function = renew_float_body, then "movq xmm0, r11";
-    /// Takes an object that dies.
-    release_function = release_body, then "mov eax, 0xdead0009
-        movq xmm0, r11";
+    /// Takes an object that dies or may die, and gives 0 or 1.
+    release_function = release_body, then "movq xmm0, r11";
 }
 
 /// Addresses of the functions.
