@@ -4,8 +4,8 @@
 //!   register and calls the trace, with the stack aligned as at the start of any function.
 //! * [`leave`] is where every exit's stub jumps to: it saves the allocatable registers into the context and
 //!   returns to `enter`.
-//! * [`release`] calls a C function of one argument and keeps every register but rax and r11, which hold
-//!   the function and the argument.
+//! * [`release`] calls a C function of one argument and keeps all registers that values live in. rax and r11 hold the
+//!   function and the argument, rax the result.
 //!
 //! Set a breakpoint on `decal_enter` to stop whenever machine code is entered.
 
@@ -99,9 +99,7 @@ mod x86_64 {
             "push rdx",
             "push rcx",
             "push r8",
-            "push r9",
-            "push r10",
-            "sub rsp, 264",
+            "sub rsp, 72",
             "and rsp, -16",
             "movsd [rsp], xmm0",
             "movsd [rsp + 8], xmm1",
@@ -111,14 +109,6 @@ mod x86_64 {
             "movsd [rsp + 40], xmm5",
             "movsd [rsp + 48], xmm6",
             "movsd [rsp + 56], xmm7",
-            "movsd [rsp + 64], xmm8",
-            "movsd [rsp + 72], xmm9",
-            "movsd [rsp + 80], xmm10",
-            "movsd [rsp + 88], xmm11",
-            "movsd [rsp + 96], xmm12",
-            "movsd [rsp + 104], xmm13",
-            "movsd [rsp + 112], xmm14",
-            "movsd [rsp + 120], xmm15",
             "mov rdi, r11",
             "call rax",
             "movsd xmm0, [rsp]",
@@ -129,17 +119,7 @@ mod x86_64 {
             "movsd xmm5, [rsp + 40]",
             "movsd xmm6, [rsp + 48]",
             "movsd xmm7, [rsp + 56]",
-            "movsd xmm8, [rsp + 64]",
-            "movsd xmm9, [rsp + 72]",
-            "movsd xmm10, [rsp + 80]",
-            "movsd xmm11, [rsp + 88]",
-            "movsd xmm12, [rsp + 96]",
-            "movsd xmm13, [rsp + 104]",
-            "movsd xmm14, [rsp + 112]",
-            "movsd xmm15, [rsp + 120]",
-            "lea rsp, [rbp - 56]",
-            "pop r10",
-            "pop r9",
+            "lea rsp, [rbp - 40]",
             "pop r8",
             "pop rcx",
             "pop rdx",

@@ -12,6 +12,7 @@ use crate::ir::{Region, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::BoxId;
 use decal_uops::Uop;
+use std::rc::Rc;
 
 impl Recorder<'_> {
     /// Makes the stack's nth slot from the top, which is 1, hold an object that exists. `seen` is what was observed there.
@@ -42,6 +43,7 @@ impl Recorder<'_> {
     fn items_of(&mut self, id: BoxId) -> Step<Vec<Sym>> {
         let mut found = None;
         self.each_sym(&mut |sym| {
+            // The last one, which is the one that its maker looks at.
             if let Sym::Tuple(items, i) = sym
                 && *i == id
             {
@@ -62,16 +64,14 @@ impl Recorder<'_> {
                     self.fill_tuple(*inner)?;
                 }
                 Sym::Int(..) | Sym::Float(..) => {
-                    let val = self.make(&item)?;
-                    // The reference for the caller.
-                    self.drop_all(&[val]);
+                    self.make_number(&item, false)?;
                 }
                 Sym::Bool(bit) => {
                     let object = self.make_bool(*bit);
                     self.each_sym(&mut |sym| {
                         if let Sym::Tuple(items, i) = sym
                             && *i == id
-                            && let Some(item) = std::rc::Rc::make_mut(items).get_mut(position)
+                            && let Some(item) = Rc::make_mut(items).get_mut(position)
                         {
                             *item = Sym::Obj(object, Own::Owned);
                         }
@@ -103,14 +103,7 @@ impl Recorder<'_> {
         let (snap, function) = (self.raise_snap(), self.host.functions.new_tuple);
         let tuple = self.e.effect(Uop::new_sequence, &[length], 0, function, Region::Fixed, Some(snap));
         self.e.set_type(tuple, self.host.objects.tuple);
-        let layout = self.host.layout.clone();
-        for (position, val) in vals.iter().enumerate() {
-            let disp = layout.tuple_items + 8 * position as i32;
-            self.incref(*val);
-            self.e.effect(Uop::store_obj, &[tuple, *val], disp, 0, Region::Fixed, None);
-        }
         self.know_tuple(tuple, &vals, length);
-        let mut owned = Vec::new();
         let mut uses = 0;
         self.each_sym(&mut |sym| uses += u32::from(matches!(sym, Sym::Tuple(_, i) if *i == id)));
         // The last slot takes the reference that came with the new tuple.
@@ -120,20 +113,30 @@ impl Recorder<'_> {
             self.know_tuple(name, &vals, length);
             names.push(name);
         }
+        let mut instances = Vec::new();
         self.each_sym(&mut |sym| {
             if let Sym::Tuple(items, i) = sym
                 && *i == id
             {
-                owned.extend(items.iter().filter_map(|item| match item {
-                    Sym::Obj(val, Own::Owned) => Some(*val),
-                    _ => None,
-                }));
+                instances.push(std::mem::take(Rc::make_mut(items)));
                 *sym = Sym::Obj(names.pop().unwrap_or(tuple), Own::Owned);
             }
         });
-        for val in owned {
-            if !self.hand_over(val, Own::Virtual) {
-                self.drop_all(&[val]);
+        // The new tuple takes over what the last slot owned, unless somebody has borrowed that.
+        let last = instances.pop().unwrap_or_default();
+        for (position, (item, val)) in last.iter().zip(&vals).enumerate() {
+            let owned = matches!(item, Sym::Obj(_, Own::Owned)) && !self.hand_over(*val, Own::Virtual);
+            if !owned {
+                self.incref(*val);
+            }
+            let disp = self.host.layout.tuple_items + 8 * position as i32;
+            self.e.effect(Uop::store_obj, &[tuple, *val], disp, 0, Region::Fixed, None);
+        }
+        for item in instances.iter().flatten() {
+            if let Sym::Obj(val, Own::Owned) = item
+                && !self.hand_over(*val, Own::Virtual)
+            {
+                self.decref_plain(*val);
             }
         }
         Ok(tuple)

@@ -403,6 +403,14 @@ impl Recorder<'_> {
     /// Makes the objects of all slots that hold this identity real. Gives the object; the trace owns one
     /// reference for each of those slots, each under a name of its own, and one more for the caller.
     pub(super) fn make(&mut self, sym: &Sym) -> Step<Val> {
+        match sym {
+            Sym::Tuple(_, id) => self.make_tuple(sym, *id),
+            _ => self.make_number(sym, true),
+        }
+    }
+
+    /// The same for a number; without a reference for the caller where none is wanted.
+    pub(super) fn make_number(&mut self, sym: &Sym, for_caller: bool) -> Step<Val> {
         let snap = self.raise_snap();
         let f = self.host.functions.clone();
         let (val, id) = match sym {
@@ -416,12 +424,14 @@ impl Recorder<'_> {
                 self.e.set_type(val, self.host.objects.float);
                 (val, *id)
             }
-            Sym::Tuple(_, id) => return self.make_tuple(sym, *id),
             _ => return Err(AbortReason::Carried),
         };
         self.know_number(val, sym);
         let mut names = Vec::new();
-        for _ in 0..self.uses(id) {
+        if !for_caller {
+            names.push(val);
+        }
+        for _ in names.len()..self.uses(id) as usize {
             let name = self.another(val);
             self.know_number(name, sym);
             names.push(name);

@@ -183,7 +183,7 @@ impl Builder<'_, '_> {
             Uop::small_int => world.objects,
             Uop::decref_plain | Uop::decref_plain_or_null => world.release,
             Uop::guard_droppable => world.may_die,
-            Uop::call_truth_2 => world.truth,
+            Uop::call_truth_2 | Uop::call_store => world.truth,
             Uop::call_float_1 | Uop::call_float_2 => world.float,
             Uop::new_float => world.new_float,
             Uop::renew_float => world.renew_float,
