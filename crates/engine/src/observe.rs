@@ -435,11 +435,25 @@ impl Observation {
             None => return Progress::Finished,
         }
         if let Some(code) = self.entering.take() {
-            if !reaches(&decoded, 0, start) {
+            let closure = decoded.starting_at(0).filter(|first| matches!(first.op, Op::CopyFreeVars(_)));
+            let (entry, unit) = closure.map_or((0, None), |first| (first.next, Some(first.unit)));
+            if !reaches(&decoded, entry, start) {
                 return Progress::Finished;
             }
-            let decoded = Rc::clone(&decoded);
-            self.frames.push(Watched { frame: frame.address(), code, decoded, expected: [start; 2] });
+            let watched = Watched { frame: frame.address(), code, decoded: Rc::clone(&decoded), expected: [start; 2] };
+            self.frames.push(watched);
+            // Instructions before RESUME have no event. The one that brings a closure's cells matters: it has just
+            // run, and what it reads cannot have changed.
+            if let Some(unit) = unit {
+                // SAFETY: the caller's; the frame is this function's.
+                let progress = unsafe { self.take(engine, frame, &decoded, code, unit) };
+                if progress != Progress::Continue {
+                    return progress;
+                }
+                if let Some(top) = self.frames.last_mut() {
+                    top.expected = [start; 2];
+                }
+            }
         }
         if self.left_loop(start) {
             return Progress::Finished;
@@ -447,15 +461,30 @@ impl Observation {
         if let Some(progress) = self.at_head(engine, start) {
             return progress;
         }
+        let Some(code) = self.frames.last().map(|top| top.code) else { return Progress::Cancelled };
+        // SAFETY: the caller's.
+        unsafe { self.take(engine, frame, &decoded, code, offset) }
+    }
+
+    /// Makes an event of the instruction at this offset of the topmost frame.
+    ///
+    /// # Safety
+    /// As for [`instruction`].
+    unsafe fn take(
+        &mut self,
+        engine: &mut Engine,
+        frame: Frame,
+        decoded: &DecodedCode,
+        code: CodeId,
+        offset: u32,
+    ) -> Progress {
         if self.recording.events.len() >= engine.options.max_events {
             self.recording.ending = Ending::TooLong;
             return Progress::Finished;
         }
         let depth = self.frames.len() as u32 - 1;
-        let Some(code) = self.frames.last().map(|top| top.code) else { return Progress::Cancelled };
         // SAFETY: the caller's.
-        let seen =
-            unsafe { observe(frame, &decoded, code, depth, offset, &mut Inlining { engine, observation: self }) };
+        let seen = unsafe { observe(frame, decoded, code, depth, offset, &mut Inlining { engine, observation: self }) };
         let Some(seen) = seen else { return Progress::Continue };
         for assumption in seen.assumptions {
             if self.assumptions.insert(assumption) {

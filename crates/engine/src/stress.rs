@@ -2,9 +2,11 @@
 //!
 //! A guard that always fails is the end of its trace. So the trace is cut there: what comes before it stays, and
 //! the end leaves through the guard's snapshot. Inside the loop the first turn is all that is left, so that the
-//! phis are their entry values.
+//! phis are their entry values. What only the part behind the cut needed goes too, snapshots above all: they name
+//! values that are not there any more.
 
-use decal_trace::ir::{End, Inst, Region, UopInst};
+use decal_trace::ir::{End, Inst, Region, UopInst, Val};
+use decal_trace::opt::dce;
 use decal_trace::record::Recorded;
 use decal_uops::{Class, Uop};
 
@@ -31,5 +33,9 @@ pub fn force_exit(recorded: &mut Recorded, number: u32) {
     trace.label = None;
     trace.end = End::Exit(snap);
     recorded.label = None;
-    recorded.carried.retain(|(_, mine)| mine.index() < at);
+    // Leaves nothing that the trace's end does not need, also where optimizing is off: see above.
+    let (kept, map) = dce::run(trace.clone());
+    *trace = kept;
+    let renumber = |val: Val| map.get(val.index()).copied().flatten();
+    recorded.carried = recorded.carried.iter().filter_map(|(root, mine)| Some((*root, renumber(*mine)?))).collect();
 }
