@@ -24,3 +24,4 @@ mod pipeline;
 mod state;
 pub mod stats;
 mod stress;
+mod wishes;
