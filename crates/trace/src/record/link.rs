@@ -652,7 +652,8 @@ impl Recorder<'_> {
             }
             Source::Const(address) => Sym::Const(*self.consts.get(address).ok_or(AbortReason::Exit)?),
             Source::Tuple(items, id) => {
-                let items = items.iter().map(|item| self.resume(item, map, holders, borrowed)).collect::<Step<Vec<_>>>()?;
+                let items =
+                    items.iter().map(|item| self.resume(item, map, holders, borrowed)).collect::<Step<Vec<_>>>()?;
                 Sym::Tuple(std::rc::Rc::new(items), self.old_box(*id))
             }
             Source::RangeIter(next, step, left, id) => {
