@@ -227,7 +227,14 @@ class Writer:
             f"p.move({a}).x", f"pick({a}, {b})", f"inner({self.pick(['d', '3', 'i'])} & 3, {b})",
         ]  # fmt: skip
         if "builtins" in self.odd:
-            choices += [f"min({a}, {b})", f"max({a}, {b})", f"int({a})", f"bool({a})", f"round({a})", f"({a} in (1, 2))"]
+            choices += [
+                f"min({a}, {b})",
+                f"max({a}, {b})",
+                f"int({a})",
+                f"bool({a})",
+                f"round({a})",
+                f"({a} in (1, 2))",
+            ]
         if "bits" in self.odd:
             choices += [f"(~{a})", f"({a} >> 2)", f"({a} << (i & 7))", f"xs[{a}]"]
         if "closures" in self.odd:
@@ -262,7 +269,15 @@ class Writer:
             choices += ["ys = [1, 2.5, i, 4]", "xs = xs[:4] + [a]"] if "new" in self.odd else []
             self.line(indent, self.pick(choices))
         elif kind < 48 and "things" in self.odd:
-            choices = ["o = things[i % 3]", "o = None", "p.y = o", "t = (o, o)", "xs[1] = o", "o = held(o)", "ys[0] = o"]
+            choices = [
+                "o = things[i % 3]",
+                "o = None",
+                "p.y = o",
+                "t = (o, o)",
+                "xs[1] = o",
+                "o = held(o)",
+                "ys[0] = o",
+            ]
             self.line(indent, self.pick(choices))
         elif kind < 51:
             choices = ["p, q = q, p", "q = p", "p = q"]
@@ -305,12 +320,22 @@ class Writer:
         before = list(self.names)
         if iterations is not None or kind < 5:
             name = "i" if iterations is not None else self.pick(["j", "k", "m", "j", "i"])
-            span = iterations or self.pick(["3", "5", "i & 3", "2, 7", "6, 0, -2", "0", "1", "i, i + 3", "len(xs)", "7"])
+            span = iterations or self.pick(
+                ["3", "5", "i & 3", "2, 7", "6, 0, -2", "0", "1", "i, i + 3", "len(xs)", "7"]
+            )
             self.line(indent, f"for {name} in range({span}):")
             self.names.append(name)
         elif kind < 8:
             name = self.pick(["v", "a", "v", "j"])
-            choices = ["xs", "(1, 2.5, a)", "t", "ys[:4]" if "new" in self.odd else "xs", "(i, b)", "xs", "((1, 2), (3, i))"]
+            choices = [
+                "xs",
+                "(1, 2.5, a)",
+                "t",
+                "ys[:4]" if "new" in self.odd else "xs",
+                "(i, b)",
+                "xs",
+                "((1, 2), (3, i))",
+            ]
             over = self.pick(choices + (["it", "[1, 2, 3]", "iter(xs)", "ys"] if "iterators" in self.odd else []))
             if over.startswith("(("):
                 self.line(indent, f"for {name}, w in {over}:")
@@ -334,7 +359,10 @@ class Writer:
             self.line(indent + 1, "try:")
             self.block(indent + 2, depth + 1)
             self.line(indent + 1, "except (ArithmeticError, TypeError, LookupError, ValueError):")
-            self.line(indent + 2, self.pick(["a = i; b = 1", "b = c = d = 2", "a = 0.5; d = i", "a = b = d = 7; p.x = p.y = 1"]))
+            self.line(
+                indent + 2,
+                self.pick(["a = i; b = 1", "b = c = d = 2", "a = 0.5; d = i", "a = b = d = 7; p.x = p.y = 1"]),
+            )
         else:
             self.block(indent + 1, depth + 1)
         if self.chance(20):

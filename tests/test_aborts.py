@@ -57,8 +57,8 @@ CASES: dict[str, tuple[str, str]] = {
     "too long": (f"def f(n):\n    x = 0\n    for i in range(n):\n{LONG}\n", "one pass has too many instructions"),
     "left by an exception": (
         # One backward jump for each call: whenever a pass is observed from there, it leaves.
-        "def g(k):\n    i = 0\n    while True:\n        i += 1\n        if i == k: raise ValueError\n"
-        "def f(n):\n    for i in range(n):\n        try:\n            g(2)\n        except ValueError: pass\n"
+        "def g(k):\n    i = 0\n    while True:\n        i += 1\n        i // (k - i)\n"
+        "def f(n):\n    for i in range(n):\n        try:\n            g(2)\n        except ZeroDivisionError: pass\n"
         "explained = g\n",
         "the loop was left while it was observed",
     ),
