@@ -220,8 +220,9 @@ class Writer:
         if kind == 13:
             return f"({a} {self.pick(['and', 'or'])} {b})"
         choices = [
-            f"(-{a})", f"(not {a})", f"abs({a})", f"least({a}, {b})", f"pick({a}, {b})", f"({self.pick(['i', 'd'])} >> 2)",
-            f"(i << {self.pick(['3', '(i & 7)', '60', '2'])})", f"({a} ** 2)", f"inner(i & 7, {a})", f"clip({a})", "p.sum()",
+            f"(-{a})", f"(not {a})", f"abs({a})", f"least({a}, {b})", f"pick({a}, {b})",
+            f"({self.pick(['i', 'd'])} >> 2)", f"(i << {self.pick(['3', '(i & 7)', '60', '2'])})", f"({a} ** 2)",
+            f"inner(i & 7, {a})", f"clip({a})", "p.sum()",
             f"search(xs, {a})", "fib(i & 3)", f"float({a})", f"xs[{self.pick(['d', 'i & 3', '-i', '2'])}]", "ys[i & 3]",
             "p.count(i & 7)", f"small({a})", f"(b < {a} <= c)", f"({a}, {b})[i & 1]", f"pair({a}, {b})[0]",
             f"p.move({a}).x", f"pick({a}, {b})", f"inner({self.pick(['d', '3', 'i'])} & 3, {b})",
@@ -252,7 +253,7 @@ class Writer:
         self.left -= 1
         kind = self.random.randrange(100)
         deeper = self.left > 0 and depth < 4
-        if kind < 22 or not deeper and kind >= 60:
+        if kind < 22 or (not deeper and kind >= 60):
             self.line(indent, f"{self.variable()} = clip({self.expression()})")
         elif kind < 30:
             # Not `*=`: numbers would grow without end.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from pathlib import Path
 
 import pytest
 from conftest import HERE, JITTED, PROGRAMS, WAYS, Outcome, python
