@@ -56,8 +56,9 @@ def loop(body: str, before: str = "pass") -> str:
 CASES: dict[str, tuple[str, str]] = {
     "too long": (f"def f(n):\n    x = 0\n    for i in range(n):\n{LONG}\n", "one pass has too many instructions"),
     "left by an exception": (
-        "def g(k):\n    i = 0\n    while True:\n        i += 1\n        if i == k: raise ValueError\n"
-        "def f(n):\n    for i in range(n):\n        try:\n            g(3)\n        except ValueError: pass\n"
+        # One backward jump for each call: whenever a pass is observed from there, it leaves.
+        "def g(k):\n    i = 0\n    while True:\n        i += 1\n        i // (k - i)\n"
+        "def f(n):\n    for i in range(n):\n        try:\n            g(2)\n        except ZeroDivisionError: pass\n"
         "explained = g\n",
         "the loop was left while it was observed",
     ),
@@ -145,7 +146,15 @@ CASES: dict[str, tuple[str, str]] = {
     # ---- calls
     "class called": (loop("y = Thing()"), "call not compiled yet: a class, to make an instance"),
     "builtin not known": (loop("y = sorted(t)", "t = (1,)"), "call not compiled yet: a builtin function"),
-    "method of a list": (loop("t.reverse()", "t = [1]"), "call not compiled yet: a method that is no Python function"),
+    "method of a list": (loop("t.reverse()", "t = [1]"), "call not compiled yet: a builtin function"),
+    "method made of a builtin": (
+        loop("m()", "m = types.MethodType(len, [])"),
+        "call not compiled yet: a method that is no Python function",
+    ),
+    "own cells": (
+        "def g(x):\n    def h(): return x\n    return h()\n" + loop("y = g(i)"),
+        "call not compiled yet: it shares variables with a function inside of it",
+    ),
     "object called": (loop("y = c()", "c = Callable()"), "call not compiled yet: an object that is no function"),
     "defaults needed": (loop("y = default(i)"), "call not compiled yet: a function whose default arguments"),
     "keyword-only": (loop("y = keyword(i)"), "call not compiled yet"),

@@ -1,10 +1,20 @@
-"""Random expressions in loops: hypothesis makes them, CPython knows the answers."""
+"""Random programs: CPython knows the answers.
+
+Two kinds: expressions in one loop, which hypothesis makes and shrinks, and whole programs (see `generate`) with nested
+loops, calls, exceptions and objects. Each run tries the same ones; to try others, and for as long as one likes:
+
+    DECAL_TEST_PROGRAMS=2000 cargo xtask python -- -m pytest tests/test_random_programs.py
+"""
 
 from __future__ import annotations
 
+import os
+import random
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
+import generate
 import pytest
 from conftest import WAYS, run_program
 from hypothesis import HealthCheck, given, settings
@@ -99,20 +109,44 @@ def program(bodies: list[list[str]]) -> str:
     return text
 
 
-@pytest.mark.parametrize("way", ["native-hot", "interpreter-hot"])
-@settings(
-    max_examples=12,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
-)
-@given(bodies=st.lists(BODIES, min_size=6, max_size=16))
-def test_random_loops(way: str, bodies: list[list[str]]) -> None:
-    """The same output with and without decal."""
+def check(text: str, ways: list[Mapping[str, str]]) -> None:
+    """The same output with and without decal, and no mistake of decal's own."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "random_program.py"
-        path.write_text(program(bodies), encoding="utf-8")
-        expected = run_program(path, WAYS["plain"])
+        path.write_text(text, encoding="utf-8")
+        quiet = {"PYTHONWARNINGS": "ignore"}
+        expected = run_program(path, {**WAYS["plain"], **quiet})
         assert expected.status == 0, expected.stderr
-        outcome = run_program(path, WAYS[way])
-        assert outcome.visible == expected.visible, outcome.stderr[-2000:]
+        for way in ways:
+            outcome = run_program(path, {**way, **quiet})
+            assert outcome.visible == expected.visible, f"{way} {outcome.stderr[-2000:]}"
+            assert "internal:" not in outcome.stderr, f"{way} {outcome.stderr[-3000:]}"
+
+
+TRIES = int(os.environ.get("DECAL_TEST_PROGRAMS", "0"))
+# Not hypothesis's own way of repeating: the gate must give the same answer each time.
+SETTINGS = settings(
+    max_examples=TRIES or 12,
+    deadline=None,
+    derandomize=TRIES == 0,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)
+
+
+@pytest.mark.parametrize("way", ["native-hot", "interpreter-hot"])
+@SETTINGS
+@given(bodies=st.lists(BODIES, min_size=6, max_size=16))
+def test_random_loops(way: str, bodies: list[list[str]]) -> None:
+    """Expressions, in one loop."""
+    check(program(bodies), [WAYS[way]])
+
+
+@pytest.mark.parametrize("first", range(0, TRIES or 40, 10))
+def test_random_programs(first: int) -> None:
+    """Nested loops and all the rest."""
+    for seed in range(first, first + 10):
+        second = WAYS["interpreter-hot" if seed % 2 else "unoptimized-hot"]
+        stress = [f"hot,registers:{seed}", f"hot,guards:{seed * 7 % 60}"]
+        ways = [WAYS["native-hot"], second, *({"DECAL_STRESS": way} for way in stress)]
+        check(generate.program(random.Random(seed), 20), ways)

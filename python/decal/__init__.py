@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 else:
 
-    def overload(function):
+    def overload(function):  # noqa: ANN001, ANN202
         """As in `typing`."""
         return function
 

@@ -32,7 +32,8 @@ Runs a Python program with decal switched on.
   --explain  afterwards, print to standard error which loops were compiled, which were not, and why
   --help     print this
 
-Environment: DECAL_JIT=0|1|interpreter, DECAL_OPTIMIZE=0|1, DECAL_DEBUG=0..5, DECAL_PERF=map."""
+Environment: DECAL_JIT=0|1|interpreter, DECAL_OPTIMIZE=0|1, DECAL_DEBUG=0..5, DECAL_PERF=map,
+DECAL_STRESS=hot,guards:N,registers:SEED (for tests)."""
 
 
 class BadInput(Exception):
@@ -156,19 +157,12 @@ def _run(arguments: Arguments, source: bytes | None, off: str | None) -> None:
     namespace.update(names)
     if off is not None:
         _say(f"{off}; running without it")
-    _hide_depth(2 if arguments.kind == "-m" else 0)
-    exec(code, namespace)
-
-
-def _hide_depth(keep: int) -> None:
-    """Lets the recursion limit begin at the program, but for the frames that CPython's own command has too."""
     if decal.is_enabled():
         from decal import _decal
 
-        depth, frame = 0, sys._getframe().f_back
-        while frame is not None:
-            depth, frame = depth + 1, frame.f_back
-        _decal.hide_frames(depth - keep)
+        # The recursion limit begins at the program, but for the frames that CPython's own command has too.
+        _decal.hide_frames(2 if arguments.kind == "-m" else 0)
+    exec(code, namespace)
 
 
 def _hide_own_frames() -> None:

@@ -60,6 +60,33 @@ pub unsafe fn new_range_iter(next: i64, step: i64, left: i64) -> *mut PyObject {
     }
 }
 
+/// A weak reference without a callback; null, with no exception set, where there cannot be one.
+pub unsafe fn new_weak(object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the module's contract.
+    unsafe {
+        let reference = pyo3_ffi::PyWeakref_NewRef(object, std::ptr::null_mut());
+        if reference.is_null() {
+            pyo3_ffi::PyErr_Clear();
+        }
+        reference
+    }
+}
+
+/// What a weak reference leads to (borrowed), or null where that is gone.
+pub unsafe fn weak_target(reference: *mut PyObject) -> *mut PyObject {
+    let mut target = std::ptr::null_mut();
+    // SAFETY: the module's contract. Whoever holds the object besides us still does after the new reference went:
+    // the GIL is held.
+    unsafe {
+        if pyo3_ffi::PyWeakref_GetRef(reference, &mut target) == 1 {
+            decref(target);
+            return target;
+        }
+        pyo3_ffi::PyErr_Clear();
+    }
+    std::ptr::null_mut()
+}
+
 /// Takes a reference; null is fine.
 pub unsafe fn incref(object: *mut PyObject) {
     // SAFETY: the module's contract.

@@ -53,6 +53,12 @@ impl Thread {
         self.breaker() & BREAKER_EVENTS == 0
     }
 
+    /// Python calls that are under way, as the recursion limit counts them.
+    pub fn recursion_depth(self) -> i32 {
+        // SAFETY: the thread state lives.
+        unsafe { (*self.0).py_recursion_limit - (*self.0).py_recursion_remaining }
+    }
+
     /// Python calls that may still be nested.
     pub fn recursion_remaining(self) -> i32 {
         // SAFETY: the thread state lives.

@@ -43,11 +43,11 @@ fn status() -> String {
     api::status()
 }
 
-/// Leaves that many frames out of account for the recursion limit: those of `python -m decal` itself.
+/// Lets the recursion limit begin here, but for `keep` frames: those below are those of `python -m decal` itself.
 #[pyfunction]
-fn hide_frames(_py: Python<'_>, count: u16) {
+fn hide_frames(_py: Python<'_>, keep: u16) {
     // SAFETY: the GIL is held.
-    unsafe { api::hide_frames(count.into()) }
+    unsafe { api::hide_frames(keep.into()) }
 }
 
 /// A code object's address.

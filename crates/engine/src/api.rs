@@ -4,8 +4,9 @@ use crate::callbacks::{self, CALLBACKS};
 use crate::explain;
 use crate::invalidate::changed;
 use crate::options::{BadOption, Mode, Options};
-use crate::state::{self, CodeState, Engine};
+use crate::state::{self, Engine};
 use crate::stats::{self, Counters, Entry};
+use crate::wishes::{self, Wish};
 use decal_cpython::monitoring::{ClaimError, LocalEvents, Monitoring};
 use decal_cpython::thread::Thread;
 use decal_cpython::watch::Watchers;
@@ -88,7 +89,11 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
         support::check().map_err(|reason| NotEnabled::Impossible(reason.to_string()))?;
         COMPILE_ERROR.store(error, Ordering::Relaxed);
         let host = decal_cpython::host();
-        let memory = if options.mode == Mode::Native { CodeMemory::new() } else { Err(MemoryError::NotBuilt) };
+        let memory = match options.mode {
+            Mode::Native if options.stress.twice => CodeMemory::mapped_twice(),
+            Mode::Native => CodeMemory::new(),
+            _ => Err(MemoryError::NotBuilt),
+        };
         let monitoring = Monitoring::claim(CALLBACKS).map_err(|error| match error {
             ClaimError::Taken(name) => NotEnabled::Impossible(format!(
                 "the monitoring tool id for optimizers (sys.monitoring.OPTIMIZER_ID) is taken by {name}"
@@ -134,6 +139,9 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             disable();
             return Err(NotEnabled::Raised);
         }
+        for (code, wish) in wishes::all() {
+            state::with(|engine| fulfil(engine, code, wish));
+        }
     }
     Ok(())
 }
@@ -176,7 +184,7 @@ pub fn status() -> String {
             _ => "trace interpreter".to_string(),
         };
         let digest = decal_stencils::digest(decal_stencils::LIBRARY).and_then(|digest| digest.get(..8)).unwrap_or("?");
-        let broken = if callbacks::is_broken() { "; stopped by an internal error" } else { "" };
+        let broken = callbacks::broken().map_or(String::new(), |why| format!("; stopped: {why}"));
         format!("on: {way}, stencils {} {digest}{broken}", decal_native::TARGET)
     });
     on.unwrap_or_else(|| {
@@ -185,13 +193,15 @@ pub fn status() -> String {
     })
 }
 
-/// Leaves the topmost `count` frames out of account where the recursion limit is concerned: they are decal's own.
+/// Leaves the frames that there are out of account where the recursion limit is concerned, but for `keep` of
+/// them: they are decal's own.
 ///
 /// # Safety
 /// The GIL is held.
-pub unsafe fn hide_frames(count: i32) {
+pub unsafe fn hide_frames(keep: i32) {
     // SAFETY: the caller's.
-    unsafe { Thread::current() }.take_recursion(-count);
+    let thread = unsafe { Thread::current() };
+    thread.take_recursion(keep - thread.recursion_depth());
 }
 
 /// Asks for a code object to be compiled at its first call. The reason, where it never can be.
@@ -199,30 +209,38 @@ pub unsafe fn hide_frames(count: i32) {
 /// # Safety
 /// The GIL is held, `code` is a live code object.
 pub unsafe fn ask(code: *mut PyObject, strict: bool) -> Option<String> {
+    // SAFETY: the caller's.
+    unsafe { wishes::remember(code, Wish::Compile { strict }) };
     state::with(|engine| {
         let Some(decoded) = engine.code(code) else { return Some("its code cannot be read".to_string()) };
         if let Err(why) = decoded.traceable {
             return Some(why.to_string());
         }
-        let starts = decoded.heads.is_empty();
-        if let Some(state) = engine.codes.get_mut(&(code as usize)) {
-            state.asked = true;
-            state.forbidden = false;
-            state.strict = strict;
-            state.starts = starts;
+        // SAFETY: the caller's.
+        if unsafe { fulfil(engine, code, Wish::Compile { strict }) } {
+            None
+        } else {
+            Some("its start cannot be watched".to_string())
         }
-        if starts {
-            let events = LocalEvents { start: true, jump: false, instruction: false };
-            // SAFETY: the caller's.
-            if unsafe { engine.monitoring.set_local(code, events) }.is_err() {
-                // SAFETY: the GIL is held.
-                unsafe { Thread::current() }.clear_exception();
-                return Some("its start cannot be watched".to_string());
-            }
-        }
-        None
     })
     .flatten()
+}
+
+/// Puts a wish into effect. False where the start of the function cannot be watched.
+unsafe fn fulfil(engine: &mut Engine, code: *mut PyObject, wish: Wish) -> bool {
+    let Some(state) = engine.code(code).and_then(|_| engine.codes.get_mut(&(code as usize))) else { return true };
+    wish.apply(state);
+    if !state.starts || wish == Wish::Leave {
+        return true;
+    }
+    let events = LocalEvents { start: true, jump: false, instruction: false };
+    // SAFETY: the caller's.
+    let set = unsafe { engine.monitoring.set_local(code, events) };
+    if set.is_err() {
+        // SAFETY: the GIL is held.
+        unsafe { Thread::current() }.clear_exception();
+    }
+    set.is_ok()
 }
 
 /// Forbids to compile a code object.
@@ -230,14 +248,11 @@ pub unsafe fn ask(code: *mut PyObject, strict: bool) -> Option<String> {
 /// # Safety
 /// The GIL is held, `code` is a live code object.
 pub unsafe fn forbid(code: *mut PyObject) {
+    // SAFETY: the caller's.
+    unsafe { wishes::remember(code, Wish::Leave) };
     state::with(|engine| {
-        if engine.code(code).is_none() {
-            return;
-        }
-        if let Some(CodeState { forbidden, asked, .. }) = engine.codes.get_mut(&(code as usize)) {
-            *forbidden = true;
-            *asked = false;
-        }
+        // SAFETY: the caller's.
+        unsafe { fulfil(engine, code, Wish::Leave) };
         let running: Vec<usize> = engine
             .executors
             .iter()
@@ -264,6 +279,7 @@ pub fn explain(code: Option<*mut PyObject>) -> String {
 /// The machine code of a code object's traces.
 pub fn disassemble(code: *mut PyObject) -> String {
     let text = state::with(|engine| {
+        engine.catch_up();
         let mut text = String::new();
         for executor in explain::executors_of(engine, code) {
             let _ = writeln!(text, "{}", explain::heading(&executor));

@@ -8,22 +8,27 @@ use crate::enter::{self, Outcome, Site};
 use crate::executor::Executor;
 use crate::location::{Location, Never, State};
 use crate::observe::{self, Progress, Purpose};
+use crate::options::Panic;
 use crate::state::{self, Engine, FUNCTION_START};
 use crate::{api, pipeline};
 use decal_cpython::frame::{Frame, Unwound};
 use decal_cpython::monitoring::{Callbacks, disable, nothing, offset, only_decal};
 use decal_cpython::thread::Thread;
 use decal_cpython::{PyObject, objects};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Turns until a location that cannot be observed just now is looked at again.
 const POSTPONE: u32 = 16;
 
 /// A callback has panicked: nothing is done any more.
 static BROKEN: AtomicBool = AtomicBool::new(false);
+/// What it said.
+static WHY: Mutex<String> = Mutex::new(String::new());
 
 /// All of them.
 pub const CALLBACKS: Callbacks = Callbacks { jump: on_jump, start: on_start, instruction: on_instruction };
@@ -41,16 +46,27 @@ fn guarded(work: impl FnOnce() -> *mut PyObject) -> *mut PyObject {
         // SAFETY: in a callback, with the GIL held.
         return unsafe { disable() };
     }
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let why = format!("internal: {}", panic_text(&*panic));
         BROKEN.store(true, Ordering::Relaxed);
+        // What was being observed will not be compiled; `explain` says why.
+        state::with(|engine| engine.give_up_observing(&why));
+        *WHY.lock().unwrap_or_else(PoisonError::into_inner) = why;
         // SAFETY: as above.
         unsafe { nothing() }
     })
 }
 
-/// Whether a callback has panicked.
-pub fn is_broken() -> bool {
-    BROKEN.load(Ordering::Relaxed)
+/// Why nothing is done any more, where a callback has panicked: one line.
+pub fn broken() -> Option<String> {
+    BROKEN.load(Ordering::Relaxed).then(|| WHY.lock().unwrap_or_else(PoisonError::into_inner).clone())
+}
+
+/// What a panic said, on one line.
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_string());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    format!("a panic ({})", text.lines().next().unwrap_or_default())
 }
 
 unsafe extern "C" fn on_jump(_: *mut PyObject, arguments: *mut *mut PyObject, count: isize) -> *mut PyObject {
@@ -108,6 +124,8 @@ unsafe extern "C" fn on_instruction(_: *mut PyObject, arguments: *mut *mut PyObj
             }
             let at = offset(*arguments.add(1));
             let complaint = state::with(|engine| {
+                assert!(engine.options.stress.panic != Some(Panic::Callback), "DECAL_STRESS=panic:callback");
+                engine.catch_up();
                 let progress = observe::instruction(engine, frame, at);
                 settle(engine, progress);
                 engine.complaint.take()

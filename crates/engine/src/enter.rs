@@ -94,6 +94,8 @@ pub unsafe fn run(site: Site, mut executor: Rc<Executor>) -> Outcome {
         let next = state::with(|engine| {
             engine.contexts.push(context);
             let Left::Enter(offset) = left else { return None };
+            // Frames may have run since.
+            engine.catch_up();
             let next = engine.executor_at(site.code, offset).filter(|executor| may_enter(executor, &site))?;
             pays(engine, &next).then_some(next)
         });

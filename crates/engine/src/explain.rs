@@ -21,10 +21,19 @@ pub fn explain(engine: &Engine, code: Option<*mut PyObject>) -> String {
     });
     owners.dedup();
     let mut text = String::new();
-    for owner in owners.into_iter().filter(|owner| code.is_none_or(|code| code as usize == *owner)) {
+    if let Some(why) = crate::callbacks::broken() {
+        let _ = writeln!(text, "decal has stopped: {why}");
+    }
+    let shown = |owner: &usize| code.map_or_else(|| !is_frozen(engine, *owner), |code| code as usize == *owner);
+    for owner in owners.into_iter().filter(shown) {
         explain_code(engine, owner, &mut text);
     }
     text
+}
+
+/// Whether code is of a module that is built into the interpreter, as imports are: of no interest unless asked for.
+fn is_frozen(engine: &Engine, owner: usize) -> bool {
+    engine.codes.get(&owner).is_some_and(|state| state.decoded.code.file.starts_with("<frozen "))
 }
 
 fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
@@ -191,7 +200,14 @@ pub fn line_notes(executor: &Executor) -> BTreeMap<u32, u32> {
         {
             line = code.line(frame.offset);
         }
-        notes.insert(index as u32, line);
+        if line > 0 {
+            notes.insert(index as u32, line);
+        }
+    }
+    // Behind the last snapshot: still on its line.
+    let last = notes.last_key_value().map(|(index, line)| (*index, *line));
+    if let Some((last, line)) = last {
+        notes.extend((last + 1..trace.insts.len() as u32).map(|index| (index, line)));
     }
     notes
 }

@@ -8,6 +8,7 @@
 use crate::location::{Location, State};
 use crate::state::{self, Engine};
 use decal_cpython::watch::Changed;
+use decal_native::{CodeMemory, MemoryError};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A change came while the engine was busy.
@@ -21,8 +22,12 @@ pub fn changed(what: Changed) {
 }
 
 impl Engine {
-    /// Invalidates everything where a change was missed. To be called before any executor is looked up.
+    /// Invalidates everything where a change was missed, and starts anew in a process that was forked from the one
+    /// whose memory the machine code is in. To be called before any executor is looked up.
     pub fn catch_up(&mut self) {
+        if self.memory.as_ref().is_ok_and(CodeMemory::is_foreign) {
+            self.leave_parents_code();
+        }
         if MISSED.swap(false, Ordering::Relaxed) {
             for id in 0..self.executors.len() {
                 self.invalidate(id);
@@ -31,6 +36,26 @@ impl Engine {
                 observation.spoil();
             }
         }
+    }
+
+    /// Forgets all machine code without touching it: the parent process runs it. What was compiled will be again,
+    /// at once.
+    fn leave_parents_code(&mut self) {
+        let parents = std::mem::replace(&mut self.memory, Err(MemoryError::Foreign));
+        for executor in self.executors.iter_mut().filter_map(Option::take) {
+            executor.valid.set(false);
+            executor.release_keeps();
+        }
+        self.relying.clear();
+        for location in self.locations.values_mut() {
+            if matches!(location.state, State::Compiled(_)) {
+                location.state = State::Counting(1);
+            }
+        }
+        if let Some(observation) = &mut self.observation {
+            observation.spoil();
+        }
+        self.memory = parents.and_then(|parents| parents.anew());
     }
 
     fn change(&mut self, what: Changed) {

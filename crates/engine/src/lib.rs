@@ -25,3 +25,4 @@ mod plan;
 mod state;
 pub mod stats;
 mod stress;
+mod wishes;

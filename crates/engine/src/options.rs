@@ -22,6 +22,19 @@ pub struct Stress {
     pub guard: Option<u32>,
     /// Registers are chosen at random from this seed.
     pub registers: Option<u64>,
+    /// Code memory is mapped twice, as where the system denies the usual way.
+    pub twice: bool,
+    /// decal panics, as if it had a mistake.
+    pub panic: Option<Panic>,
+}
+
+/// Where decal panics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Panic {
+    /// While it compiles.
+    Compile,
+    /// In a callback, while a pass is observed.
+    Callback,
 }
 
 /// All of them.
@@ -31,12 +44,12 @@ pub struct Options {
     pub mode: Mode,
     /// `DECAL_OPTIMIZE=0|1`, default 1.
     pub optimize: bool,
-    /// `DECAL_DEBUG=0…5`, default 0: 1 a line per trace or abort, 2 the trace, 3 after optimizing, 4 each pass, 5
-    /// registers and machine code.
+    /// `DECAL_DEBUG=0…5`, default 0: 1 a line per trace or abort, and then one stage of compiling more for each level:
+    /// 2 the trace as recorded, 3 after optimizing, 4 with registers, 5 machine code.
     pub debug: u8,
     /// `DECAL_PERF=map`: write a perf map.
     pub perf_map: bool,
-    /// `DECAL_STRESS=hot,guards:N,registers:SEED`.
+    /// `DECAL_STRESS=hot,guards:N,registers:SEED,panic:compile`.
     pub stress: Stress,
     /// Backward jumps before a loop is observed.
     pub loop_threshold: u32,
@@ -131,13 +144,17 @@ impl Options {
             };
         }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
-            const KNOWN: &str = "hot, guards:N, registers:SEED, or several with commas";
+            const KNOWN: &str =
+                "hot, guards:N, registers:SEED, twice, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
                 let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {
                     None if part == "hot" => options.stress.hot = true,
+                    None if part == "twice" => options.stress.twice = true,
                     Some(("guards", n)) => options.stress.guard = Some(n.parse().map_err(|_| unknown())?),
                     Some(("registers", n)) => options.stress.registers = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("panic", "compile")) => options.stress.panic = Some(Panic::Compile),
+                    Some(("panic", "callback")) => options.stress.panic = Some(Panic::Callback),
                     _ => return Err(unknown()),
                 }
             }

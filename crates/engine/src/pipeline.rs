@@ -7,10 +7,11 @@
 //! Every failure has a reason that the user can read; the location backs off, or the exit stays an exit. Where
 //! machine code fails (no memory, trace too large), the trace runs in the trace interpreter.
 
+use crate::callbacks::panic_text;
 use crate::executor::{Executor, exits};
 use crate::location::{Location, Never, State};
 use crate::observe::{self, Observation, Purpose};
-use crate::options::Mode;
+use crate::options::{Mode, Panic};
 use crate::state::{Engine, FUNCTION_START};
 use crate::stress::force_exit;
 use decal_cpython::observe::Assumption;
@@ -21,6 +22,7 @@ use decal_trace::record::{self, Abort, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::verify::verify;
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -42,6 +44,13 @@ pub fn compile(engine: &mut Engine, mut observation: Observation) -> Option<usiz
     result
 }
 
+/// Does a part of compiling that touches nothing outside: where it panics, which would be a mistake of ours, this one
+/// trace is not compiled, and the reason says so.
+fn contained<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Failure::Other(format!("internal: {}", panic_text(&*panic)))))
+}
+
 fn options(engine: &Engine) -> record::Options {
     record::Options { optimize: engine.options.optimize, max_insts: engine.options.max_insts }
 }
@@ -49,12 +58,13 @@ fn options(engine: &Engine) -> record::Options {
 fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
     let begun = Instant::now();
     let start = if function { Start::Function } else { Start::Loop };
-    let recorded = record::root(&observation.recording, &engine.host, start, &options(engine));
+    let recorded = contained(|| {
+        assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
+        record::root(&observation.recording, &engine.host, start, &options(engine)).map_err(Failure::Abort)
+    });
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
     let place = (observation.code as usize, offset);
-    let built = recorded
-        .map_err(Failure::Abort)
-        .and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, begun));
+    let built = recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, begun));
     match built {
         Ok(executor) => {
             let id = executor.id;
@@ -107,9 +117,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         is_trunk: parent.id == trunk.id,
         may_loop: loops < engine.options.max_loops,
     };
-    let recorded = record::side(&observation.recording, &engine.host, &from, &options(engine));
+    let recorded = contained(|| {
+        record::side(&observation.recording, &engine.host, &from, &options(engine)).map_err(Failure::Abort)
+    });
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
-    let built = recorded.map_err(Failure::Abort).and_then(|recorded| {
+    let built = recorded.and_then(|recorded| {
         let mut params = Vec::with_capacity(recorded.trace.origins.len());
         for origin in &recorded.trace.origins {
             let place = map.places.iter().find(|(val, _)| val == origin).map(|(_, place)| *place);
@@ -191,18 +203,24 @@ fn build(
     begun: Instant,
 ) -> Result<Executor, Failure> {
     let id = engine.executors.len();
+    if let Some(before) = &recorded.before {
+        engine.log(2, || format!("trace {id} before optimizing\n{before}"));
+    }
     engine.log(3, || format!("trace {id}\n{}", recorded.trace));
     if let Some(number) = engine.options.stress.guard {
         force_exit(&mut recorded, number);
     }
     if cfg!(debug_assertions) {
-        verify(&recorded.trace)
-            .map_err(|error| Failure::Other(format!("internal: {}", error.show(&recorded.trace))))?;
+        verify(&recorded.trace).map_err(|error| {
+            engine.log(1, || error.show(&recorded.trace));
+            Failure::Other(format!("internal: {error}"))
+        })?;
     }
     let started = Instant::now();
     let registers = Registers { seed: engine.options.stress.registers, ..Registers::default() };
-    let allocated =
-        allocate_with(&recorded.trace, incoming, &registers).map_err(|error| Failure::Other(error.to_string()))?;
+    let allocated = contained(|| {
+        allocate_with(&recorded.trace, incoming, &registers).map_err(|error| Failure::Other(error.to_string()))
+    })?;
     engine.counters.nanoseconds[2] += started.elapsed().as_nanos() as u64;
 
     let threshold = engine.options.exit_threshold;
@@ -251,6 +269,7 @@ fn build(
     };
     engine.exits.extend((0..executor.exits.len() as u32).map(|index| (id, index)));
     engine.counters.uops += executor.recorded.trace.insts.len() as u64;
+    engine.counters.most_exits = engine.counters.most_exits.max(executor.exits.len() as u64);
     engine.counters.emitted += executor.recorded.emitted as u64;
     for assumption in &observation.assumptions {
         let (address, key) = match assumption {
@@ -263,7 +282,7 @@ fn build(
     for code in executor.covers.borrow().iter() {
         engine.relying.entry(*code as u64).or_default().push((0, id));
     }
-    engine.log(5, || format!("trace {id}\n{}", executor.allocated));
+    engine.log(4, || format!("trace {id} with registers\n{}", executor.allocated));
     if engine.options.debug >= 5 || engine.options.perf_map {
         show_code(engine, &executor);
     }

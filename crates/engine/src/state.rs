@@ -143,6 +143,13 @@ impl Engine {
         location.state = State::Never(why);
     }
 
+    /// Gives up whatever is being observed, for good.
+    pub fn give_up_observing(&mut self, why: &str) {
+        for location in self.locations.values_mut().filter(|location| location.state == State::Observing) {
+            location.state = State::Never(Never::Compile(why.to_string()));
+        }
+    }
+
     /// Prints a line where `DECAL_DEBUG` asks for it.
     pub fn log(&self, level: u8, text: impl FnOnce() -> String) {
         if self.options.debug >= level {

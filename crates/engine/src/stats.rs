@@ -22,6 +22,8 @@ pub struct Counters {
     pub uops: u64,
     /// Instructions emitted before dead code was removed.
     pub emitted: u64,
+    /// Exits of the trace that has most of them.
+    pub most_exits: u64,
     /// Nanoseconds for observing, recording, allocating, assembling.
     pub nanoseconds: [u64; 4],
     /// Traces entered.
@@ -77,6 +79,7 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     add("uops_compiled", c.uops);
     add("uops_emitted", c.emitted);
     add("uops_interpreted", c.interpreted);
+    add("most_exits", c.most_exits);
     add("code_bytes", live().filter_map(|executor| executor.native.as_ref()).map(|code| code.size as u64).sum());
     add("metadata_bytes", live().map(|executor| executor.metadata_bytes() as u64).sum());
     add("compile_ns", c.nanoseconds.iter().sum());

@@ -10,6 +10,10 @@
 //! GIL, and so does whoever writes. A thread that is inside a trace further up its own stack comes back to it
 //! only after the write is done.
 //!
+//! A child process that was forked shares memory that is mapped twice with its parent, while pages that change their
+//! rights are its own. So a child must neither write to the former nor run what is there, because the parent goes on
+//! writing: [`CodeMemory::is_foreign`] tells it to start anew with [`CodeMemory::anew`].
+//!
 //! Pieces are handed out first fit in units of 16 bytes; freed pieces are merged with their neighbours.
 
 use std::fmt;
@@ -37,6 +41,8 @@ pub enum MemoryError {
     TooLarge(usize),
     /// An address outside of the range.
     Place,
+    /// Memory that belongs to the process which this one was forked from.
+    Foreign,
 }
 
 impl fmt::Display for MemoryError {
@@ -49,6 +55,7 @@ impl fmt::Display for MemoryError {
             MemoryError::Full => f.write_str("code memory is full"),
             MemoryError::TooLarge(size) => write!(f, "{size} bytes of code are too many for one trace"),
             MemoryError::Place => f.write_str("address outside of code memory"),
+            MemoryError::Foreign => f.write_str("code memory belongs to the parent process"),
         }
     }
 }
@@ -63,6 +70,8 @@ trait Pages: Send {
     fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), MemoryError>;
     /// The name for status reports.
     fn name(&self) -> &'static str;
+    /// Whether processes that are forked share it.
+    fn is_shared(&self) -> bool;
 }
 
 /// Code memory.
@@ -71,6 +80,8 @@ pub struct CodeMemory {
     /// Free pieces by offset, never adjacent.
     free: Vec<(usize, usize)>,
     used: usize,
+    /// How often this process and those before it were forked when it was made.
+    forks: u32,
 }
 
 impl fmt::Debug for CodeMemory {
@@ -88,15 +99,39 @@ impl CodeMemory {
         if !crate::is_available() {
             return Err(MemoryError::NotBuilt);
         }
-        let pages: Box<dyn Pages> = match os::Protect::new() {
-            Ok(pages) => Box::new(pages),
-            Err(_) => Box::new(os::Twice::new()?),
-        };
-        Ok(CodeMemory::with(pages))
+        match os::Protect::new() {
+            Ok(pages) => Ok(CodeMemory::with(Box::new(pages))),
+            Err(_) => CodeMemory::mapped_twice(),
+        }
+    }
+
+    /// Reserves the range in the way that is meant for systems which deny the other: for tests.
+    ///
+    /// # Errors
+    /// As for [`new`](CodeMemory::new).
+    pub fn mapped_twice() -> Result<CodeMemory, MemoryError> {
+        if !crate::is_available() {
+            return Err(MemoryError::NotBuilt);
+        }
+        let forks = os::forks()?;
+        Ok(CodeMemory { forks, ..CodeMemory::with(Box::new(os::Twice::new()?)) })
     }
 
     fn with(pages: Box<dyn Pages>) -> CodeMemory {
-        CodeMemory { pages, free: vec![(0, RANGE)], used: 0 }
+        CodeMemory { pages, free: vec![(0, RANGE)], used: 0, forks: 0 }
+    }
+
+    /// Whether it is the parent process's, so that nothing in it may be run, written or freed. Costs next to nothing.
+    pub fn is_foreign(&self) -> bool {
+        self.pages.is_shared() && os::forks() != Ok(self.forks)
+    }
+
+    /// New memory of the same kind, after a fork.
+    ///
+    /// # Errors
+    /// As for [`new`](CodeMemory::new).
+    pub fn anew(&self) -> Result<CodeMemory, MemoryError> {
+        if self.pages.is_shared() { CodeMemory::mapped_twice() } else { CodeMemory::new() }
     }
 
     /// How memory is written: `mprotect` or `mapped twice`.
@@ -159,8 +194,11 @@ impl CodeMemory {
     /// Writes code. The caller holds the GIL, so that nothing runs there meanwhile.
     ///
     /// # Errors
-    /// [`MemoryError::Place`], [`MemoryError::Protect`].
+    /// [`MemoryError::Place`], [`MemoryError::Protect`], [`MemoryError::Foreign`].
     pub fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), MemoryError> {
+        if self.is_foreign() {
+            return Err(MemoryError::Foreign);
+        }
         let offset = self.offset(address, bytes.len()).ok_or(MemoryError::Place)?;
         self.pages.write(offset, bytes)
     }
@@ -168,6 +206,25 @@ impl CodeMemory {
 
 mod os {
     use super::{MemoryError, Pages, RANGE};
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// How often this process and those before it were forked. Counting starts with the first question.
+    static FORKS: AtomicU32 = AtomicU32::new(0);
+
+    extern "C" fn forked() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often this process and those before it were forked, as far as was counted.
+    pub(super) fn forks() -> Result<u32, MemoryError> {
+        static COUNTING: OnceLock<i32> = OnceLock::new();
+        // SAFETY: the function only counts, which a child process may do; this library is never unloaded.
+        match COUNTING.get_or_init(|| unsafe { libc::pthread_atfork(None, None, Some(forked)) }) {
+            0 => Ok(FORKS.load(Ordering::Relaxed)),
+            code => Err(MemoryError::Reserve(*code)),
+        }
+    }
 
     fn error() -> i32 {
         std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
@@ -231,6 +288,10 @@ mod os {
         fn name(&self) -> &'static str {
             "mprotect"
         }
+
+        fn is_shared(&self) -> bool {
+            false
+        }
     }
 
     impl Drop for Protect {
@@ -292,6 +353,10 @@ mod os {
         fn name(&self) -> &'static str {
             "mapped twice"
         }
+
+        fn is_shared(&self) -> bool {
+            true
+        }
     }
 
     impl Drop for Twice {
@@ -323,6 +388,9 @@ mod tests {
         }
         fn name(&self) -> &'static str {
             "fake"
+        }
+        fn is_shared(&self) -> bool {
+            false
         }
     }
 

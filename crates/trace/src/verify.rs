@@ -5,14 +5,14 @@
 //! * Parameters come first; phis stand together at the label and nowhere else.
 //! * An instruction names a snapshot exactly where its uop may exit.
 //! * A snapshot's values exist at every instruction that names it; its frames fit their code; one
-//!   box number means one object; a reference that the trace holds is handed over once.
+//!   box number means one object; each reference that the trace holds is handed over once.
 //! * The end suits the rest: one value of the right class per phi; a join only from a side trace.
 //!
 //! The error names the guilty line, and [`VerifyError::show`] marks it in the trace's text. Linear.
 
 use crate::ir::{End, Inst, Start, Trace, UopInst, Val};
 use crate::snapshot::{BoxId, SnapId, Snapshot, Source};
-use decal_uops::{Class, ImmKind};
+use decal_uops::{Class, ImmKind, Uop};
 
 /// A line of the trace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -299,6 +299,16 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
     Ok(youngest)
 }
 
+/// How many references to an object the trace may hold: the one that came with it, and those that it took. Nobody
+/// knows how many a side trace has found.
+fn references(trace: &Trace, val: Val) -> usize {
+    if matches!(trace.insts.get(val.index()), Some(Inst::Param(_))) {
+        return usize::MAX;
+    }
+    let takes = |inst: &&Inst| matches!(inst, Inst::Uop(inst) if inst.uop == Uop::incref && inst.args == [val]);
+    1 + trace.insts.iter().filter(takes).count()
+}
+
 /// What a snapshot has named so far. Lists, as snapshots name few boxes.
 #[derive(Default)]
 struct Seen<'a> {
@@ -315,11 +325,9 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
         Source::Borrowed(val) | Source::Home(val) => return is(*val, Class::Obj),
         Source::Owned(val) => {
             is(*val, Class::Obj)?;
-            if seen.owned.contains(val) {
-                return Err(Fault::OwnedTwice(*val));
-            }
             seen.owned.push(*val);
-            return Ok(());
+            let count = seen.owned.iter().filter(|known| *known == val).count();
+            return if count == 1 || count <= references(trace, *val) { Ok(()) } else { Err(Fault::OwnedTwice(*val)) };
         }
         Source::Int(_, number)
         | Source::Float(_, number)

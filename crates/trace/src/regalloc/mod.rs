@@ -80,6 +80,8 @@ pub enum AllocError {
     /// A value has no place where it is needed: the trace uses it before its definition, or the
     /// allocator is wrong.
     Lost(Val),
+    /// The trace names a value or a snapshot that it does not have.
+    Missing,
     /// The checker found a fault. Only debug builds look.
     Wrong(CheckError),
 }
@@ -91,6 +93,7 @@ impl std::fmt::Display for AllocError {
             AllocError::OutOfRegisters => f.write_str("an instruction needs more registers than there are"),
             AllocError::Incoming => f.write_str("the side trace does not fit the exit or the label that it connects"),
             AllocError::Lost(val) => write!(f, "value v{} has no place where it is needed", val.0),
+            AllocError::Missing => f.write_str("the trace names a value or a snapshot that it does not have"),
             AllocError::Wrong(error) => error.fmt(f),
         }
     }
@@ -111,6 +114,9 @@ pub fn allocate(trace: &Trace, incoming: &Incoming) -> Result<Allocated, AllocEr
 /// # Errors
 /// See [`AllocError`].
 pub fn allocate_with(trace: &Trace, incoming: &Incoming, registers: &Registers) -> Result<Allocated, AllocError> {
+    if !is_whole(trace) {
+        return Err(AllocError::Missing);
+    }
     let mut consts: Vec<Option<u64>> = Vec::with_capacity(trace.insts.len());
     let mut places = incoming.params.iter();
     for inst in &trace.insts {
@@ -182,6 +188,25 @@ pub fn allocate_with(trace: &Trace, incoming: &Incoming, registers: &Registers) 
         check(trace, &allocated, incoming).map_err(AllocError::Wrong)?;
     }
     Ok(allocated)
+}
+
+/// Whether all values and snapshots that the trace names are there, which everything here relies on. Release builds
+/// do not verify traces, and a mistake elsewhere must not become a panic in a user's process.
+fn is_whole(trace: &Trace) -> bool {
+    let value = |val: &Val| val.index() < trace.insts.len();
+    let snap = |snap: &SnapId| (snap.0 as usize) < trace.snaps.len();
+    let insts = trace.insts.iter().all(|inst| match inst {
+        Inst::Param(_) => true,
+        Inst::Phi { entry, .. } => value(entry),
+        Inst::Uop(inst) => inst.args.iter().all(value) && inst.snap.iter().all(snap),
+    });
+    let end = match &trace.end {
+        End::Loop(values) | End::Join(values) => values.iter().all(value),
+        End::Exit(last) => snap(last),
+    };
+    let mut snaps = true;
+    trace.snaps.iter().for_each(|snap| snap.each_value(&mut |val| snaps &= value(&val)));
+    insts && end && snaps && trace.label.is_none_or(|label| label as usize <= trace.insts.len())
 }
 
 /// The walk.

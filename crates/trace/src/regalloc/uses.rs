@@ -5,7 +5,7 @@
 //! *snapshot use* only needs the value to be somewhere, so that it counts for how long a value lives
 //! but not for how much it deserves a register.
 //!
-//! Everything is a table indexed by value; building them is two passes over the instructions and
+//! Everything is a table indexed by value, and the trace is known to name only what it has; building them is two passes over the instructions and
 //! one over the snapshots.
 
 use crate::allocated::{LabelEntry, Place};
@@ -73,14 +73,18 @@ pub fn label_interface(trace: &Trace) -> Vec<Val> {
     for inst in trace.insts.iter().skip(label as usize) {
         if let Inst::Uop(inst) = inst {
             inst.args.iter().for_each(&mut mark);
-            if let Some(snap) = inst.snap {
-                snaps[snap.0 as usize] = true;
+            if let Some(slot) = inst.snap.and_then(|snap| snaps.get_mut(snap.0 as usize)) {
+                *slot = true;
             }
         }
     }
     match &trace.end {
         End::Loop(values) | End::Join(values) => values.iter().for_each(&mut mark),
-        End::Exit(snap) => snaps[snap.0 as usize] = true,
+        End::Exit(snap) => {
+            if let Some(slot) = snaps.get_mut(snap.0 as usize) {
+                *slot = true;
+            }
+        }
     }
     for (snap, _) in trace.snaps.iter().zip(&snaps).filter(|(_, used)| **used) {
         snap.each_value(&mut |val| mark(&val));
