@@ -11,7 +11,7 @@ use crate::thread::Thread;
 use crate::version::layout;
 use crate::{PyObject, Raised, objects};
 use pyo3_ffi::{METH_FASTCALL, Py_ssize_t, PyCFunctionFast, PyMethodDef, PyMethodDefPointer};
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::ffi::{CStr, c_long};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -69,9 +69,9 @@ static DISABLE: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
 /// A builtin function that raises its first argument. Made at the first claim, never freed.
 static RAISER: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
 /// Addresses of the code objects that have local events of ours.
-static LOCAL: Mutex<Option<HashSet<usize>>> = Mutex::new(None);
+static LOCAL: Mutex<Option<FxHashSet<usize>>> = Mutex::new(None);
 
-fn local() -> MutexGuard<'static, Option<HashSet<usize>>> {
+fn local() -> MutexGuard<'static, Option<FxHashSet<usize>>> {
     // The set stays usable whatever happened while it was held.
     LOCAL.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,10 +10,10 @@ use crate::observe::Assumption;
 use crate::version::symbols::{Symbols, symbols};
 use crate::{PyObject, Raised, monitoring};
 use pyo3_ffi::PyTypeObject;
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::ffi::c_int;
 use std::mem::transmute;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What changes. CPython calls just before the change, with the GIL held.
@@ -53,10 +53,18 @@ static CHANGED: AtomicUsize = AtomicUsize::new(0);
 /// Addresses of watched dicts and functions.
 static WATCHED: Mutex<Option<Watched>> = Mutex::new(None);
 
+/// One bit for each watched function, several to a bit: functions that are made and die in their thousands, as those of
+/// generator expressions do, cost one look here.
+static FUNCTIONS: AtomicU64 = AtomicU64::new(0);
+
+fn function_bit(function: u64) -> u64 {
+    1 << (function >> 5 & 63)
+}
+
 #[derive(Default)]
 struct Watched {
-    dicts: HashSet<u64>,
-    functions: HashSet<u64>,
+    dicts: FxHashSet<u64>,
+    functions: FxHashSet<u64>,
 }
 
 fn watched() -> MutexGuard<'static, Option<Watched>> {
@@ -105,6 +113,9 @@ unsafe extern "C" fn function_changes(event: c_int, function: *mut PyObject, _: 
         return 0;
     }
     let function = function as u64;
+    if FUNCTIONS.load(Ordering::Relaxed) & function_bit(function) == 0 {
+        return 0;
+    }
     let known = watched().as_mut().is_some_and(|watched| {
         if event == FUNCTION_DESTROYED {
             watched.functions.remove(&function)
@@ -138,6 +149,7 @@ impl Watchers {
         let Ok(symbols) = symbols() else { return Err(Raised) };
         CHANGED.store(changed as usize, Ordering::Relaxed);
         *watched() = Some(Watched::default());
+        FUNCTIONS.store(0, Ordering::Relaxed);
         let mut watchers = Watchers { symbols, dict: -1, types: -1, function: -1, code: -1 };
         // SAFETY: the GIL is held; the callbacks have the types that CPython wants.
         unsafe {
@@ -192,6 +204,7 @@ impl Watchers {
                 Assumption::Function(function) => {
                     if let Some(watched) = watched().as_mut() {
                         watched.functions.insert(function);
+                        FUNCTIONS.fetch_or(function_bit(function), Ordering::Relaxed);
                     }
                 }
             }
