@@ -41,6 +41,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Frames that a trace may have, the entry frame included.
 pub const MAX_DEPTH: usize = 12;
 
+/// Turns before the loop beyond the first, at most.
+const MAX_PEELED: usize = 3;
+
 /// How often a loop is recorded anew because what it carries changed its kind.
 const ATTEMPTS: usize = 4;
 
@@ -100,6 +103,8 @@ pub(crate) struct Recorder<'a> {
     general: bool,
     /// The exits of a store into a local were emitted beforehand.
     prepared: bool,
+    /// A local got a number that another local held as an object.
+    moved: bool,
     max_depth: u32,
     at: (CodeId, u32),
 }
@@ -224,6 +229,7 @@ impl<'a> Recorder<'a> {
             raise_snap: None,
             general: false,
             prepared: false,
+            moved: false,
             max_depth: 0,
             at: (first.code, first.offset),
         }
@@ -252,6 +258,7 @@ impl<'a> Recorder<'a> {
         match self.rec.ending {
             Ending::Head(at) if at != head => Ok((self.leave_to(at, Then::Enter)?, None)),
             Ending::Head(_) | Ending::Turn => {
+                self.settle_numbers(turn)?;
                 let label = self.begin_loop(head)?;
                 self.run(turn, usize::MAX)?;
                 let args = self.close_loop(&label)?;
@@ -259,6 +266,18 @@ impl<'a> Recorder<'a> {
             }
             _ => Ok((self.leave_at_return()?, None)),
         }
+    }
+
+    /// More turns before the loop, while numbers move on from local to local as objects: in `a, b = b, a + b` the first turn
+    /// gives `a` the object that `b` had, the second one a number that was made in the trace, as in all later ones.
+    fn settle_numbers(&mut self, turn: usize) -> Step<()> {
+        for _ in 0..MAX_PEELED {
+            if !std::mem::take(&mut self.moved) || !self.options.optimize {
+                break;
+            }
+            self.run(turn, usize::MAX)?;
+        }
+        Ok(())
     }
 
     /// Whether the loop with this arrival was left and begun again on the way. The next time would be left in the same
@@ -307,6 +326,7 @@ impl<'a> Recorder<'a> {
                     return Ok(None);
                 }
                 self.run(0, usize::MAX)?;
+                self.settle_numbers(arrival as usize)?;
                 let label = self.begin_loop(head)?;
                 self.run(arrival as usize, usize::MAX)?;
                 let args = self.close_loop(&label)?;

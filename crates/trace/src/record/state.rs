@@ -261,6 +261,11 @@ impl Recorder<'_> {
             .is_some_and(|ty| [o.int, o.float, o.bool_, o.none_type, o.str_, o.bytes, o.range_iter].contains(&ty))
     }
 
+    /// Whether the object is known to be an `int` or a `float`.
+    fn is_number(&self, val: Val) -> bool {
+        self.e.type_of(val).is_some_and(|ty| ty == self.host.objects.int || ty == self.host.objects.float)
+    }
+
     /// Applies `change` to every symbol of the state, items of tuples included.
     pub(super) fn each_sym(&mut self, change: &mut impl FnMut(&mut Sym)) {
         fn visit(sym: &mut Sym, change: &mut impl FnMut(&mut Sym)) {
@@ -607,6 +612,7 @@ impl Recorder<'_> {
         if !handed && !plain && !self.prepared {
             self.guard_dying(before, old.kind);
         }
+        self.moved |= matches!(sym, Sym::Obj(val, Own::Slot(home)) if *home != slot && self.is_number(*val));
         let value = if same_slot { before } else { self.owned_object(sym, seen)? };
         if !handed && !plain && (matches!(old.kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(before)) {
             self.own_borrowed();
