@@ -668,3 +668,40 @@ for function in (tuple_kept, tuple_carried, tuple_nested, tuple_in_two_locals, t
 for function in (tuple_stored, tuples_swapped, tuple_unpacked_next_turn, tuple_conditional, bool_kept, unbound_number):
     show(function, 2000)
 show(unbound_before_store, 4000, Thing(1))
+
+
+def stored_twice(n):
+    """The stored list is seen again."""
+    a, b = [1, 2, 3], [4, 5, 6]
+    for i in range(n):
+        c = a[:] = b[::-1]
+        b[1:] = d = a[1:]
+        d[0] = i
+        b[0] = i % 7
+    return a, b, c, d
+
+
+def stored_things_are_shared(n):
+    things = [Thing(k) for k in range(3)]
+    a = things[:]
+    b = things[::-1]
+    for i in range(n):
+        a[:] = b[:]
+        b[0:2] = a[1:][:]
+        a[1:3] = b[::2][::-1]
+        b[i % 3 :] = things[i % 3 :]
+    return a, b, [sys.getrefcount(thing) for thing in things]
+
+
+def floats_die_with_the_value(n):
+    values = [k * 0.5 for k in range(6)]
+    for i in range(n):
+        x = values[i % 6]
+        values[: i % 6 + 1] = values[i % 6 :: -1]
+        values[i % 6] = x + values[0] * 0.125
+    return values
+
+
+show(stored_twice, 2000)
+show(stored_things_are_shared, 2000)
+show(floats_die_with_the_value, 2000)

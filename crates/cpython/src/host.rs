@@ -142,6 +142,7 @@ fn functions() -> Functions {
         list_pop: address!(helpers::sequences::list_pop),
         get_slice: address!(helpers::sequences::get_slice),
         set_slice: address!(helpers::sequences::set_slice),
+        set_slice_last: address!(helpers::sequences::set_slice_last),
         may_die: address!(helpers::sequences::may_die),
         new_bool: address!(ffi::PyBool_FromLong),
     }

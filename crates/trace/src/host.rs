@@ -121,6 +121,8 @@ pub struct Functions {
     pub get_slice: u64,
     /// Of an exact list, start, stop, and another list or a tuple: 1; 0 where CPython shall do it; -1 with an exception.
     pub set_slice: u64,
+    /// The same, where the value is dropped at once.
+    pub set_slice_last: u64,
     /// Of a list or tuple: whether its death runs no Python code.
     pub may_die: u64,
     /// `PyBool_FromLong`.

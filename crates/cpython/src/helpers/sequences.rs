@@ -113,7 +113,8 @@ unsafe fn is_plain(object: *mut PyObject) -> bool {
 unsafe fn is_harmless(object: *mut PyObject, depth: u32) -> bool {
     // SAFETY: a live object; its layout is that of the exact type that is checked first.
     unsafe {
-        if is_plain(object) {
+        let immortal = (ffi::Py_REFCNT(object) as i32) < 0;
+        if immortal || is_plain(object) {
             return true;
         }
         let ty = objects::type_of(object);
@@ -137,6 +138,17 @@ pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
 /// `list[start:stop] = value` of an exact list and another exact list or tuple: 1. Refuses where an item that is replaced
 /// could run code when it dies.
 pub unsafe extern "C" fn set_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyObject) -> c_int {
+    // SAFETY: the caller's.
+    unsafe { put_slice(list, start, stop, value, false) }
+}
+
+/// The same, where the caller drops the value at once: what is replaced may die with that.
+pub unsafe extern "C" fn set_slice_last(list: *mut PyObject, start: i64, stop: i64, value: *mut PyObject) -> c_int {
+    // SAFETY: the caller's.
+    unsafe { put_slice(list, start, stop, value, true) }
+}
+
+unsafe fn put_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyObject, last: bool) -> c_int {
     // SAFETY: exact types, as the callers guard. What is replaced is held elsewhere too, or plain.
     unsafe {
         if list == value {
@@ -152,7 +164,9 @@ pub unsafe extern "C" fn set_slice(list: *mut PyObject, start: i64, stop: i64, v
                     let same = replaced.iter().filter(|other| **other == *item).count();
                     if count <= COUNTED { same } else { count }
                 };
-                if !is_plain(*item) && ffi::Py_REFCNT(*item) as usize <= copies() {
+                // Mostly somebody else holds it, or it lives forever: its count is high.
+                let held = ffi::Py_REFCNT(*item) as usize;
+                if held <= count && !is_plain(*item) && held <= copies() {
                     return 0;
                 }
             }
@@ -164,6 +178,11 @@ pub unsafe extern "C" fn set_slice(list: *mut PyObject, start: i64, stop: i64, v
             return if done == 0 { 1 } else { -1 };
         }
         if count == 0 {
+            return 1;
+        }
+        if last && is_list && ffi::Py_REFCNT(value) == 1 {
+            // Nobody sees the value again.
+            items(list)[first..first + count].swap_with_slice(items(value));
             return 1;
         }
         for item in new {

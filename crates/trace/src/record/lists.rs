@@ -131,11 +131,16 @@ impl Recorder<'_> {
         let snap = self.snap();
         self.e.pure(Uop::guard_not_same, &[base, from], 0, 0, Some(snap));
         let drops = self.guard_discard(&[container, start, stop]);
-        let (snap, function) = (self.raise_snap(), self.host.functions.set_slice);
+        let snap = self.raise_snap();
+        let last = matches!(value, Sym::Obj(_, Own::Owned)) && !self.hand_over(from, Own::Virtual);
+        let functions = &self.host.functions;
+        let function = if last { functions.set_slice_last } else { functions.set_slice };
         self.e.effect(Uop::call_store, &[base, low, high, from], 0, function, Region::ListItems, Some(snap));
         self.lists_changed();
-        // The list holds what the value holds, so that nothing else dies with that.
-        self.drop_held(&value);
+        if last {
+            // The list holds what the value held, or the other way round where that may die: nothing else dies with it.
+            self.decref_plain(from);
+        }
         self.drop_all(&drops);
         Ok(())
     }

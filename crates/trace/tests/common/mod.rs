@@ -91,6 +91,7 @@ pub fn host() -> Host {
         list_pop: 0xf_000f,
         get_slice: 0xf_0010,
         set_slice: 0xf_0011,
+        set_slice_last: 0xf_0014,
         may_die: 0xf_0012,
         new_bool: 0xf_0013,
     };
