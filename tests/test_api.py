@@ -417,3 +417,69 @@ def test_child_processes() -> None:
         print(subprocess.run([sys.executable, "-c", "print(1)"], capture_output=True, text=True).stdout.strip())
     """)
     assert outcome.stdout.splitlines() == ["[41654167500, 71982001000]", "1"]
+
+
+def test_a_panic_while_compiling_is_contained() -> None:
+    """One trace less, and `explain` says so on one line."""
+    text = """
+        decal.enable()
+        print(total(5000), total(5000))
+        lines = [line for line in decal.explain(total).splitlines() if "internal:" in line]
+        print(lines, decal.status().startswith("on: machine code"), "stopped" in decal.status())
+        """
+    outcome = run(text, {"DECAL_STRESS": "hot,panic:compile"})
+    first, second = outcome.stdout.splitlines()
+    assert first == "41654167500 41654167500"
+    assert "loop: not compiled: internal: a panic (DECAL_STRESS=panic:compile)" in second
+    assert second.endswith("True False")
+    assert second.count("internal:") == 1
+
+
+def test_a_panic_elsewhere_switches_decal_off() -> None:
+    """The program goes on in CPython, and the reports name the reason."""
+    text = """
+        decal.enable()
+        print(total(5000), total(5000), decal.stats()["traces"])
+        print(decal.explain(total))
+        print(decal.status())
+        """
+    outcome = run(text, {"DECAL_STRESS": "hot,panic:callback"})
+    lines = outcome.stdout.splitlines()
+    assert lines[0] == "41654167500 41654167500 0"
+    assert "being observed" not in outcome.stdout
+    assert lines[1] == "decal has stopped: internal: a panic (DECAL_STRESS=panic:callback)"
+    assert any(line.endswith("loop: not compiled: internal: a panic (DECAL_STRESS=panic:callback)") for line in lines)
+    assert lines[-1].endswith("; stopped: internal: a panic (DECAL_STRESS=panic:callback)")
+
+
+def test_wishes_outlive_switching_off() -> None:
+    """What decorators asked for counts whenever decal is on, whether it was on at the time or not."""
+    outcome = run("""
+        @decal.nojit
+        def never(n):
+            for i in range(n):
+                pass
+            return n
+        decal.enable()
+        decal.jit(total)
+        decal.disable()
+        decal.enable()
+        print(never(5000), total(20))
+        print("nojit" in decal.explain(never), "compiled to" in decal.explain(total))
+    """)
+    assert outcome.stdout.splitlines() == ["5000 2470", "True True"]
+
+
+def test_debug_levels_add_up() -> None:
+    """Each level prints one stage of compiling more."""
+    marks = ["compiled loop", "before optimizing", "decal: trace 0\n", "with registers", "jump to label"]
+    for level in range(6):
+        outcome = run("decal.enable(); total(5000)", {"DECAL_DEBUG": str(level), "DECAL_STRESS": "hot"})
+        assert [mark in outcome.stderr for mark in marks] == [index < level for index in range(5)], level
+
+
+def test_listings_have_lines() -> None:
+    """Every instruction belongs to a line of the source."""
+    outcome = run("decal.jit(total); total(5000); print(decal.disassemble(total))")
+    assert "(line " in outcome.stdout
+    assert "(line 0)" not in outcome.stdout

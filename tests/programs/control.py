@@ -279,6 +279,14 @@ def returns_inside(limit):
     return None
 
 
+def one_number_in_two_variables(n):
+    for i in range(n):
+        d = 3
+        if i & 3:
+            d = i
+    return i, d
+
+
 def swap_roles(n):
     a, b, c = 1, 2, 3
     for _ in range(n):
@@ -341,6 +349,8 @@ show(comparisons, 1200)
 show(returns_inside, 25_431)
 show(returns_inside, 17)
 show(returns_inside, 50_000)
+for size in (1501, 1502, 1505):
+    show(one_number_in_two_variables, size)
 show(swap_roles, 2000)
 show(match_statement, 2000)
 show(walrus, 2000)

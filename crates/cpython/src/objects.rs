@@ -60,6 +60,18 @@ pub unsafe fn new_range_iter(next: i64, step: i64, left: i64) -> *mut PyObject {
     }
 }
 
+/// The dict of a class that can die; 0 for anything else, builtin types among them.
+pub unsafe fn mortal_type_dict(object: *mut PyObject) -> u64 {
+    // SAFETY: the module's contract; a type has this layout.
+    unsafe {
+        if object.is_null() || pyo3_ffi::PyType_Check(object) == 0 {
+            return 0;
+        }
+        let ty = &*object.cast::<pyo3_ffi::PyTypeObject>();
+        if ty.tp_flags & pyo3_ffi::Py_TPFLAGS_HEAPTYPE == 0 { 0 } else { ty.tp_dict as u64 }
+    }
+}
+
 /// A weak reference without a callback; null, with no exception set, where there cannot be one.
 pub unsafe fn new_weak(object: *mut PyObject) -> *mut PyObject {
     // SAFETY: the module's contract.

@@ -64,7 +64,7 @@ pub struct Executor {
     pub covers: RefCell<Vec<*mut PyObject>>,
     /// Calls within calls, at most (roots: in their side traces too).
     pub max_depth: Cell<u32>,
-    /// Types that it names: references of its own.
+    /// Builtins that it names: references of its own.
     pub keeps: RefCell<Vec<*mut PyObject>>,
     /// Whether it may be entered.
     pub valid: Cell<bool>,

@@ -15,6 +15,7 @@ use crate::options::{Mode, Panic};
 use crate::state::{Engine, FUNCTION_START};
 use crate::stress::force_exit;
 use decal_cpython::observe::Assumption;
+use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::ir::{Inst, Start};
@@ -243,6 +244,7 @@ fn build(
         (Purpose::Root { offset, .. }, _) => *offset,
         (Purpose::Side { .. }, first) => first.map_or(0, |event| event.offset),
     };
+    let (keeps, watched) = keeps(engine, observation);
     let executor = Executor {
         id,
         root: trunk.map_or(id, |trunk| trunk.root),
@@ -258,7 +260,7 @@ fn build(
         names: observation.names,
         covers: RefCell::new(covers),
         max_depth: Cell::new(recorded.max_depth),
-        keeps: RefCell::new(observation.keeps.drain().map(|object| object as *mut _).collect()),
+        keeps: RefCell::new(keeps),
         valid: Cell::new(true),
         entries: Cell::new(0),
         turns: Cell::new(0),
@@ -279,6 +281,9 @@ fn build(
         };
         engine.relying.entry(address).or_default().push((key, id));
     }
+    for dict in watched {
+        engine.relying.entry(dict).or_default().push((DIES, id));
+    }
     for code in executor.covers.borrow().iter() {
         engine.relying.entry(*code as u64).or_default().push((0, id));
     }
@@ -287,6 +292,31 @@ fn build(
         show_code(engine, &executor);
     }
     Ok(executor)
+}
+
+/// The key of a class's dict that stands for the end of the class: no object is at this address.
+const DIES: u64 = 1;
+
+/// What a trace names and nobody else tells the end of: references to keep, and dicts of classes.
+///
+/// A reference to a class would keep alive all that the class leads to: its functions, their globals, and with them
+/// the very code that the trace was made from, so that neither would ever go. But a class that dies
+/// clears its dict first, and dicts are watched.
+fn keeps(engine: &Engine, observation: &mut Observation) -> (Vec<*mut PyObject>, Vec<u64>) {
+    let (mut keeps, mut watched) = (Vec::new(), Vec::new());
+    for object in std::mem::take(&mut observation.keeps) {
+        let object = object as *mut PyObject;
+        // SAFETY: references that the observation holds; the GIL is held.
+        let dict = unsafe { objects::mortal_type_dict(object) };
+        // SAFETY: the class was just seen to be alive, and so is its dict.
+        if dict != 0 && unsafe { engine.watchers.watch(Assumption::Dict { dict, key: DIES }) }.is_ok() {
+            watched.push(dict);
+            observation.keeps.insert(object as usize);
+        } else {
+            keeps.push(object);
+        }
+    }
+    (keeps, watched)
 }
 
 /// Assembles, where machine code is wanted and possible. A side trace of machine code must be machine code.

@@ -425,7 +425,14 @@ impl Recorder<'_> {
         label: &LabelState,
         mine: &dyn Fn(Val) -> Option<Val>,
     ) -> Result<Vec<Val>, Option<BTreeSet<u32>>> {
-        let mut fitting = Fitting { label, mine, pairs: HashMap::new(), back: HashMap::new(), values: HashMap::new() };
+        let mut fitting = Fitting {
+            label,
+            mine,
+            pairs: HashMap::new(),
+            back: HashMap::new(),
+            smalls: HashMap::new(),
+            values: HashMap::new(),
+        };
         let mut bad = BTreeSet::new();
         if self.frames.len() != label.frames.len() || self.code_objects() != label.codes {
             return Err(None);
@@ -762,13 +769,20 @@ struct Fitting<'a> {
     /// Identities of the label's objects and of ours must correspond one to one.
     pairs: HashMap<BoxId, BoxId>,
     back: HashMap<BoxId, BoxId>,
+    /// Identities of the label's that are small ints here.
+    smalls: HashMap<BoxId, u64>,
     /// Values for the phis: of numbers 0, of virtual iterators next 1, left 2, step 3.
     values: HashMap<(Slot, u8), Val>,
 }
 
 impl Fitting<'_> {
     fn same_box(&mut self, a: BoxId, b: BoxId) -> bool {
-        *self.pairs.entry(a).or_insert(b) == b && *self.back.entry(b).or_insert(a) == a
+        !self.smalls.contains_key(&a) && *self.pairs.entry(a).or_insert(b) == b && *self.back.entry(b).or_insert(a) == a
+    }
+
+    /// All slots that hold this object of the label's must have the same number.
+    fn same_small(&mut self, a: BoxId, bits: u64) -> bool {
+        !self.pairs.contains_key(&a) && *self.smalls.entry(a).or_insert(bits) == bits
     }
 
     fn give(&mut self, slot: Slot, field: u8, val: Val) -> bool {
@@ -788,9 +802,9 @@ impl Fitting<'_> {
             (Sym::Int(_, a), Sym::Int(val, b)) | (Sym::Float(_, a), Sym::Float(val, b)) => {
                 self.give(slot, 0, *val) && self.same_box(*a, *b)
             }
-            (Sym::Int(..), Sym::Const(c)) if c.kind == Kind::Int && (-5..=256).contains(&(c.bits as i64)) => {
+            (Sym::Int(_, a), Sym::Const(c)) if c.kind == Kind::Int && (-5..=256).contains(&(c.bits as i64)) => {
                 // Small ints are one object each, so that a new one is the same.
-                self.give(slot, 0, e.int(c.bits as i64))
+                self.give(slot, 0, e.int(c.bits as i64)) && self.same_small(*a, c.bits)
             }
             (Sym::Bool(_), Sym::Bool(val)) => self.give(slot, 0, *val),
             (Sym::Bool(_), Sym::Const(c)) if c.kind == Kind::Bool => self.give(slot, 0, e.int(c.bits as i64)),
