@@ -42,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const MAX_DEPTH: usize = 12;
 
 /// Turns before the loop beyond the first, at most.
-const MAX_PEELED: usize = 3;
+const MAX_PEELED: usize = 2;
 
 /// How often a loop is recorded anew because what it carries changed its kind.
 const ATTEMPTS: usize = 4;
