@@ -406,7 +406,8 @@ def asks_again(n):
             total = 0
             for i in range(n + more):
                 total = total + first_of(other) * i
-            results.append((total, next(other, None), other.__length_hint__(), other.__reduce__()[1:] == ((values,), n)))
+            state = other.__reduce__()[1:] == ((values,), n)
+            results.append((total, next(other, None), other.__length_hint__(), state))
     return results
 
 
