@@ -22,6 +22,8 @@ pub struct Stress {
     pub guard: Option<u32>,
     /// Registers are chosen at random from this seed.
     pub registers: Option<u64>,
+    /// Pauses after failures are drawn from this seed: runs with the same seed behave alike.
+    pub dice: Option<u32>,
     /// Code memory is mapped twice, as where the system denies the usual way.
     pub twice: bool,
     /// decal panics, as if it had a mistake.
@@ -145,11 +147,12 @@ impl Options {
         }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
             const KNOWN: &str =
-                "hot, guards:N, registers:SEED, twice, panic:compile, panic:callback, or several with commas";
+                "hot, guards:N, registers:SEED, dice:SEED, twice, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
                 let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {
                     None if part == "hot" => options.stress.hot = true,
+                    Some(("dice", n)) => options.stress.dice = Some(n.parse().map_err(|_| unknown())?),
                     None if part == "twice" => options.stress.twice = true,
                     Some(("guards", n)) => options.stress.guard = Some(n.parse().map_err(|_| unknown())?),
                     Some(("registers", n)) => options.stress.registers = Some(n.parse().map_err(|_| unknown())?),
