@@ -139,6 +139,106 @@ def loop_over(iterable):
     return count, last
 
 
+def none_and_number(n):
+    x = None
+    k = 0
+    for i in range(n):
+        if x is None:
+            x = 5
+            k += 1
+        elif i % 7 == 3:
+            x = None
+    return k, x
+
+
+def gives_one():
+    return 1
+
+
+def gives_float():
+    return 2.5
+
+
+def function_in_local(n):
+    h = gives_one
+    t = 0
+    for i in range(n):
+        t += h()
+        h = gives_float
+        if i % 5 == 0:
+            h = gives_one
+    return t
+
+
+def lengths_of_constants(n):
+    s = "abc"
+    t = 0
+    for i in range(n):
+        t += len(s)
+        s = (1, 2) if i % 3 else "abcd"
+    return t
+
+
+def flag(n):
+    on = False
+    t = 0
+    for i in range(n):
+        if on:
+            t += i
+            on = False
+        else:
+            on = True
+    return t
+
+
+def list_or_constant(n):
+    a = [1, 2, 3]
+    c = a
+    t = 0
+    for i in range(n):
+        t += c[0]
+        c = (7, 8)
+        if i % 4 == 0:
+            c = a
+    return t
+
+
+class One:
+    v = 1
+
+
+class Other:
+    v = 2
+
+
+def class_in_local(n):
+    c = One
+    t = 0
+    for i in range(n):
+        t += c.v
+        c = Other
+        if i & 1:
+            c = One
+    return t
+
+
+def constant_for_float(n, b, c):
+    for _ in range(n):
+        b -= c
+        c = 3
+    return b
+
+
+def constants_take_turns(n):
+    # What a local holds one turn later is a constant, and another one than was observed.
+    results = []
+    for m in (3, 20, n):
+        for f in (none_and_number, function_in_local, lengths_of_constants, flag, list_or_constant, class_in_local):
+            results.append((f.__name__, f(m)))
+        results.append(constant_for_float(m, 4.5, 0.5))
+    return results
+
+
 def argument_changes(x, n):
     for i in range(n):
         x = x + x if i % 10 == 0 else x
@@ -218,4 +318,5 @@ for _ in range(2):
     show(loop_over, map(abs, range(-1500, 0)))
     for argument in (1, 1.5, True, "ab", [1], 2**70):
         show(argument_changes, argument, 1500)
+        show(constants_take_turns, 2000)
 show(in_the_middle, "x")

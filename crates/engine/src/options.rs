@@ -146,8 +146,7 @@ impl Options {
             };
         }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
-            const KNOWN: &str =
-                "hot, guards:N, registers:SEED, dice:SEED, twice, panic:compile, panic:callback, or several with commas";
+            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
                 let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {

@@ -156,3 +156,33 @@ pub enum Op {
     /// An instruction that traces do not handle, by name.
     Unsupported(&'static str),
 }
+
+impl Op {
+    /// How many objects from the top of the stack an event's operands begin with.
+    pub fn taken(self) -> u32 {
+        match self {
+            Op::Binary(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => 2,
+            Op::StoreFastStoreFast(..) | Op::StoreAttr { .. } => 2,
+            Op::StoreSubscript | Op::Slice => 3,
+            Op::StoreSlice => 4,
+            Op::BuildSlice(count) => count,
+            Op::Call(count) => count.saturating_add(2),
+            Op::LoadAttr { .. }
+            | Op::StoreFast(_)
+            | Op::StoreFastLoadFast(..)
+            | Op::StoreDeref(_)
+            | Op::Negative
+            | Op::Positive
+            | Op::Invert
+            | Op::Not
+            | Op::ToBool
+            | Op::PopJump(..)
+            | Op::GetIter
+            | Op::ForIter(_)
+            | Op::PopTop
+            | Op::UnpackSequence(_)
+            | Op::Return => 1,
+            _ => 0,
+        }
+    }
+}

@@ -36,6 +36,7 @@ use crate::ir::{End, Start, Trace, Val};
 use crate::opt::emit::Emitter;
 use crate::snapshot::{SnapId, Then};
 use decal_uops::Uop;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Frames that a trace may have, the entry frame included.
@@ -385,8 +386,40 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
+    /// The event as it must be where the stack has a constant in place of what was observed. The second pass over the
+    /// events runs a turn later than they were seen: a local that was assigned a constant has it by then.
+    fn as_of_now<'e>(&self, event: &'e Event) -> Step<Cow<'e, Event>> {
+        let mut event = Cow::Borrowed(event);
+        let count = event.operands.len().min(event.op.taken() as usize);
+        for index in 0..count {
+            let nth = if matches!(event.op, Op::StoreFastStoreFast(..)) { index + 1 } else { count - index };
+            let stack = self.frames.last().map_or(&[][..], |frame| &frame.stack);
+            let sym = stack.len().checked_sub(nth).and_then(|at| stack.get(at));
+            let Some(Sym::Const(operand)) = sym.cloned() else { continue };
+            let seen = event.operands[index];
+            if operand.object == seen.object {
+                continue;
+            }
+            let same_shape = operand.ty == seen.ty && !matches!(seen.kind, Kind::Type | Kind::Module | Kind::Function);
+            let decides = match event.op {
+                // What is called was followed, and where the attribute is was looked up.
+                Op::Call(_) => index == 0,
+                Op::LoadAttr { .. } => !same_shape,
+                Op::StoreAttr { .. } => index == 1 && !same_shape,
+                Op::ForIter(_) => true,
+                _ => false,
+            };
+            if decides {
+                return Err(AbortReason::Unstable);
+            }
+            event.to_mut().operands[index] = operand;
+        }
+        Ok(event)
+    }
+
     /// Translates one event; true where the next one was taken along.
     fn instruction(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+        let event = &*self.as_of_now(event)?;
         if event.depth as usize + 1 != self.frames.len() {
             return Err(AbortReason::Inconsistent("call depth"));
         }

@@ -52,6 +52,7 @@ impl Recorder<'_> {
             Sym::Int(..) => Number::Int,
             Sym::Bool(_) => Number::Bool,
             Sym::Float(..) => Number::Float,
+            Sym::Const(operand) if operand.object != seen.object => self.number(sym, *operand),
             Sym::Obj(..) | Sym::Const(_) => match seen.kind {
                 Kind::Int => Number::Int,
                 Kind::Bool => Number::Bool,
@@ -613,7 +614,8 @@ impl Recorder<'_> {
             JumpIf::True | JumpIf::False => {
                 let truth = taken == (on == JumpIf::True);
                 match &value {
-                    Sym::Const(_) => {}
+                    Sym::Const(operand) if (operand.bits != 0) == truth => {}
+                    Sym::Const(_) => return Err(AbortReason::Unstable),
                     Sym::Bool(val) => {
                         let bits = self.e.int(truth as i64);
                         self.e.pure(Uop::guard_eq_int, &[*val, bits], 0, 0, Some(snap));
@@ -628,9 +630,14 @@ impl Recorder<'_> {
             }
             JumpIf::None | JumpIf::NotNone => {
                 let none = taken == (on == JumpIf::None);
-                if let Sym::Obj(val, _) = &value {
-                    let uop = if none { Uop::guard_is } else { Uop::guard_is_not };
-                    self.e.pure(uop, &[*val], 0, self.host.objects.none, Some(snap));
+                match &value {
+                    Sym::Obj(val, _) => {
+                        let uop = if none { Uop::guard_is } else { Uop::guard_is_not };
+                        self.e.pure(uop, &[*val], 0, self.host.objects.none, Some(snap));
+                    }
+                    Sym::Const(operand) if (operand.kind == Kind::None) == none => {}
+                    Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Tuple(..) if !none => {}
+                    _ => return Err(AbortReason::Unstable),
                 }
             }
         }
