@@ -173,10 +173,6 @@ CASES: dict[str, tuple[str, str]] = {
         "call not compiled yet: a math function of this type",
     ),
     "range kept": (loop("y = range(i)"), "call not compiled yet: range() that is not looped over at once"),
-    "range with a step": (
-        loop("for j in range(0, 5, k): pass", "k = 2"),
-        "call not compiled yet: range() with a step that is not a constant",
-    ),
     "range of a huge number": (
         loop("for j in range(k, k): pass", "k = 2 ** 70"),
         "call not compiled yet: range() of this type",

@@ -110,6 +110,34 @@ def ranges(n):
     return result
 
 
+def ranges_with_steps(n):
+    def both_ways(count, steps):
+        total = 0
+        for k in range(count):
+            step = steps[k % len(steps)]
+            for x in range(k, 3 * k, step):
+                total += x
+            for x in range(3 * k, k, -step):
+                total -= x
+        return total, x
+
+    def far(count):
+        turns = 0
+        for k in range(count):
+            for _ in range(-(2**62), 2**62, 2**58 + k):
+                turns += 1
+            for x in range(2**62, -(2**62), -(2**58) - k):
+                turns += x & 1
+        return turns
+
+    try:
+        both_ways(n, [1] * (n // 2) + [0])
+    except ValueError as error:
+        refused = str(error)
+    steps = ([1, 2, 3], [7], [1, 1, 1, 10**6], [-1, 1, -3], [2**40, 2**59, 2**62])
+    return [both_ways(n // 3, some) for some in steps], far(n), refused
+
+
 def ranges_from_variables(n):
     total = 0
     for i in range(n):
@@ -320,6 +348,7 @@ def walrus(n):
 
 for rounds in (0, 1, 3, 2000):
     show(count_while, rounds)
+    show(ranges_with_steps, rounds // 4)
     show(count_down, rounds)
     show(continues, rounds)
     show(unused_values, max(1, rounds))

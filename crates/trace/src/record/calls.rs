@@ -317,18 +317,24 @@ impl Recorder<'_> {
             [start, stop, step] => (*start, *stop, *step),
             _ => return Err(AbortReason::Call("range() with these arguments")),
         };
-        let Some(stride) = self.e.constant_of(step).map(|bits| bits as i64).filter(|s| *s != 0 && s.abs() < 1 << 31)
-        else {
-            return Err(AbortReason::Call("range() with a step that is not a constant"));
-        };
         let snap = self.snap();
+        let known = self.e.constant_of(step).map(|bits| bits as i64);
+        let stride = known.or(seen.get(2).map(|seen| seen.bits as i64)).unwrap_or(1);
+        if stride == 0 || stride == i64::MIN {
+            return Err(AbortReason::Call("range() with such a step"));
+        }
+        if known.is_none() {
+            let guard = if stride > 0 { Uop::guard_gt_int } else { Uop::guard_lt_int };
+            self.e.pure(guard, &[step, zero], 0, 0, Some(snap));
+        }
         let (from, to) = if stride > 0 { (start, stop) } else { (stop, start) };
         let span = self.e.pure(Uop::sub_int, &[to, from], 0, 0, Some(snap));
-        let count = if stride.abs() == 1 {
+        let count = if known.is_some_and(|step| step.abs() == 1) {
             span
         } else {
-            let (round, width) = (self.e.int(stride.abs() - 1), self.e.int(stride.abs()));
-            let rounded = self.e.pure(Uop::add_int, &[span, round], 0, 0, Some(snap));
+            let width = if stride > 0 { step } else { self.e.pure(Uop::neg_int, &[step], 0, 0, Some(snap)) };
+            let before = self.e.pure(Uop::sub_int, &[width, one], 0, 0, Some(snap));
+            let rounded = self.e.pure(Uop::add_int, &[span, before], 0, 0, Some(snap));
             self.e.pure(Uop::floordiv_int, &[rounded, width], 0, 0, Some(snap))
         };
         let left = self.e.pure(Uop::max_int, &[count, zero], 0, 0, None);
