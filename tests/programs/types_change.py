@@ -179,7 +179,7 @@ def lengths_of_constants(n):
     return t
 
 
-def flag(n):
+def flag_flips(n):
     on = False
     t = 0
     for i in range(n):
@@ -233,7 +233,7 @@ def constants_take_turns(n):
     # What a local holds one turn later is a constant, and another one than was observed.
     results = []
     for m in (3, 20, n):
-        for f in (none_and_number, function_in_local, lengths_of_constants, flag, list_or_constant, class_in_local):
+        for f in (none_and_number, function_in_local, lengths_of_constants, flag_flips, list_or_constant, class_in_local):
             results.append((f.__name__, f(m)))
         results.append(constant_for_float(m, 4.5, 0.5))
     return results
