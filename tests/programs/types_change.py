@@ -232,8 +232,9 @@ def constant_for_float(n, b, c):
 def constants_take_turns(n):
     # What a local holds one turn later is a constant, and another one than was observed.
     results = []
+    functions = (none_and_number, function_in_local, lengths_of_constants, flag_flips, list_or_constant, class_in_local)
     for m in (3, 20, n):
-        for f in (none_and_number, function_in_local, lengths_of_constants, flag_flips, list_or_constant, class_in_local):
+        for f in functions:
             results.append((f.__name__, f(m)))
         results.append(constant_for_float(m, 4.5, 0.5))
     return results
@@ -318,5 +319,5 @@ for _ in range(2):
     show(loop_over, map(abs, range(-1500, 0)))
     for argument in (1, 1.5, True, "ab", [1], 2**70):
         show(argument_changes, argument, 1500)
-        show(constants_take_turns, 2000)
+    show(constants_take_turns, 2000)
 show(in_the_middle, "x")
