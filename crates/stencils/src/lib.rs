@@ -215,9 +215,22 @@ fn word(library: &[u8], at: usize) -> Option<u32> {
 }
 
 /// Length of the first line, its newline included.
-fn header_len(library: &[u8]) -> Option<usize> {
-    library.iter().take(200).position(|byte| *byte == b'\n').map(|at| at + 1)
+const fn header_len(library: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < library.len() && at < 200 {
+        if library[at] == b'\n' {
+            return Some(at + 1);
+        }
+        at += 1;
+    }
+    None
 }
+
+/// Of the library of this build. Looked for once, by the compiler.
+const LIBRARY_HEADER: usize = match header_len(LIBRARY) {
+    Some(length) => length,
+    None => 0,
+};
 
 /// The digest of what the library was made from, in hexadecimal.
 pub fn digest(library: &[u8]) -> Option<&str> {
@@ -227,7 +240,11 @@ pub fn digest(library: &[u8]) -> Option<&str> {
 
 /// The stencil with this number among its uop's, if it was made.
 pub fn stencil(library: &[u8], uop: Uop, number: u32) -> Option<Stencil<'_>> {
-    let start = header_len(library)?;
+    behind(library, header_len(library)?, uop, number)
+}
+
+/// The same, where the header's length is known.
+fn behind(library: &[u8], start: usize, uop: Uop, number: u32) -> Option<Stencil<'_>> {
     let uops = word(library, start)? as usize;
     if uop as usize >= uops {
         return None;
@@ -251,5 +268,5 @@ pub fn stencil(library: &[u8], uop: Uop, number: u32) -> Option<Stencil<'_>> {
 
 /// The stencil of a uop with its operands and its result in these slots.
 pub fn find(uop: Uop, operands: &[Slot], result: Option<u8>) -> Option<Stencil<'static>> {
-    stencil(LIBRARY, uop, key_number(uop, operands, result)?)
+    behind(LIBRARY, LIBRARY_HEADER, uop, key_number(uop, operands, result)?)
 }
