@@ -94,6 +94,9 @@ pub unsafe fn run(site: Site, mut executor: Rc<Executor>) -> Outcome {
         let next = state::with(|engine| {
             engine.contexts.push(context);
             let Left::Enter(offset) = left else { return None };
+            if engine.observation.is_some() {
+                return None;
+            }
             // Frames may have run since.
             engine.catch_up();
             let next = engine.executor_at(site.code, offset).filter(|executor| may_enter(executor, &site))?;

@@ -6,7 +6,7 @@ use decal_native::Code;
 use decal_trace::allocated::{Allocated, ExitIndex, Item};
 use decal_trace::ir::{Inst, Val};
 use decal_trace::record::Recorded;
-use decal_trace::snapshot::SnapId;
+use decal_trace::snapshot::{SnapId, Then};
 use std::cell::{Cell, OnceCell, RefCell};
 
 /// An exit of an executor.
@@ -80,6 +80,9 @@ pub struct Executor {
     pub compile_ns: u64,
 }
 
+/// How much later than other exits a trace's end is looked at.
+pub const END_PATIENCE: u32 = 8;
+
 /// The exits of an allocated trace, in order.
 pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<Exit> {
     let mut exits: Vec<Exit> = allocated
@@ -105,7 +108,13 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
         }
     }
     for exit in &mut exits {
-        // An exit that is the trace's end, or raises, is never continued.
+        let snapshot = recorded.trace.snaps.get(exit.snap.0 as usize);
+        if exit.at.is_none() && snapshot.is_some_and(|snapshot| snapshot.then == Then::Enter) {
+            // The trace's end leads to the head of a loop that had a trace of its own then; it may lose it.
+            exit.countdown.set(threshold.saturating_mul(END_PATIENCE));
+            continue;
+        }
+        // An exit that is any other end, or raises, is never continued.
         let raises = exit.at.is_some_and(|val| match recorded.trace.insts.get(val.index()) {
             Some(Inst::Uop(inst)) => inst.uop.info().effects.raises || inst.uop == decal_uops::Uop::guard_quiet,
             _ => true,

@@ -14,7 +14,7 @@
 //! made, the slots concerned stay empty and a `MemoryError` is raised where the exit stands.
 
 use crate::enter::Site;
-use crate::executor::Executor;
+use crate::executor::{END_PATIENCE, Executor};
 use crate::observe::{self, Purpose};
 use crate::plan::{Plan, Values};
 use crate::state::{self, Engine};
@@ -67,7 +67,8 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
             if exit.countdown.get() == 0
                 && state::with(|engine| observe_on(engine, executor, index, &frames)) != Some(true)
             {
-                exit.countdown.set(1);
+                let again = if snapshot.then == Then::Enter { END_PATIENCE } else { 1 };
+                exit.countdown.set(again);
             }
         }
         let threw = run_inner(site, snapshot, &frames, throw);
@@ -147,6 +148,12 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
     let Some(snapshot) = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap.0 as usize)) else {
         return true;
     };
+    // Where another trace takes over and loops, all is well.
+    let next = snapshot.frames.first().filter(|_| snapshot.then == Then::Enter);
+    if next.and_then(|outer| engine.executor_at(executor.code, outer.offset)).is_some_and(|next| engine.loops(next.id))
+    {
+        return false;
+    }
     // SAFETY: code of live frames.
     if !frames.iter().all(|frame| unsafe { only_decal(frame.code()) }) {
         return false;

@@ -400,7 +400,8 @@ impl Observation {
             self.arrival = Some(arrival);
             return None;
         }
-        engine.executor_at(code, offset)?;
+        // A trace that does not loop only leads to one that does, as this pass may do by itself.
+        engine.executor_at(code, offset).filter(|executor| executor.recorded.label.is_some())?;
         let within = match &self.purpose {
             Purpose::Root { offset: head, function: false } => {
                 offset > *head && loop_end(&top.decoded, *head).is_some_and(|end| offset < end)

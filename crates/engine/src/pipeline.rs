@@ -18,7 +18,7 @@ use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
-use decal_trace::ir::{Inst, Start};
+use decal_trace::ir::{Inst, Start, Val};
 use decal_trace::record::{self, Abort, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::verify::verify;
@@ -112,7 +112,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
     let loops = root.sides.borrow().iter().filter(|id| engine.loops(**id)).count();
     let from = Parent {
         recorded: &parent.recorded,
-        exit: site.at?,
+        exit: site.at.unwrap_or(Val(parent.recorded.trace.insts.len() as u32)),
         snap: site.snap,
         label: trunk.recorded.label.as_ref().map(|label| (label, trunk.interface.as_slice())),
         is_trunk: parent.id == trunk.id,
@@ -128,8 +128,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             let place = map.places.iter().find(|(val, _)| val == origin).map(|(_, place)| *place);
             params.push(place.ok_or_else(|| Failure::Other(format!("value v{} has no place at the exit", origin.0)))?);
         }
-        let is_param =
-            |val: &decal_trace::ir::Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
+        let is_param = |val: &Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
         let incoming = Incoming {
             params,
             first_spill: parent.allocated.spills.max(trunk.allocated.spills),

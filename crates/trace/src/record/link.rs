@@ -61,7 +61,7 @@ pub struct LabelState {
 pub struct Parent<'a> {
     /// It.
     pub recorded: &'a Recorded,
-    /// The instruction that exits.
+    /// The instruction that exits, or the number behind the last one for the trace's end.
     pub exit: Val,
     /// The exit's snapshot.
     pub snap: crate::snapshot::SnapId,
@@ -493,7 +493,7 @@ impl Recorder<'_> {
     pub(super) fn enter_side(&mut self, parent: &Parent<'_>) -> Step<Vec<(Val, Val)>> {
         let trace = &parent.recorded.trace;
         let snapshot = trace.snaps.get(parent.snap.0 as usize).ok_or(AbortReason::Exit)?;
-        if snapshot.then != Then::Resume {
+        if snapshot.then == Then::Raise {
             return Err(AbortReason::Exit);
         }
         self.consts = parent.recorded.consts.clone();
