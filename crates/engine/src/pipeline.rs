@@ -219,7 +219,8 @@ fn build(
         })?;
         let entry = match &observation.purpose {
             Purpose::Side { parent, exit } => {
-                parent.exits.get(exit.0 as usize).and_then(|exit| parent.recorded.trace.snaps.get(exit.snap.0 as usize))
+                let (trace, exit) = (&parent.recorded.trace, parent.exits.get(exit.0 as usize));
+                exit.and_then(|exit| Some((trace, trace.snaps.get(exit.snap.0 as usize)?)))
             }
             Purpose::Root { .. } => None,
         };

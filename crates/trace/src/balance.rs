@@ -22,11 +22,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// What memory a load or store is about: region, base, index with a constant's value, displacement.
 type Place = (Region, Val, Option<(Val, Option<i32>)>, i32);
 
-/// Checks the whole trace, which the verifier has passed. `entry` is the snapshot of the exit that a side trace continues.
+/// Checks the whole trace, which the verifier has passed. `entry` is the parent trace of a side trace, and the snapshot of
+/// the exit that it continues.
 ///
 /// # Errors
 /// The first exit, or the end, at which references do not add up.
-pub fn balance(trace: &Trace, host: &Host, entry: Option<&Snapshot>) -> Result<(), VerifyError> {
+pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -> Result<(), VerifyError> {
     let mut counts = Counts {
         trace,
         host,
@@ -36,8 +37,8 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<&Snapshot>) -> Result<(
         memory: HashMap::new(),
         stack: BTreeMap::new(),
     };
-    if let Some(snapshot) = entry {
-        counts.enter(snapshot);
+    if let Some((parent, snapshot)) = entry {
+        counts.enter(parent, snapshot);
     }
     let mut at_label = BTreeMap::new();
     for (index, inst) in trace.insts.iter().enumerate() {
@@ -92,10 +93,20 @@ impl Counts<'_> {
     }
 
     /// Parameters hold what the parent's exit hands over.
-    fn enter(&mut self, snapshot: &Snapshot) {
-        let origins: Vec<(Val, Val)> =
-            self.trace.origins.iter().enumerate().map(|(index, origin)| (*origin, Val(index as u32))).collect();
-        let param = |val: Val| origins.iter().find(|(origin, _)| *origin == val).map(|(_, param)| *param);
+    fn enter(&mut self, parent: &Trace, snapshot: &Snapshot) {
+        let trace = self.trace;
+        let constant = |trace: &Trace, val: Val| match trace.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) if inst.uop == Uop::const_obj => Some(inst.imm64),
+            _ => None,
+        };
+        let param = |val: Val| match trace.origins.iter().position(|origin| *origin == val) {
+            Some(index) => Some(Val(index as u32)),
+            // Constants are made anew, if they are used at all.
+            None => {
+                let object = constant(parent, val)?;
+                (0..trace.insts.len() as u32).map(Val).find(|mine| constant(trace, *mine) == Some(object))
+            }
+        };
         for (val, count) in handed(snapshot) {
             if let Some(mine) = param(val) {
                 self.add(mine, count);
