@@ -519,6 +519,91 @@ def store_fails(things):
 thing_that_is_no_sequence = Thing()
 
 
+def one_tuple_in_many_places(things):
+    """A tuple that exists only in the trace stands twice in another one when the trace takes references to its items."""
+    others = [1, 2]
+    kept = None
+    for i in range(1500):
+        kept = (i, things[i % 3], kept if i % 50 else None)
+        kept = (i, kept, kept if i % 50 else None)
+        others = others[:]
+        if i % 20 == 0:
+            kept = None
+            others = [1, 2.5, things[0]]
+
+
+def one_pair_in_two_locals(things):
+    others = [1, 2]
+    first = second = None
+    for i in range(1500):
+        first = second = (things[i % 3], i * 0.5)
+        others = others[:]
+        if i % 20 == 0:
+            first = second = None
+            others = [1, 2.5, things[0]]
+    return first, second
+
+
+def item_of(pair):
+    return pair[0]
+
+
+def returns_items(thing):
+    """The result lies in a tuple that dies with the call."""
+    last = None
+    for i in range(700):
+        box = [(thing, i)]
+        last = item_of(box.pop())
+        pair = box
+    return last, pair
+
+
+def item_of_last(holder):
+    other = holder.value
+    holder = None
+    return other[0]
+
+
+def returns_items_of_attributes(thing):
+    holder = Thing((thing, 0))
+    last = None
+    for i in range(700):
+        last = item_of_last(holder)
+        if i % 2:
+            holder = Thing((thing, i))
+        if i % 100 == 0:
+            last = None
+
+
+def two_stores(things, i):
+    a, b = things[0], things[1]
+    a, b = (b, a), things[i % 3]
+    b, a = a, a[0]
+    a, b = b[1], things[2]
+    return a, b
+
+
+def stores_two(things):
+    a = b = None
+    for i in range(700):
+        a, b = two_stores(things, i)
+        a, b = (a, i), (b, a)
+        a, b = b, things[i % 3]
+        if i % 100 == 0:
+            a, b = things[0], (a, (b, b))
+
+
+def stores_tuples(things):
+    for i in range(700):
+        things[1:1] = (things[i % 2], (things[0], things[2]))
+        del_from(things)
+
+
+def del_from(things):
+    things.pop(1)
+    things.pop(1)
+
+
 for _ in range(2):
     exact(reads_items, [Thing(k) for k in range(3)])
     exact(iterates, [Thing(k) for k in range(3)])
@@ -547,6 +632,12 @@ for _ in range(2):
     exact(tuples_carried, Thing(1))
     exact(pop_fails, [Thing(k) for k in range(4)])
     exact(store_fails, [Thing(k) for k in range(4)])
+    exact(one_tuple_in_many_places, [Thing(k) for k in range(4)])
+    exact(one_pair_in_two_locals, [Thing(k) for k in range(4)])
+    exact(returns_items, Thing(1))
+    exact(returns_items_of_attributes, Thing(1))
+    exact(stores_two, [Thing(k) for k in range(4)])
+    exact(stores_tuples, [Thing(k) for k in range(4)])
 for function in (getrefcount_in_loop, getrefcount_of_arguments, finalizer_order, finalizer_on_overwrite):
     show(function, 2000)
 for function in (finalizer_in_callee, finalizer_changes_local_of_loop, finalizer_raises, weak_references, weak_items):

@@ -18,6 +18,7 @@ use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
+use decal_trace::balance::balance;
 use decal_trace::ir::{Inst, Start, Val};
 use decal_trace::record::{self, Abort, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
@@ -212,6 +213,17 @@ fn build(
     }
     if cfg!(debug_assertions) {
         verify(&recorded.trace).map_err(|error| {
+            engine.log(1, || error.show(&recorded.trace));
+            Failure::Other(format!("internal: {error}"))
+        })?;
+        let entry = match &observation.purpose {
+            Purpose::Side { parent, exit } => {
+                let (trace, exit) = (&parent.recorded.trace, parent.exits.get(exit.0 as usize));
+                exit.and_then(|exit| Some((trace, trace.snaps.get(exit.snap.0 as usize)?)))
+            }
+            Purpose::Root { .. } => None,
+        };
+        balance(&recorded.trace, &engine.host, entry).map_err(|error| {
             engine.log(1, || error.show(&recorded.trace));
             Failure::Other(format!("internal: {error}"))
         })?;

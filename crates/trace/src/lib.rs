@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod allocated;
+pub mod balance;
 pub mod bytecode;
 pub mod eval;
 pub mod event;

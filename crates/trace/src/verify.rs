@@ -66,6 +66,15 @@ pub enum Fault {
     After,
     /// Two objects under one box number.
     Box(BoxId),
+    /// The trace holds another number of references to an object than it hands over, or than its label expects.
+    References {
+        /// The object.
+        val: Val,
+        /// What the trace holds.
+        held: i64,
+        /// What is handed over.
+        wanted: i64,
+    },
     /// A reference is handed over twice.
     OwnedTwice(Val),
     /// The number of values is not the number of phis.
@@ -111,6 +120,9 @@ impl std::fmt::Display for VerifyError {
             Fault::Locals => f.write_str("the number of locals is not the code's"),
             Fault::Unchanged => f.write_str("only slots of the entry frame can be unchanged"),
             Fault::After => f.write_str("the innermost frame stands at one instruction"),
+            Fault::References { val, held, wanted } => {
+                write!(f, "{held} references to v{} are held, and {wanted} handed over", val.0)
+            }
             Fault::Box(number) => write!(f, "box #{} is two different objects", number.0),
             Fault::OwnedTwice(val) => write!(f, "the reference v{} is handed over twice", val.0),
             Fault::PhiCount => f.write_str("one value per phi is wanted"),

@@ -90,14 +90,15 @@ impl Recorder<'_> {
 
     /// Leaves an inlined function with the result on top of its stack.
     pub(super) fn leave(&mut self) -> Step<()> {
-        let result = self.pop()?;
-        let result = self.lasting(result);
-        // What the frame's locals own and the result borrows goes to the result.
-        self.push(result);
+        // What the frame's locals own and the result, which is still on the stack, borrows goes to the result.
         let position = self.frames.len() - 1;
         let locals = std::mem::take(&mut self.frames[position].locals);
         let syms: Vec<Sym> = locals.into_iter().map(|local| local.sym).collect();
-        self.discard(&syms)?;
+        let drops = self.guard_discard(&syms);
+        let result = self.pop()?;
+        let result = self.lasting(result);
+        self.push(result);
+        self.drop_all(&drops);
         let result = self.pop()?;
         self.frames.pop();
         self.push(result);

@@ -526,7 +526,7 @@ impl Recorder<'_> {
                 map.insert(*val, mine);
             }
         }
-        let mut borrowed = Vec::new();
+        let (mut borrowed, mut tuples) = (Vec::new(), HashMap::new());
         let holders = holders(snapshot);
         let depth = snapshot.frames.len();
         // What the parent knows of types at its exit still holds: nothing changes an object's type in a trace.
@@ -550,7 +550,7 @@ impl Recorder<'_> {
                         Local { memory: Some(val), ..Local::of(Sym::Obj(val, Own::Slot(slot as u32))) }
                     }
                     _ => {
-                        let sym = self.resume(source, &map, &holders, &mut borrowed)?;
+                        let sym = self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?;
                         // What the trace left in memory below a value of its own may be dropped.
                         let plain = index == 0 && !matches!(sym, Sym::Unchanged);
                         Local { plain, ..Local::of(sym) }
@@ -561,7 +561,7 @@ impl Recorder<'_> {
             for (slot, source) in frame.stack.iter().enumerate() {
                 stack.push(match source {
                     Source::Home(val) => Sym::Obj(*map.get(val).ok_or(AbortReason::Exit)?, Own::StackSlot(slot as u32)),
-                    _ => self.resume(source, &map, &holders, &mut borrowed)?,
+                    _ => self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?,
                 });
             }
             let call = if index + 1 == depth { (0, 0) } else { (frame.offset, frame.after) };
@@ -632,12 +632,14 @@ impl Recorder<'_> {
         }
     }
 
+    /// What a slot holds at the parent's exit. `tuples` are those that came before: one that comes again is the same object.
     fn resume(
         &mut self,
         source: &Source,
         map: &HashMap<Val, Val>,
         holders: &HashMap<Val, Own>,
         borrowed: &mut Vec<Val>,
+        tuples: &mut HashMap<BoxId, Sym>,
     ) -> Step<Sym> {
         let get = |val: &Val| map.get(val).copied().ok_or(AbortReason::Exit);
         Ok(match source {
@@ -661,9 +663,17 @@ impl Recorder<'_> {
             }
             Source::Const(address) => Sym::Const(*self.consts.get(address).ok_or(AbortReason::Exit)?),
             Source::Tuple(items, id) => {
-                let items =
-                    items.iter().map(|item| self.resume(item, map, holders, borrowed)).collect::<Step<Vec<_>>>()?;
-                Sym::Tuple(std::rc::Rc::new(items), self.old_box(*id))
+                let id = self.old_box(*id);
+                if let Some(known) = tuples.get(&id) {
+                    return Ok(Self::duplicate(known));
+                }
+                let items = items
+                    .iter()
+                    .map(|item| self.resume(item, map, holders, borrowed, tuples))
+                    .collect::<Step<Vec<_>>>()?;
+                let tuple = Sym::Tuple(std::rc::Rc::new(items), id);
+                tuples.insert(id, tuple.clone());
+                tuple
             }
             Source::RangeIter(next, step, left, id) => {
                 Sym::RangeIter(get(next)?, get(step)?, get(left)?, self.old_box(*id))

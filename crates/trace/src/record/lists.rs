@@ -115,10 +115,11 @@ impl Recorder<'_> {
         }
         // What is borrowed from the list may leave it.
         self.own_borrowed();
+        self.restart(event.offset);
         if matches!(self.peek(4)?, Sym::Tuple(..)) {
             self.realize(4, seen_value)?;
+            self.restart(event.offset);
         }
-        self.restart(event.offset);
         let (stop, start, container, value) = (self.pop()?, self.pop()?, self.pop()?, self.pop()?);
         if !matches!((&container, &value), (Sym::Obj(..), Sym::Obj(..) | Sym::Const(_))) {
             return Err(AbortReason::StoreSubscript);

@@ -535,6 +535,9 @@ impl<'a> Recorder<'a> {
             [a, b, c, d, ..] => [*a, *b, *c, *d],
             _ => return Err(AbortReason::Inconsistent("missing operands")),
         };
+        if self.frames.len() > 1 {
+            return self.store_virtual(vec![(a, top), (b, below)]);
+        }
         // CPython can resume only at an instruction's boundary, so no exit may come between the two stores.
         let kept: Vec<Val> = [(a, &top, old_a), (b, &below, old_b)]
             .into_iter()
@@ -547,12 +550,30 @@ impl<'a> Recorder<'a> {
             let snap = self.snap();
             self.e.pure(Uop::guard_not_same, &[first, second], 0, 0, Some(snap));
         }
-        self.prepared = true;
+        // What the trace alone keeps for these locals goes too. The new values may borrow from there.
         self.push(below);
+        self.push(top);
+        let mut previous = Vec::new();
+        for slot in [a, b] {
+            let sym = &mut self.frames[0].locals[slot as usize].sym;
+            if matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..)) {
+                previous.push(std::mem::replace(sym, Sym::Null));
+            }
+        }
+        let drops = self.guard_discard(&previous);
+        let snap = self.snap();
+        for (dropped, kept) in drops.iter().flat_map(|dropped| kept.iter().map(move |kept| (dropped, kept))) {
+            if !self.is_plain(*dropped) {
+                self.e.pure(Uop::guard_not_same, &[*dropped, *kept], 0, 0, Some(snap));
+            }
+        }
+        let top = self.pop()?;
+        self.prepared = true;
         self.store_local(a, top, seen_top, old_a)?;
         let below = self.pop()?;
         self.store_local(b, below, seen_below, old_b)?;
         self.prepared = false;
+        self.drop_all(&drops);
         Ok(())
     }
 

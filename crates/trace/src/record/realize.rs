@@ -5,7 +5,7 @@
 //! first, then the tuple, which takes references of its own, and then what the slots owned of the items is dropped.
 //! Making can leave the trace only where memory runs out.
 
-use super::state::Own;
+use super::state::{Own, Owners};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::event::Operand;
 use crate::ir::{Region, Val};
@@ -33,10 +33,16 @@ impl Recorder<'_> {
     pub(super) fn make_tuple(&mut self, sym: &Sym, id: BoxId) -> Step<Val> {
         // Back into the state for as long as it takes, so that what is made is seen in all places.
         self.push(sym.clone());
-        self.make_items(id)?;
-        let val = self.fill_tuple(id)?;
+        let mut made = Vec::new();
+        self.make_parts(id, &mut made)?;
+        // Inner tuples come first, and the one that is wanted last.
+        let mut val = None;
+        for (id, tuple) in made {
+            self.fill_tuple(id, tuple)?;
+            val = Some(tuple);
+        }
         self.top().stack.pop();
-        Ok(val)
+        val.ok_or(AbortReason::Inconsistent("tuple"))
     }
 
     /// The items of a tuple of the state.
@@ -53,16 +59,16 @@ impl Recorder<'_> {
         found.ok_or(AbortReason::Inconsistent("tuple"))
     }
 
-    fn make_items(&mut self, id: BoxId) -> Step<()> {
+    /// Makes all that a tuple needs to become real, itself included, but fills no tuple yet: should memory run out, the exit
+    /// finds the references to the items where its snapshot says.
+    fn make_parts(&mut self, id: BoxId, made: &mut Vec<(BoxId, Val)>) -> Step<()> {
         let count = self.items_of(id)?.len();
         for position in 0..count {
             let item = self.items_of(id)?.get(position).cloned().ok_or(AbortReason::Inconsistent("tuple"))?;
             match &item {
                 Sym::Obj(..) | Sym::Const(_) => continue,
-                Sym::Tuple(_, inner) => {
-                    self.make_items(*inner)?;
-                    self.fill_tuple(*inner)?;
-                }
+                Sym::Tuple(_, inner) if made.iter().any(|(id, _)| id == inner) => {}
+                Sym::Tuple(_, inner) => self.make_parts(*inner, made)?,
                 Sym::Int(..) | Sym::Float(..) => {
                     self.make_number(&item, false)?;
                 }
@@ -80,6 +86,11 @@ impl Recorder<'_> {
                 _ => return Err(AbortReason::Carried),
             }
         }
+        let length = self.e.int(count as i64);
+        let (snap, function) = (self.raise_snap(), self.host.functions.new_tuple);
+        let tuple = self.e.effect(Uop::new_sequence, &[length], 0, function, Region::Fixed, Some(snap));
+        self.e.set_type(tuple, self.host.objects.tuple);
+        made.push((id, tuple));
         Ok(())
     }
 
@@ -91,21 +102,17 @@ impl Recorder<'_> {
         val
     }
 
-    /// Makes a tuple of the state whose items exist, and puts it into all slots that hold it. The trace owns one reference
+    /// Fills a tuple with its items, and puts it into all slots that hold it. The trace owns one reference
     /// for each of them; the last slot's is the caller's where that slot goes away.
-    fn fill_tuple(&mut self, id: BoxId) -> Step<Val> {
+    fn fill_tuple(&mut self, id: BoxId, tuple: Val) -> Step<()> {
         let items = self.items_of(id)?;
         let mut vals = Vec::new();
         for item in &items {
             vals.push(self.object(item)?);
         }
         let length = self.e.int(items.len() as i64);
-        let (snap, function) = (self.raise_snap(), self.host.functions.new_tuple);
-        let tuple = self.e.effect(Uop::new_sequence, &[length], 0, function, Region::Fixed, Some(snap));
-        self.e.set_type(tuple, self.host.objects.tuple);
         self.know_tuple(tuple, &vals, length);
-        let mut uses = 0;
-        self.each_sym(&mut |sym| uses += u32::from(matches!(sym, Sym::Tuple(_, i) if *i == id)));
+        let uses = self.uses(id);
         // The last slot takes the reference that came with the new tuple.
         let mut names = vec![tuple];
         for _ in 1..uses {
@@ -113,13 +120,14 @@ impl Recorder<'_> {
             self.know_tuple(name, &vals, length);
             names.push(name);
         }
-        let mut instances = Vec::new();
-        self.each_sym(&mut |sym| {
+        let (mut instances, mut owners) = (Vec::new(), Owners::default());
+        self.each_place(&mut |sym, place| {
             if let Sym::Tuple(items, i) = sym
                 && *i == id
+                && let Some(object) = owners.object(place, || names.pop())
             {
                 instances.push(std::mem::take(Rc::make_mut(items)));
-                *sym = Sym::Obj(names.pop().unwrap_or(tuple), Own::Owned);
+                *sym = object;
             }
         });
         // The new tuple takes over what the last slot owned, unless somebody has borrowed that.
@@ -139,7 +147,7 @@ impl Recorder<'_> {
                 self.decref_plain(*val);
             }
         }
-        Ok(tuple)
+        Ok(())
     }
 
     /// Notes what is in a tuple that was just made.

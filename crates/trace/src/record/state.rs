@@ -140,6 +140,45 @@ impl Kind {
     }
 }
 
+/// An item: of which tuple, and which one.
+pub(super) type Position = (BoxId, usize);
+
+/// The items of tuples that were not made to which the trace holds a reference.
+fn owned_items(frames: &[FrameState]) -> BTreeSet<Position> {
+    fn visit(sym: &Sym, owned: &mut BTreeSet<Position>) {
+        let Sym::Tuple(items, id) = sym else { return };
+        for (position, item) in items.iter().enumerate() {
+            if matches!(item, Sym::Obj(_, Own::Owned)) {
+                owned.insert((*id, position));
+            }
+            visit(item, owned);
+        }
+    }
+    let mut owned = BTreeSet::new();
+    for frame in frames {
+        frame.locals.iter().map(|local| &local.sym).chain(&frame.stack).for_each(|sym| visit(sym, &mut owned));
+    }
+    owned
+}
+
+/// Hands out names of an object that was made: one to each slot and item.
+#[derive(Default)]
+pub(super) struct Owners(Vec<(Position, Val)>);
+
+impl Owners {
+    /// What a place holds now. An item that was met before borrows from where that was.
+    pub(super) fn object(&mut self, place: Option<Position>, name: impl FnOnce() -> Option<Val>) -> Option<Sym> {
+        if let Some(place) = place
+            && let Some((_, val)) = self.0.iter().find(|(known, _)| *known == place)
+        {
+            return Some(Sym::Obj(*val, Own::Virtual));
+        }
+        let val = name()?;
+        self.0.extend(place.map(|place| (place, val)));
+        Some(Sym::Obj(val, Own::Owned))
+    }
+}
+
 impl Recorder<'_> {
     /// A fresh identity for an object that was not made.
     pub(super) fn new_box(&mut self) -> BoxId {
@@ -268,20 +307,27 @@ impl Recorder<'_> {
 
     /// Applies `change` to every symbol of the state, items of tuples included.
     pub(super) fn each_sym(&mut self, change: &mut impl FnMut(&mut Sym)) {
-        fn visit(sym: &mut Sym, change: &mut impl FnMut(&mut Sym)) {
-            if let Sym::Tuple(items, _) = sym {
-                for item in Rc::make_mut(items) {
-                    visit(item, change);
+        self.each_place(&mut |sym, _| change(sym));
+    }
+
+    /// The same, with the place of an item. Slots that hold one tuple each have a description of its items, but
+    /// the tuple has one reference to each: only one of the descriptions owns an item.
+    pub(super) fn each_place(&mut self, change: &mut impl FnMut(&mut Sym, Option<Position>)) {
+        fn visit(sym: &mut Sym, place: Option<Position>, change: &mut impl FnMut(&mut Sym, Option<Position>)) {
+            if let Sym::Tuple(items, id) = sym {
+                let id = *id;
+                for (position, item) in Rc::make_mut(items).iter_mut().enumerate() {
+                    visit(item, Some((id, position)), change);
                 }
             }
-            change(sym);
+            change(sym, place);
         }
         for frame in &mut self.frames {
             for local in &mut frame.locals {
-                visit(&mut local.sym, change);
+                visit(&mut local.sym, None, change);
             }
             for sym in &mut frame.stack {
-                visit(sym, change);
+                visit(sym, None, change);
             }
         }
     }
@@ -289,18 +335,20 @@ impl Recorder<'_> {
     /// Lets go of a reference that was held as `holder`: if another slot borrowed the object from there,
     /// that slot takes the reference over (true), else the caller must drop it (false).
     pub(super) fn hand_over(&mut self, val: Val, holder: Own) -> bool {
-        let mut heirs = 0;
-        self.each_sym(&mut |sym| {
+        let mut owned = owned_items(&self.frames);
+        let mut found = false;
+        self.each_place(&mut |sym, place| {
             if let Sym::Obj(v, own) = sym
                 && *v == val
                 && *own == holder
             {
                 // The first heir takes the reference; the others borrow from it.
-                *own = if heirs == 0 { Own::Owned } else { Own::Virtual };
-                heirs += 1;
+                let heir = !found && place.is_none_or(|place| owned.insert(place));
+                *own = if heir { Own::Owned } else { Own::Virtual };
+                found |= heir;
             }
         });
-        heirs > 0
+        found
     }
 
     /// Drops what these symbols own, for instructions without another effect.
@@ -393,11 +441,16 @@ impl Recorder<'_> {
     /// Gives every object that is borrowed from a container a reference of its own. Before a store into the
     /// heap, which may take the container's away.
     pub(super) fn own_borrowed(&mut self) {
+        let mut owned = owned_items(&self.frames);
         let mut vals = Vec::new();
-        self.each_sym(&mut |sym| {
+        self.each_place(&mut |sym, place| {
             if let Sym::Obj(val, own @ Own::Container) = sym {
-                *own = Own::Owned;
-                vals.push(*val);
+                if place.is_none_or(|place| owned.insert(place)) {
+                    *own = Own::Owned;
+                    vals.push(*val);
+                } else {
+                    *own = Own::Virtual;
+                }
             }
         });
         for val in vals {
@@ -441,11 +494,12 @@ impl Recorder<'_> {
             self.know_number(name, sym);
             names.push(name);
         }
-        self.each_sym(&mut |sym| {
+        let mut owners = Owners::default();
+        self.each_place(&mut |sym, place| {
             if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) if *i == id)
-                && let Some(name) = names.pop()
+                && let Some(object) = owners.object(place, || names.pop())
             {
-                *sym = Sym::Obj(name, Own::Owned);
+                *sym = object;
             }
         });
         Ok(val)
@@ -474,11 +528,13 @@ impl Recorder<'_> {
         }
     }
 
-    /// How many slots hold this identity.
+    /// How many slots and items hold this identity.
     pub(super) fn uses(&mut self, id: BoxId) -> u32 {
-        let mut uses = 0;
-        self.each_sym(&mut |sym| {
-            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) if *i == id) {
+        let (mut uses, mut items) = (0, BTreeSet::new());
+        self.each_place(&mut |sym, place| {
+            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::Tuple(_, i) if *i == id)
+                && place.is_none_or(|place| items.insert(place))
+            {
                 uses += 1;
             }
         });
@@ -531,7 +587,7 @@ impl Recorder<'_> {
     /// Stores into a local. `old` is what was observed there.
     pub(super) fn store_local(&mut self, slot: u32, sym: Sym, seen: Operand, old: Operand) -> Step<()> {
         if self.frames.len() > 1 {
-            return self.store_virtual(slot, sym);
+            return self.store_virtual(vec![(slot, sym)]);
         }
         let deferred = !matches!(sym, Sym::Obj(..));
         if deferred && self.make_plain(slot, old)? {
@@ -550,11 +606,21 @@ impl Recorder<'_> {
         self.write_local(slot, &sym, seen, old)
     }
 
-    fn store_virtual(&mut self, slot: u32, sym: Sym) -> Step<()> {
-        let sym = self.lasting(sym);
-        let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
-        let previous = std::mem::replace(&mut local.sym, sym);
-        self.discard(&[previous])
+    /// Stores into locals of a frame that exists only in the trace, one after the other: the exits, then the effects.
+    pub(super) fn store_virtual(&mut self, stores: Vec<(u32, Sym)>) -> Step<()> {
+        let mut previous = Vec::new();
+        let slots: Vec<u32> = stores.iter().map(|(slot, _)| *slot).collect();
+        for (slot, sym) in stores {
+            let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
+            previous.push(std::mem::replace(&mut local.sym, sym));
+        }
+        let drops = self.guard_discard(&previous);
+        for slot in slots {
+            let sym = std::mem::replace(&mut self.top().locals[slot as usize].sym, Sym::Null);
+            self.top().locals[slot as usize].sym = self.lasting(sym);
+        }
+        self.drop_all(&drops);
+        Ok(())
     }
 
     /// Makes sure that memory of a local of frame 0 holds something plain. False where it was seen not to.
@@ -702,7 +768,7 @@ impl Recorder<'_> {
     /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
         let depth = self.frames.len();
-        let named = self.named();
+        let (named, owned) = (self.named(), owned_items(&self.frames));
         let frames = self
             .frames
             .iter()
@@ -719,13 +785,13 @@ impl Recorder<'_> {
                         .locals
                         .iter()
                         .enumerate()
-                        .map(|(i, l)| source(&l.sym, entry.then_some((true, i)), &named))
+                        .map(|(i, l)| source(&l.sym, entry.then_some((true, i)), &named, &owned))
                         .collect(),
                     stack: frame
                         .stack
                         .iter()
                         .enumerate()
-                        .map(|(i, s)| source(s, entry.then_some((false, i)), &named))
+                        .map(|(i, s)| source(s, entry.then_some((false, i)), &named, &owned))
                         .collect(),
                 }
             })
@@ -757,7 +823,8 @@ fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
 }
 
 /// What a snapshot says of a slot. `home` is the slot's own place in memory, for frame 0; `named` see [`Recorder::named`].
-fn source(sym: &Sym, home: Option<(bool, usize)>, named: &BTreeSet<Val>) -> Source {
+/// `owned` are the items that some description of their tuple owns: all descriptions say so, as the tuple is made once.
+fn source(sym: &Sym, home: Option<(bool, usize)>, named: &BTreeSet<Val>, owned: &BTreeSet<Position>) -> Source {
     let in_place = |val: &Val| if named.contains(val) { Source::Home(*val) } else { Source::Unchanged };
     match sym {
         Sym::Unchanged => Source::Unchanged,
@@ -770,7 +837,13 @@ fn source(sym: &Sym, home: Option<(bool, usize)>, named: &BTreeSet<Val>) -> Sour
         Sym::Obj(val, Own::Owned) => Source::Owned(*val),
         Sym::Obj(val, _) => Source::Borrowed(*val),
         Sym::Const(operand) => Source::Const(operand.object),
-        Sym::Tuple(items, id) => Source::Tuple(items.iter().map(|item| source(item, None, named)).collect(), *id),
+        Sym::Tuple(items, id) => {
+            let item = |(position, item): (usize, &Sym)| match item {
+                Sym::Obj(val, _) if owned.contains(&(*id, position)) => Source::Owned(*val),
+                _ => source(item, None, named, owned),
+            };
+            Source::Tuple(items.iter().enumerate().map(item).collect(), *id)
+        }
         Sym::RangeIter(next, step, left, id) => Source::RangeIter(*next, *step, *left, *id),
     }
 }

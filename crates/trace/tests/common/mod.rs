@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 use decal_trace::allocated::{Allocated, ExitIndex};
+use decal_trace::balance::balance;
 use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
 use decal_trace::event::{Callee, Code, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
 use decal_trace::host::{Functions, Host, Layout, Objects};
@@ -9,6 +10,7 @@ use decal_trace::ir::{Inst, Start, Trace, Val};
 use decal_trace::record::{Abort, Options, Parent, Recorded, root, side};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::regalloc_check::check;
+use decal_trace::snapshot::Snapshot;
 use decal_trace::verify::verify;
 use decal_uops::Uop;
 use std::collections::BTreeMap;
@@ -326,10 +328,10 @@ pub fn function(number: u64) -> Operand {
     object(Kind::Function, 0x50_0000 + 0x100 * number, 0)
 }
 
-/// What every trace must pass: the verifier, the text form there and back, the allocator with all registers and with few,
+/// What every trace must pass: the verifier, the checker of references, the text form there and back, the allocator with all registers and with few,
 /// and its checker.
-pub fn examine(trace: &Trace, incoming: &Incoming) -> Allocated {
-    if let Err(error) = verify(trace) {
+pub fn examine(trace: &Trace, entry: Option<(&Trace, &Snapshot)>, incoming: &Incoming) -> Allocated {
+    if let Err(error) = verify(trace).and_then(|()| balance(trace, &host(), entry)) {
         panic!("{}", error.show(trace));
     }
     let text = trace.to_string();
@@ -361,9 +363,9 @@ pub fn record(recording: &Recording) -> Root {
         let options = Options { optimize, ..Options::default() };
         root(recording, &host(), Start::Loop, &options).unwrap_or_else(|abort| panic!("{}: {abort:?}", abort.reason))
     };
-    examine(&record(false).trace, &Incoming::default());
+    examine(&record(false).trace, None, &Incoming::default());
     let recorded = record(true);
-    let allocated = examine(&recorded.trace, &Incoming::default());
+    let allocated = examine(&recorded.trace, None, &Incoming::default());
     let interface = label_interface(&recorded.trace);
     Root { recorded, allocated, interface }
 }
@@ -412,7 +414,7 @@ impl Root {
     }
 
     fn continued(&self, parent: Parent<'_>, recording: &Recording) -> Recorded {
-        let exit = parent.exit;
+        let (exit, snap) = (parent.exit, parent.snap);
         let recorded = side(recording, &host(), &parent, &Options::default())
             .unwrap_or_else(|abort| panic!("{}: {abort:?}", abort.reason));
         let index = self.exit_index(exit);
@@ -425,7 +427,8 @@ impl Root {
             root_label: self.allocated.label.clone(),
             keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
         };
-        examine(&recorded.trace, &incoming);
+        let parent = &self.recorded.trace;
+        examine(&recorded.trace, Some((parent, &parent.snaps[snap.0 as usize])), &incoming);
         recorded
     }
 

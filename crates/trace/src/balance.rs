@@ -1,0 +1,266 @@
+//! Checks that a trace neither loses a reference nor drops one too many.
+//!
+//! Walks the trace and counts, for each object, the references that the trace holds at that point: those that came with
+//! new objects, that it took, and that stores pushed out of memory, less those that it dropped or stored. At each exit
+//! these must be as many as the exit's snapshot hands over; what is borrowed hands over nothing. At the end of
+//! a loop they must be as many as at its label.
+//!
+//! An object is what one value, under all its names, stands for. Two loads of the same object are two objects here, which
+//! is right, as the recorder thinks so too. Slots of the entry frame's operand stack own what they hold until a
+//! snapshot says that they hold something else: then the trace does.
+//!
+//! Not checked: truth values and small ints from the table, which nobody counts, and new objects where memory ran out:
+//! the exit may leave some of them behind. Cost: instructions times objects that are held.
+
+use crate::host::Host;
+use crate::ir::{End, Inst, Region, Trace, UopInst, Val};
+use crate::snapshot::{Snapshot, Source};
+use crate::verify::{At, Fault, VerifyError};
+use decal_uops::Uop;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What memory a load or store is about: region, base, index with a constant's value, displacement.
+type Place = (Region, Val, Option<(Val, Option<i32>)>, i32);
+
+/// Checks the whole trace, which the verifier has passed. `entry` is the parent trace of a side trace, and the snapshot of
+/// the exit that it continues.
+///
+/// # Errors
+/// The first exit, or the end, at which references do not add up.
+pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -> Result<(), VerifyError> {
+    let mut counts = Counts {
+        trace,
+        host,
+        held: BTreeMap::new(),
+        names: HashMap::new(),
+        uncounted: BTreeSet::new(),
+        memory: HashMap::new(),
+        stack: BTreeMap::new(),
+    };
+    if let Some((parent, snapshot)) = entry {
+        counts.enter(parent, snapshot);
+    }
+    let mut at_label = BTreeMap::new();
+    for (index, inst) in trace.insts.iter().enumerate() {
+        let val = Val(index as u32);
+        if trace.label == Some(index as u32) {
+            at_label = counts.held.clone();
+        }
+        if let Inst::Uop(inst) = inst {
+            if let Some(snap) = inst.snap.and_then(|snap| trace.snaps.get(snap.0 as usize)) {
+                let may_leak = makes(inst) || matches!(inst.uop, Uop::call_obj_2 | Uop::call_truth_2);
+                counts.compare(snap, may_leak).map_err(|fault| VerifyError { at: At::Inst(val), fault })?;
+            }
+            counts.step(val, inst);
+        }
+    }
+    let outcome = match &trace.end {
+        End::Loop(_) => counts.differ(&counts.held, &at_label, false),
+        End::Exit(snap) => trace.snaps.get(snap.0 as usize).map_or(Ok(()), |snap| counts.compare(snap, false)),
+        // The exit that asks whether all is quiet comes right before, and hands over what the label expects.
+        End::Join(_) => Ok(()),
+    };
+    outcome.map_err(|fault| VerifyError { at: At::End, fault })
+}
+
+struct Counts<'a> {
+    trace: &'a Trace,
+    host: &'a Host,
+    /// References, by the object's first name.
+    held: BTreeMap<Val, i64>,
+    /// First names of those that have several.
+    names: HashMap<Val, Val>,
+    uncounted: BTreeSet<Val>,
+    /// What memory holds where this trace has looked or stored.
+    memory: HashMap<Place, Val>,
+    /// What slots of the entry frame's stack held when the trace was entered.
+    stack: BTreeMap<usize, Val>,
+}
+
+impl Counts<'_> {
+    fn name(&self, val: Val) -> Val {
+        self.names.get(&val).copied().unwrap_or(val)
+    }
+
+    fn add(&mut self, val: Val, count: i64) {
+        let name = self.name(val);
+        *self.held.entry(name).or_default() += count;
+    }
+
+    /// Whether this trace has made the object.
+    fn is_new(&self, val: Val) -> bool {
+        matches!(self.trace.insts.get(val.index()), Some(Inst::Uop(inst)) if makes(inst))
+    }
+
+    /// Parameters hold what the parent's exit hands over.
+    fn enter(&mut self, parent: &Trace, snapshot: &Snapshot) {
+        let trace = self.trace;
+        let constant = |trace: &Trace, val: Val| match trace.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) if inst.uop == Uop::const_obj => Some(inst.imm64),
+            _ => None,
+        };
+        let param = |val: Val| match trace.origins.iter().position(|origin| *origin == val) {
+            Some(index) => Some(Val(index as u32)),
+            // Constants are made anew, if they are used at all.
+            None => {
+                let object = constant(parent, val)?;
+                (0..trace.insts.len() as u32).map(Val).find(|mine| constant(trace, *mine) == Some(object))
+            }
+        };
+        for (val, count) in handed(snapshot) {
+            if let Some(mine) = param(val) {
+                self.add(mine, count);
+            }
+        }
+        let Some(frame) = snapshot.frames.first() else { return };
+        for (slot, source) in frame.stack.iter().enumerate() {
+            if let Source::Home(val) = source
+                && let Some(mine) = param(*val)
+            {
+                self.stack.insert(slot, mine);
+            }
+        }
+        for (slot, source) in frame.locals.iter().enumerate() {
+            if let Source::Home(val) = source
+                && let Some(mine) = param(*val)
+            {
+                // Whoever stores there names the frame, which is one value in a trace.
+                self.memory.insert((Region::Frame, FRAME, None, self.host.layout.frame_locals + 8 * slot as i32), mine);
+            }
+        }
+    }
+
+    /// The number of the entry frame's locals.
+    fn locals(&self) -> i32 {
+        let frame = self.trace.snaps.first().and_then(|snap| snap.frames.first());
+        frame.and_then(|frame| self.trace.codes.get(frame.code.0 as usize)).map_or(0, |code| code.locals as i32)
+    }
+
+    fn place(&self, inst: &UopInst, base: Val, index: Option<Val>) -> Place {
+        let constant = |val: Val| match self.trace.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) if inst.uop == Uop::const_int => Some(inst.imm32),
+            _ => None,
+        };
+        let base = match self.trace.insts.get(base.index()) {
+            Some(Inst::Uop(inst)) if inst.uop == Uop::frame => FRAME,
+            _ => self.name(base),
+        };
+        (inst.region, base, index.map(|val| (val, constant(val))), inst.imm32)
+    }
+
+    fn step(&mut self, val: Val, inst: &UopInst) {
+        match (inst.uop, inst.args.as_slice()) {
+            (Uop::incref, [object]) => self.add(*object, 1),
+            (Uop::decref_plain | Uop::decref_plain_or_null | Uop::decref_or_exit, [object]) => self.add(*object, -1),
+            (Uop::renamed, [object]) => {
+                let name = self.name(*object);
+                self.names.insert(val, name);
+            }
+            (Uop::new_int, _) if inst.imm64 == self.host.functions.new_bool => {
+                self.uncounted.insert(val);
+            }
+            (Uop::small_int, _) => {
+                self.uncounted.insert(val);
+            }
+            (
+                Uop::new_int
+                | Uop::new_float
+                | Uop::new_sequence
+                | Uop::call_obj_1
+                | Uop::call_obj_2
+                | Uop::call_obj_3
+                | Uop::call_index
+                | Uop::call_slice,
+                _,
+            ) => self.add(val, 1),
+            (Uop::renew_float, [_, old]) => {
+                self.add(*old, -1);
+                self.add(val, 1);
+            }
+            (Uop::load_obj | Uop::load_obj_unchecked, [base]) => {
+                let place = self.place(inst, *base, None);
+                self.memory.insert(place, val);
+                let locals = self.locals();
+                let slot = (inst.imm32 - self.host.layout.frame_locals) / 8 - locals;
+                if place.0 == Region::Frame && place.1 == FRAME && slot >= 0 {
+                    self.stack.insert(slot as usize, val);
+                }
+            }
+            (Uop::load_item, [base, index]) => {
+                let place = self.place(inst, *base, Some(*index));
+                self.memory.insert(place, val);
+            }
+            (Uop::store_obj, [base, value]) => self.store(self.place(inst, *base, None), Some(*value)),
+            (Uop::store_item, [base, index, value]) => self.store(self.place(inst, *base, Some(*index)), Some(*value)),
+            (Uop::store_null, [base]) => self.store(self.place(inst, *base, None), None),
+            _ => {}
+        }
+    }
+
+    /// Memory takes the reference to the new object over, and the trace that to the old one.
+    fn store(&mut self, place: Place, value: Option<Val>) {
+        let old = match value {
+            Some(value) => {
+                self.add(value, -1);
+                self.memory.insert(place, value)
+            }
+            None => self.memory.remove(&place),
+        };
+        if let Some(old) = old {
+            self.add(old, 1);
+        }
+    }
+
+    /// What the trace holds at an exit against what the snapshot hands over.
+    fn compare(&self, snapshot: &Snapshot, may_leak: bool) -> Result<(), Fault> {
+        let mut held = self.held.clone();
+        let stack = snapshot.frames.first().map_or(&[][..], |frame| &frame.stack);
+        for (slot, val) in &self.stack {
+            if !stack.get(*slot).is_some_and(Source::is_in_place) {
+                *held.entry(self.name(*val)).or_default() += 1;
+            }
+        }
+        let mut wanted = BTreeMap::new();
+        for (val, count) in handed(snapshot) {
+            *wanted.entry(self.name(val)).or_default() += count;
+        }
+        self.differ(&held, &wanted, may_leak)
+    }
+
+    fn differ(&self, held: &BTreeMap<Val, i64>, wanted: &BTreeMap<Val, i64>, may_leak: bool) -> Result<(), Fault> {
+        for val in held.keys().chain(wanted.keys()).filter(|val| !self.uncounted.contains(val)) {
+            let count = |counts: &BTreeMap<Val, i64>| counts.get(val).copied().unwrap_or(0);
+            let (held, wanted) = (count(held), count(wanted));
+            let leaks = held > wanted && may_leak && self.is_new(*val);
+            if held != wanted && !leaks {
+                return Err(Fault::References { val: *val, held, wanted });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether it makes an object of a number, or a tuple.
+fn makes(inst: &UopInst) -> bool {
+    matches!(inst.uop, Uop::new_int | Uop::new_float | Uop::new_sequence)
+}
+
+/// Stands for the frame as a base.
+const FRAME: Val = Val(u32::MAX);
+
+/// The references that a snapshot hands over. An object that several slots hold is made once, so that what is in it is
+/// handed over once: as its first mention says.
+fn handed(snapshot: &Snapshot) -> BTreeMap<Val, i64> {
+    fn visit(source: &Source, seen: &mut BTreeSet<u32>, counts: &mut BTreeMap<Val, i64>) {
+        match source {
+            Source::Owned(val) => *counts.entry(*val).or_default() += 1,
+            Source::Tuple(items, id) if seen.insert(id.0) => items.iter().for_each(|item| visit(item, seen, counts)),
+            _ => {}
+        }
+    }
+    let (mut seen, mut counts) = (BTreeSet::new(), BTreeMap::new());
+    for frame in &snapshot.frames {
+        frame.locals.iter().chain(&frame.stack).for_each(|source| visit(source, &mut seen, &mut counts));
+    }
+    counts
+}
