@@ -199,8 +199,9 @@ impl Recorder<'_> {
         };
         let mut operands = args;
         operands.push(callable);
-        self.discard(&operands)?;
+        // `abs` may give its operand back, so the result must be known when that goes.
         self.push(result);
+        self.discard(&operands)?;
         Ok(false)
     }
 

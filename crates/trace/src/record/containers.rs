@@ -80,8 +80,9 @@ impl Recorder<'_> {
             if let Some(slot) = rest.get_mut(at as usize) {
                 *slot = Sym::Null;
             }
-            self.discard(&rest)?;
+            // It may be borrowed from one of the others, so it must be known when they go.
             self.push(wanted);
+            self.discard(&rest)?;
             return Ok(());
         }
         let length = self.length(&container, seen).map_err(|_| AbortReason::Subscript)?;

@@ -6,7 +6,7 @@
 //! enters the root trace at its start.
 
 use super::state::{FrameState, IterState, Local, Own, Sym};
-use super::{AbortReason, Failure, Recorded, Recorder, Step};
+use super::{AbortReason, Failure, Recorded, Recorder, Step, Wrote};
 use crate::event::Kind;
 use crate::ir::{Inst, Region, Val};
 use crate::opt::emit::Emitter;
@@ -106,6 +106,14 @@ impl Parent<'_> {
             return interface.iter().skip(label.phis.len()).map(|val| (*val, *val)).collect();
         }
         self.recorded.carried.clone()
+    }
+}
+
+impl Parent<'_> {
+    /// What was written between the trunk and the exit: the label knows only what the trunk itself writes.
+    fn wrote(&self) -> Wrote {
+        let before = self.recorded.wrote.iter().rev().find(|(from, _)| *from <= self.exit);
+        before.filter(|_| !self.is_trunk).map(|(_, wrote)| wrote.clone()).unwrap_or_default()
     }
 }
 
@@ -448,7 +456,7 @@ impl Recorder<'_> {
                 let index = index as u32;
                 let rewritten = depth == 0 && self.written.contains(&index);
                 let memory_ok = want.memory.is_none() || !rewritten || label.written.contains(&index);
-                let plain_ok = !want.plain || have.plain || matches!(have.sym, Sym::Unchanged) || !rewritten;
+                let plain_ok = !want.plain || have.plain || !rewritten;
                 let slot = (depth as u32, false, index);
                 if !(memory_ok && plain_ok && fitting.fits(&mut self.e, slot, &want.sym, &have.sym, rewritten)) {
                     if depth > 0 {
@@ -497,6 +505,7 @@ impl Recorder<'_> {
             return Err(AbortReason::Exit);
         }
         self.consts = parent.recorded.consts.clone();
+        self.inherited = parent.wrote();
         let carried = parent.carried();
         let mut wanted: Vec<Val> = Vec::new();
         snapshot.each_value(&mut |val| wanted.push(val));
@@ -710,9 +719,11 @@ impl Recorder<'_> {
         let kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
         let written = self.e.heap().written();
-        if label.relied.iter().any(|region| written.contains(region)) {
+        let inherited = self.inherited.clone();
+        if label.relied.iter().any(|region| written.contains(region) || inherited.regions.contains(region)) {
             return Ok(None);
         }
+        self.written.extend(inherited.locals);
         let mine = |val: Val| mine.get(&val).copied();
         let mut fitted = self.fit(label, &mine);
         if let Err(Some(slots)) = &fitted {

@@ -60,7 +60,11 @@ impl Recorder<'_> {
         }
         bounds.reverse();
         let container = self.pop()?;
-        let seen = *next.operands.first().ok_or(AbortReason::Inconsistent("missing operands"))?;
+        let mut seen = *next.operands.first().ok_or(AbortReason::Inconsistent("missing operands"))?;
+        if let Sym::Const(operand) = &container {
+            // The next event was not brought up to date when this one was.
+            seen = *operand;
+        }
         if event.operands.len() != bounds.len() || bounds.len() < 2 {
             return Err(AbortReason::Inconsistent("missing operands"));
         }

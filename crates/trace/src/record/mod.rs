@@ -32,7 +32,7 @@ pub use state::{FrameState, IterState, Local, Own, Sym};
 use crate::bytecode::Op;
 use crate::event::{CodeId, Detail, Ending, Event, Kind, Operand, Recording};
 use crate::host::Host;
-use crate::ir::{End, Start, Trace, Val};
+use crate::ir::{End, Region, Start, Trace, Val};
 use crate::opt::emit::Emitter;
 use crate::snapshot::{SnapId, Then};
 use decal_uops::Uop;
@@ -74,6 +74,8 @@ pub struct Recorded {
     pub label: Option<LabelState>,
     /// For side traces: values of the root's label interface, and where this trace has them.
     pub carried: Vec<(Val, Val)>,
+    /// What was written in memory since the trunk was left, each time from the instruction on that comes first.
+    pub(crate) wrote: Vec<(Val, Wrote)>,
     /// Constants that snapshots name.
     pub consts: BTreeMap<u64, Operand>,
     /// Calls within calls, at most.
@@ -82,6 +84,15 @@ pub struct Recorded {
     pub emitted: usize,
     /// The trace before those passes, for people.
     pub before: Option<Box<Trace>>,
+}
+
+/// What was written in memory.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(crate) struct Wrote {
+    /// Locals of the entry frame.
+    pub(crate) locals: BTreeSet<u32>,
+    /// Regions of the heap.
+    pub(crate) regions: BTreeSet<Region>,
 }
 
 /// The recorder of one trace.
@@ -95,6 +106,10 @@ pub(crate) struct Recorder<'a> {
     next_box: u32,
     /// Locals of frame 0 that were written in memory.
     written: BTreeSet<u32>,
+    /// What the traces between the trunk and this one have written.
+    inherited: Wrote,
+    /// See [`Recorded::wrote`].
+    wrote: Vec<(Val, Wrote)>,
     /// Locals that are put into memory at the end of each turn.
     flush: BTreeSet<u32>,
     consts: BTreeMap<u64, Operand>,
@@ -224,6 +239,8 @@ impl<'a> Recorder<'a> {
             iters: Vec::new(),
             next_box: 0,
             written: BTreeSet::new(),
+            inherited: Wrote::default(),
+            wrote: Vec::new(),
             flush: BTreeSet::new(),
             consts: BTreeMap::new(),
             snap: SnapId(0),
@@ -612,6 +629,7 @@ impl<'a> Recorder<'a> {
         covers.dedup();
         let max_depth = self.max_depth;
         let consts = std::mem::take(&mut self.consts);
+        let mut wrote = std::mem::take(&mut self.wrote);
         let (insts, snaps, origins, first_phi) = self.e.into_parts();
         let mut trace =
             Trace { start, codes: self.rec.codes.clone(), insts, label: first_phi, end, snaps, origins, covers };
@@ -619,14 +637,18 @@ impl<'a> Recorder<'a> {
         let before = self.options.optimize.then(|| Box::new(trace.clone()));
         if self.options.optimize {
             for pass in crate::opt::PASSES {
+                let count = trace.insts.len();
                 let (next, map) = (pass.run)(trace);
                 trace = next;
                 let renumber = |val: Val| map.get(val.index()).copied().flatten();
                 label = label.map(|label| label.renumbered(&renumber));
+                for (from, _) in &mut wrote {
+                    *from = (from.index()..count).find_map(|old| renumber(Val(old as u32))).unwrap_or(Val(u32::MAX));
+                }
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
-        Recorded { trace, label, carried, consts, max_depth, emitted, before }
+        Recorded { trace, label, carried, wrote, consts, max_depth, emitted, before }
     }
 
     fn remember_consts(&mut self) {

@@ -230,6 +230,11 @@ impl Recorder<'_> {
         if (left_made || right_made) && raises || left_made && divides {
             return Err(AbortReason::OperandTypes(op_name(op)));
         }
+        if op == BinaryOp::Pow {
+            // A negative exponent would give a float.
+            let (exponent, zero, snap) = (self.as_int(right, seen_right)?, self.e.int(0), self.snap());
+            self.e.pure(Uop::guard_ge_int, &[exponent, zero], 0, 0, Some(snap));
+        }
         let drops = self.guard_discard(&[left.clone(), right.clone()]);
         let mut temporaries = Vec::new();
         let (a, b) = if left_made {

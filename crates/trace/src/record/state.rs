@@ -14,7 +14,7 @@
 //! Locals of frame 0 that hold objects are in memory; those that hold numbers are not, and memory
 //! holds a stale plain object until an exit writes the slot.
 
-use super::{AbortReason, Recorder, Step};
+use super::{AbortReason, Recorder, Step, Wrote};
 use crate::event::{CodeId, Kind, Operand};
 use crate::ir::{Region, Val};
 use crate::snapshot::{BoxId, FieldStore, Frame, SnapId, Snapshot, Source, Then};
@@ -765,8 +765,20 @@ impl Recorder<'_> {
         named
     }
 
+    /// Notes what was written so far, for side traces of the exits that follow.
+    fn note_writes(&mut self) {
+        let mut now = self.inherited.clone();
+        now.locals.extend(&self.written);
+        now.regions.extend(self.e.heap().written());
+        let last = self.wrote.last().map(|(_, wrote)| wrote);
+        if last.map_or(now != Wrote::default(), |last| *last != now) {
+            self.wrote.push((Val(self.e.len() as u32), now));
+        }
+    }
+
     /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
+        self.note_writes();
         let depth = self.frames.len();
         let (named, owned) = (self.named(), owned_items(&self.frames));
         let frames = self
