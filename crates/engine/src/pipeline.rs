@@ -1,7 +1,7 @@
 //! Compiling: from a pass that was observed to an executor that is entered or linked.
 //!
 //! ```text
-//! recording → record (with optimizing) → [stress] → [verify] → allocate → assemble → watch → publish
+//! recording → record (with optimizing) → [stress] → [verify, balance] → allocate → assemble → watch → publish
 //! ```
 //!
 //! Every failure has a reason that the user can read; the location backs off, or the exit stays an exit. Where

@@ -2,8 +2,8 @@
 //!
 //! What was seen while CPython ran one pass of a loop ([`event`]) is translated into a straight line
 //! of uops with guards and snapshots ([`record`], [`ir`], [`snapshot`]), optimized while it is
-//! emitted and once more afterwards ([`opt`]), checked ([`verify`]), and given registers
-//! ([`regalloc`]). The same trace can be run without machine code ([`eval`]). Everything here is
+//! emitted and once more afterwards ([`opt`]), checked ([`verify`], [`balance`]), and given
+//! registers ([`regalloc`]). The same trace can be run without machine code ([`eval`]). Everything here is
 //! plain data: addresses of Python objects are opaque constants, and nothing is `unsafe`.
 #![forbid(unsafe_code)]
 
