@@ -190,7 +190,7 @@ def trail(error):
 
 def run(number, function):
     things = [Thing(), Thing(), Thing()]
-    for start in ((1, 2, 3), (0.5, -1, 2**62), (True, 1.5, None), (-7, 2**63 - 1, 0), (3, 4, 5)):
+    for start in ((1, 2, 3), (0.5, -1, 2**62), (True, 1.5, None), (-7, 2**63 - 1, 0), (2**70, -(2**90), 5), (3, 4, 5)):
         try:
             result = show(function(21, *start, things))
         except Exception as error:
@@ -279,7 +279,8 @@ class Writer:
             choices += ["tail(xs, i & 3)[0]", f"xs[{self.pick(['::2', '1::2', '::-1', 'i & 1:', '-2:'])}][0]", "len(t)"]
         if "turns" in self.odd:
             choices += [f"twice({a})[1]", f"twice({a})[0]", f"grid(i & 3, {b})", f"scaled({a})", f"(d is None) + {a}"]
-            choices += [f"(1 if e is None else {a})", f"(e if e is not None else {b})", "e", "e", f"(2**64) ** {self.pick(['i % 3', '2 - i % 3', 'd - d', '1'])}"]
+            choices += [f"(1 if e is None else {a})", f"(e if e is not None else {b})", "e", "e"]
+            choices += [f"((2**64) ** ({self.pick(['i % 3', '1 - i % 3', '2'])}))"]
             choices += [f"(a, {a}, b)[i % 3]", "(c is b)", "(e == 2)", f"(e or {a})"]
         if "closures" in self.odd:
             choices += [f"add({a})"] * 4
@@ -297,13 +298,15 @@ class Writer:
         kind = self.random.randrange(100)
         deeper = self.left > 0 and depth < 4
         if "lists" in self.odd and self.chance(8):
-            choices = ["ys.append(a)", "ys.insert(i & 3, b)", "a = ys.pop()", "ys = xs[:]", "xs[1:3] = (a, b)", "ys[1:] = xs"]
-            choices += ["xs[:2] = ys[:2]", "t = tail(xs, 1)", "t = twice(c)", "w = xs[::2]", "d = len(w)", "xs, ys = ys, xs"]
+            choices = ["ys.append(a)", "ys.insert(i & 3, b)", "a = ys.pop()", "ys = xs[:]", "xs[1:3] = (a, b)"]
+            choices += ["ys[1:] = xs", "xs[:2] = ys[:2]", "t = tail(xs, 1)", "t = twice(c)", "w = xs[::2]"]
+            choices += ["d = len(w)", "xs, ys = ys, xs"]
             self.line(indent, self.pick(choices))
         elif "turns" in self.odd and self.chance(12):
-            choices = ["a, b = b, a + b", "a, b, c = c, a, b", "e = None", "e = 2.5", "e = i", "e = 7", 'e = "text"', "e = (a, a)"]
-            choices += ["e = True", "d = e", "p.x += 1", "p.y -= a", "xs[i & 3] += 1", "t = (a, a)", "a, b = twice(b)", "e = p"]
-            choices += ["e = 2**70", "a = b; b = c; c = 1", "e = t[1]", "t = e, a", "e = xs", "c, e = e, c", "rescale()"]
+            choices = ["a, b = b, a + b", "a, b, c = c, a, b", "e = None", "e = 2.5", "e = i", "e = 7", 'e = "text"']
+            choices += ["e = (a, a)", "e = True", "d = e", "p.x += 1", "p.y -= a", "xs[i & 3] += 1", "t = (a, a)"]
+            choices += ["a, b = twice(b)", "e = p", "e = 2**70", "a = b; b = c; c = 1", "e = t[1]", "t = e, a"]
+            choices += ["e = xs", "c, e = e, c", "rescale()"]
             self.line(indent, self.pick(choices))
         elif kind < 22 or (not deeper and kind >= 60):
             self.line(indent, f"{self.variable()} = clip({self.expression()})")
@@ -431,7 +434,7 @@ class Writer:
 
     def case(self) -> str:
         self.line(0, f"def case_{self.number}(n, a, b, c, things):")
-        for start in ("i = steps = 0", "d = 1", "xs = [1, 2.5, a, 4]", "ys = [b, 7, 0.5, 1]", "t = (a, b)", "o = None", "e = None"):
+        for start in ("i = steps = 0", "d = 1", "xs = [1, 2.5, a, 4]", "ys = [b, 7, 0.5, 1]", "t = (a, b)", "o = e = None"):
             self.line(1, start)
         self.line(1, self.pick(["p = Point(1, 2)", "p = Point(a, 0.5)", "p = Point(b, b)"]))
         self.line(1, self.pick(["q = Slots(1, 2)", "q = Point(0, 1.5)", "q = p"]))
