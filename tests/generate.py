@@ -23,6 +23,8 @@ ERRORS = ["ZeroDivisionError", "IndexError", "TypeError", "OverflowError", "Valu
 
 # Kinds of things that a case has or has not.
 ODD = ["none", "text", "bits", "new", "iterators", "builtins", "closures", "cells", "unbound", "things", "globals"]
+# Half of all cases have these.
+COMMON = ["lists", "turns"]
 
 PRELUDE = '''
 import sys
@@ -121,6 +123,39 @@ def make_adder(x):
     return add
 
 
+def twice(x):
+    y = x * 2
+    return (y, y)
+
+
+def grid(k, x):
+    t = 0
+    for i in range(k):
+        j = 0
+        while j < i:
+            t = least(t, x)
+            if t is None:
+                break
+            for m in range(j):
+                t = t + 1
+            j += 1
+        else:
+            t = t - i
+    return t
+
+
+def scaled(x):
+    return x * SCALE
+
+
+def tail(values, k):
+    part = values[k:]
+    s = 0
+    for v in part:
+        s = s + 1
+    return (s, part)
+
+
 def rescale():
     global SCALE
     SCALE = SCALE % 7 + 1
@@ -155,7 +190,7 @@ def trail(error):
 
 def run(number, function):
     things = [Thing(), Thing(), Thing()]
-    for start in ((1, 2, 3), (0.5, -1, 2**62), (True, 1.5, None), (-7, 2**63 - 1, 0), (3, 4, 5)):
+    for start in ((1, 2, 3), (0.5, -1, 2**62), (True, 1.5, None), (-7, 2**63 - 1, 0), (2**70, -(2**90), 5), (3, 4, 5)):
         try:
             result = show(function(21, *start, things))
         except Exception as error:
@@ -180,6 +215,7 @@ class Writer:
         self.in_loop = False
         # What traces do not handle ends them: most cases have little of it.
         self.odd = {name for name in ODD if random.randrange(100) < 12}
+        self.odd |= {name for name in COMMON if random.randrange(100) < 50}
         self.guarded = random.randrange(100) < 60
 
     def chance(self, percent: int) -> bool:
@@ -238,6 +274,14 @@ class Writer:
             ]
         if "bits" in self.odd:
             choices += [f"(~{a})", f"({a} >> 2)", f"({a} << (i & 7))", f"xs[{a}]"]
+        if "lists" in self.odd:
+            choices += ["len(xs[1:])", "len(ys)", f"abs(ys.pop({self.pick(['', '0', '-1', 'd'])}))", "xs[:2][-1]"]
+            choices += ["tail(xs, i & 3)[0]", f"xs[{self.pick(['::2', '1::2', '::-1', 'i & 1:', '-2:'])}][0]", "len(t)"]
+        if "turns" in self.odd:
+            choices += [f"twice({a})[1]", f"twice({a})[0]", f"grid(i & 3, {b})", f"scaled({a})", f"(d is None) + {a}"]
+            choices += [f"(1 if e is None else {a})", f"(e if e is not None else {b})", "e", "e"]
+            choices += [f"((2**64) ** ({self.pick(['i % 3', '1 - i % 3', '2'])}))"]
+            choices += [f"(a, {a}, b)[i % 3]", "(c is b)", "(e == 2)", f"(e or {a})"]
         if "closures" in self.odd:
             choices += [f"add({a})"] * 4
         return self.pick(choices)
@@ -253,7 +297,18 @@ class Writer:
         self.left -= 1
         kind = self.random.randrange(100)
         deeper = self.left > 0 and depth < 4
-        if kind < 22 or (not deeper and kind >= 60):
+        if "lists" in self.odd and self.chance(8):
+            choices = ["ys.append(a)", "ys.insert(i & 3, b)", "a = ys.pop()", "ys = xs[:]", "xs[1:3] = (a, b)"]
+            choices += ["ys[1:] = xs", "xs[:2] = ys[:2]", "t = tail(xs, 1)", "t = twice(c)", "w = xs[::2]"]
+            choices += ["d = len(w)", "xs, ys = ys, xs"]
+            self.line(indent, self.pick(choices))
+        elif "turns" in self.odd and self.chance(12):
+            choices = ["a, b = b, a + b", "a, b, c = c, a, b", "e = None", "e = 2.5", "e = i", "e = 7", 'e = "text"']
+            choices += ["e = (a, a)", "e = True", "d = e", "p.x += 1", "p.y -= a", "xs[i & 3] += 1", "t = (a, a)"]
+            choices += ["a, b = twice(b)", "e = p", "e = 2**70", "a = b; b = c; c = 1", "e = t[1]", "t = e, a"]
+            choices += ["e = xs", "c, e = e, c", "rescale()"]
+            self.line(indent, self.pick(choices))
+        elif kind < 22 or (not deeper and kind >= 60):
             self.line(indent, f"{self.variable()} = clip({self.expression()})")
         elif kind < 30:
             # Not `*=`: numbers would grow without end.
@@ -338,7 +393,9 @@ class Writer:
                 "((1, 2), (3, i))",
             ]
             over = self.pick(choices + (["it", "[1, 2, 3]", "iter(xs)", "ys"] if "iterators" in self.odd else []))
-            if over.startswith("(("):
+            if "lists" in self.odd and self.chance(30):
+                over = self.pick(["enumerate(xs)", "enumerate(ys[:4])", "enumerate(xs[1:])"])
+            if over.startswith(("((", "enumerate")):
                 self.line(indent, f"for {name}, w in {over}:")
                 self.names.append(name)
             else:
@@ -377,10 +434,11 @@ class Writer:
 
     def case(self) -> str:
         self.line(0, f"def case_{self.number}(n, a, b, c, things):")
-        for start in ("i = steps = 0", "d = 1", "xs = [1, 2.5, a, 4]", "ys = [b, 7, 0.5, 1]", "t = (a, b)", "o = None"):
+        for start in ("i = steps = 0", "d = 1", "xs = [1, 2.5, a, 4]", "ys = [b, 7, 0.5, 1]", "t = (a, b)", "o = e = None"):
             self.line(1, start)
         self.line(1, self.pick(["p = Point(1, 2)", "p = Point(a, 0.5)", "p = Point(b, b)"]))
         self.line(1, self.pick(["q = Slots(1, 2)", "q = Point(0, 1.5)", "q = p"]))
+        self.line(1, "w = xs")
         self.line(1, "add = make_adder(1)")
         self.line(1, "it = iter(ys)")
         self.loop(1, 0, "n")

@@ -1,5 +1,8 @@
 """Who owns what when a result is one of the operands, and what side traces of side traces have written."""
 
+import sys
+import warnings
+
 from common import show
 
 
@@ -90,6 +93,25 @@ def item_in_a_side_trace(n, numbers):
     return total
 
 
+def swap_of_what_nobody_else_holds(n, p, q):
+    for i in range(n):
+        p, q = q, p
+        if i % 9 == 6:
+            p, q = q, Holder(i)
+        if i % 100 == 7:
+            q, p = p, p
+    return p is q, p.x, sys.getrefcount(p), sys.getrefcount(q)
+
+
+def inverted_truth(n):
+    total = 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for i in range(n):
+            total += ~(i > 3)
+    return total, len(caught)
+
+
 first, second = Holder(1), Holder(1000)
 show(item_of_a_tuple_that_dies, 1200)
 show(absolute_of_what_was_popped, 1200)
@@ -99,3 +121,6 @@ show(slice_of_another_type, 1200)
 show(swap_in_a_side_trace, 6000, first, second)
 show(store_in_a_side_trace, 6000, first)
 show(item_in_a_side_trace, 6000, [1, 2.5, 3])
+show(swap_of_what_nobody_else_holds, 1200, Holder(1), Holder(2))
+show(swap_of_what_nobody_else_holds, 1200, first, second)
+show(inverted_truth, 1200)

@@ -558,7 +558,7 @@ impl<'a> Recorder<'a> {
         // CPython can resume only at an instruction's boundary, so no exit may come between the two stores.
         let kept: Vec<Val> = [(a, &top, old_a), (b, &below, old_b)]
             .into_iter()
-            .map(|(slot, sym, old)| self.prepare_store(slot, sym, old))
+            .map(|(slot, sym, old)| self.prepare_store(slot, sym, old, [&top, &below]))
             .collect::<Step<Vec<_>>>()?
             .into_iter()
             .flatten()

@@ -276,6 +276,11 @@ impl Recorder<'_> {
     }
 
     pub(super) fn invert(&mut self, event: &Event) -> Step<()> {
+        let value = self.peek(1)?;
+        if self.number(&value, one(event)?) == Number::Bool {
+            // CPython warns.
+            return Err(AbortReason::OperandTypes("~ of a bool"));
+        }
         self.unary(event, Uop::not_int, None, 2, "~")
     }
 

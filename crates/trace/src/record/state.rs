@@ -649,9 +649,9 @@ impl Recorder<'_> {
         Ok(true)
     }
 
-    /// Emits the exits of a store into a local ahead of it. Gives the object that the store drops, where that
-    /// object may not die.
-    pub(super) fn prepare_store(&mut self, slot: u32, sym: &Sym, old: Operand) -> Step<Option<Val>> {
+    /// Emits the exits of a store into a local ahead of it, which is one of two that store `values`. Gives the object
+    /// that the store drops, where that object may not die.
+    pub(super) fn prepare_store(&mut self, slot: u32, sym: &Sym, old: Operand, values: [&Sym; 2]) -> Step<Option<Val>> {
         if self.frames.len() > 1 || self.make_plain(slot, old)? {
             return Ok(None);
         }
@@ -659,6 +659,10 @@ impl Recorder<'_> {
             return Err(AbortReason::Unstable);
         }
         let before = self.bound_memory_of(slot);
+        // What moves to the other local, or stays in this one, is not dropped.
+        if values.into_iter().any(|value| matches!(value, Sym::Obj(_, Own::Slot(home)) if *home == slot)) {
+            return Ok(None);
+        }
         self.guard_dying(before, old.kind);
         Ok(Some(before))
     }
