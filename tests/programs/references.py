@@ -520,7 +520,7 @@ thing_that_is_no_sequence = Thing()
 
 
 def one_tuple_in_many_places(things):
-    """A tuple that exists only in the trace stands twice in another one when the trace takes references to its items."""
+    """A tuple that exists only in the trace stands twice in another one when its items get references."""
     others = [1, 2]
     kept = None
     for i in range(1500):

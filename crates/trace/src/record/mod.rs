@@ -17,16 +17,21 @@
 mod abort;
 mod calls;
 mod containers;
+mod fit;
 mod iteration;
-mod link;
+mod label;
 mod lists;
+mod locals;
 mod names;
 mod numbers;
 mod realize;
+mod side;
+mod snapshots;
 mod state;
 
 pub use abort::{Abort, AbortReason};
-pub use link::{LabelState, Parent};
+pub use label::LabelState;
+pub use side::Parent;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;

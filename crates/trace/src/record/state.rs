@@ -14,10 +14,10 @@
 //! Locals of frame 0 that hold objects are in memory; those that hold numbers are not, and memory
 //! holds a stale plain object until an exit writes the slot.
 
-use super::{AbortReason, Recorder, Step, Wrote};
+use super::{AbortReason, Recorder, Step};
 use crate::event::{CodeId, Kind, Operand};
 use crate::ir::{Region, Val};
-use crate::snapshot::{BoxId, FieldStore, Frame, SnapId, Snapshot, Source, Then};
+use crate::snapshot::BoxId;
 use decal_uops::Uop;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -144,7 +144,7 @@ impl Kind {
 pub(super) type Position = (BoxId, usize);
 
 /// The items of tuples that were not made to which the trace holds a reference.
-fn owned_items(frames: &[FrameState]) -> BTreeSet<Position> {
+pub(super) fn owned_items(frames: &[FrameState]) -> BTreeSet<Position> {
     fn visit(sym: &Sym, owned: &mut BTreeSet<Position>) {
         let Sym::Tuple(items, id) = sym else { return };
         for (position, item) in items.iter().enumerate() {
@@ -259,39 +259,6 @@ impl Recorder<'_> {
         }
     }
 
-    /// A local's symbol, loaded from memory where it was not looked at yet.
-    pub(super) fn local(&mut self, slot: u32) -> Step<Sym> {
-        let depth = self.frames.len();
-        let local = self.top().locals.get(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?.clone();
-        if local.sym == Sym::Unchanged && depth == 1 {
-            let val = self.memory_of(slot);
-            self.top().locals[slot as usize].sym = Sym::Obj(val, Own::Slot(slot));
-        }
-        Ok(Self::duplicate(&self.top().locals[slot as usize].sym.clone()))
-    }
-
-    /// What memory of a local of frame 0 holds.
-    fn memory_of(&mut self, slot: u32) -> Val {
-        if let Some(val) = self.frames[0].locals[slot as usize].memory {
-            return val;
-        }
-        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-        let val = self.e.load(Uop::load_obj_unchecked, frame, None, disp, Region::Frame, None);
-        self.frames[0].locals[slot as usize].memory = Some(val);
-        val
-    }
-
-    /// The same, with an exit where it holds nothing: what was bound when it was seen may be unbound the next time.
-    fn bound_memory_of(&mut self, slot: u32) -> Val {
-        if let Some(val) = self.frames[0].locals[slot as usize].memory {
-            return val;
-        }
-        let (frame, disp, snap) = (self.e.frame(), self.local_disp(slot), self.snap());
-        let val = self.e.load(Uop::load_obj, frame, None, disp, Region::Frame, Some(snap));
-        self.frames[0].locals[slot as usize].memory = Some(val);
-        val
-    }
-
     /// Whether the object is known to be plain.
     pub(super) fn is_plain(&self, val: Val) -> bool {
         let o = &self.host.objects;
@@ -301,7 +268,7 @@ impl Recorder<'_> {
     }
 
     /// Whether the object is known to be an `int` or a `float`.
-    fn is_number(&self, val: Val) -> bool {
+    pub(super) fn is_number(&self, val: Val) -> bool {
         self.e.type_of(val).is_some_and(|ty| ty == self.host.objects.int || ty == self.host.objects.float)
     }
 
@@ -395,7 +362,7 @@ impl Recorder<'_> {
     }
 
     /// Whether the object is known to be a list or tuple.
-    fn is_list_or_tuple(&self, val: Val) -> bool {
+    pub(super) fn is_list_or_tuple(&self, val: Val) -> bool {
         let o = &self.host.objects;
         self.e.type_of(val).is_some_and(|ty| ty == o.list || ty == o.tuple)
     }
@@ -403,7 +370,7 @@ impl Recorder<'_> {
     /// Guards that a reference to an object, which was seen to be of this kind, is not the last one, or that the object
     /// may die: a list or tuple that holds nothing whose death could run code. Such a death takes away what others have
     /// borrowed from it: [`Self::own_borrowed`] comes before the drop. True where that is so.
-    fn guard_dying(&mut self, val: Val, kind: Kind) -> bool {
+    pub(super) fn guard_dying(&mut self, val: Val, kind: Kind) -> bool {
         let snap = self.snap();
         let dies = matches!(kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(val);
         if dies {
@@ -583,249 +550,6 @@ impl Recorder<'_> {
             _ => self.make(sym),
         }
     }
-
-    /// Stores into a local. `old` is what was observed there.
-    pub(super) fn store_local(&mut self, slot: u32, sym: Sym, seen: Operand, old: Operand) -> Step<()> {
-        if self.frames.len() > 1 {
-            return self.store_virtual(vec![(slot, sym)]);
-        }
-        let deferred = !matches!(sym, Sym::Obj(..));
-        if deferred && self.make_plain(slot, old)? {
-            // Whatever object the local held until now lives in memory or was borrowed there.
-            let previous = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, sym);
-            if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
-                self.discard(&[previous])?;
-            }
-            return Ok(());
-        }
-        let previous = self.frames[0].locals[slot as usize].sym.clone();
-        if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
-            self.frames[0].locals[slot as usize].sym = Sym::Null;
-            self.discard(&[previous])?;
-        }
-        self.write_local(slot, &sym, seen, old)
-    }
-
-    /// Stores into locals of a frame that exists only in the trace, one after the other: the exits, then the effects.
-    pub(super) fn store_virtual(&mut self, stores: Vec<(u32, Sym)>) -> Step<()> {
-        let mut previous = Vec::new();
-        let slots: Vec<u32> = stores.iter().map(|(slot, _)| *slot).collect();
-        for (slot, sym) in stores {
-            let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
-            previous.push(std::mem::replace(&mut local.sym, sym));
-        }
-        let drops = self.guard_discard(&previous);
-        for slot in slots {
-            let sym = std::mem::replace(&mut self.top().locals[slot as usize].sym, Sym::Null);
-            self.top().locals[slot as usize].sym = self.lasting(sym);
-        }
-        self.drop_all(&drops);
-        Ok(())
-    }
-
-    /// Makes sure that memory of a local of frame 0 holds something plain. False where it was seen not to.
-    fn make_plain(&mut self, slot: u32, old: Operand) -> Step<bool> {
-        if self.frames[0].locals[slot as usize].plain {
-            return Ok(true);
-        }
-        if !old.kind.is_plain() {
-            return Ok(false);
-        }
-        if let Some(val) = self.frames[0].locals[slot as usize].memory
-            && self.e.type_of(val).is_some()
-            && !self.is_plain(val)
-        {
-            return Ok(false);
-        }
-        let snap = self.snap();
-        if old.kind == Kind::Null {
-            let val = self.memory_of(slot);
-            self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
-        } else {
-            let val = self.bound_memory_of(slot);
-            self.e.guard_type(val, old.ty, snap);
-        }
-        self.frames[0].locals[slot as usize].plain = true;
-        Ok(true)
-    }
-
-    /// Emits the exits of a store into a local ahead of it, which is one of two that store `values`. Gives the object
-    /// that the store drops, where that object may not die.
-    pub(super) fn prepare_store(&mut self, slot: u32, sym: &Sym, old: Operand, values: [&Sym; 2]) -> Step<Option<Val>> {
-        if self.frames.len() > 1 || self.make_plain(slot, old)? {
-            return Ok(None);
-        }
-        if !matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
-            return Err(AbortReason::Unstable);
-        }
-        let before = self.bound_memory_of(slot);
-        // What moves to the other local, or stays in this one, is not dropped.
-        if values.into_iter().any(|value| matches!(value, Sym::Obj(_, Own::Slot(home)) if *home == slot)) {
-            return Ok(None);
-        }
-        self.guard_dying(before, old.kind);
-        Ok(Some(before))
-    }
-
-    /// Writes an object into memory of a local of frame 0, now. Exits come first, then the effects.
-    fn write_local(&mut self, slot: u32, sym: &Sym, seen: Operand, old: Operand) -> Step<()> {
-        let plain = self.make_plain(slot, old)?;
-        let before = if plain { self.memory_of(slot) } else { self.bound_memory_of(slot) };
-        // The value itself may be borrowed from this very slot (`x = x`).
-        let same_slot = matches!(sym, Sym::Obj(v, Own::Slot(home)) if *home == slot && *v == before);
-        // The local no longer holds the old object: whoever borrowed it from there takes it over.
-        let local = &mut self.frames[0].locals[slot as usize];
-        if matches!(local.sym, Sym::Obj(_, Own::Slot(home)) if home == slot) {
-            local.sym = Sym::Null;
-        }
-        let handed = same_slot || self.hand_over(before, Own::Slot(slot));
-        if !handed && !plain && !self.prepared {
-            self.guard_dying(before, old.kind);
-        }
-        self.moved |= matches!(sym, Sym::Obj(val, Own::Slot(home)) if *home != slot && self.is_number(*val));
-        let value = if same_slot { before } else { self.owned_object(sym, seen)? };
-        if !handed && !plain && (matches!(old.kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(before)) {
-            self.own_borrowed();
-        }
-        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-        self.e.store(Uop::store_obj, frame, None, value, disp, Region::Frame, None);
-        if !handed {
-            if plain && self.e.type_of(before).is_none() {
-                let dealloc = self.host.functions.dealloc;
-                self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
-            } else {
-                self.decref_plain(before);
-            }
-        }
-        self.written.insert(slot);
-        let plain = self.is_plain(value);
-        self.frames[0].locals[slot as usize] =
-            Local { sym: Sym::Obj(value, Own::Slot(slot)), memory: Some(value), plain };
-        Ok(())
-    }
-
-    /// Puts a local of frame 0 whose object the trace owns into memory.
-    pub(super) fn flush_local(&mut self, slot: u32) -> Step<()> {
-        let sym = self.frames[0].locals[slot as usize].sym.clone();
-        match sym {
-            Sym::Obj(_, Own::Slot(_)) | Sym::Unchanged | Sym::Null => Ok(()),
-            Sym::RangeIter(..) => Err(AbortReason::Carried),
-            sym => {
-                self.frames[0].locals[slot as usize].sym = Sym::Null;
-                let seen = Operand { bits: i64::MAX as u64, ..Operand::NULL };
-                let seen = if let Sym::Const(operand) = &sym { *operand } else { seen };
-                self.write_local(slot, &sym, seen, Operand::NULL)
-            }
-        }
-    }
-
-    /// A symbol that is to stay in a slot: what is borrowed from a container gets a reference of its own.
-    pub(super) fn lasting(&mut self, sym: Sym) -> Sym {
-        match sym {
-            Sym::Obj(val, Own::Container) => {
-                self.incref(val);
-                Sym::Obj(val, Own::Owned)
-            }
-            other => other,
-        }
-    }
-
-    // ---- snapshots ------------------------------------------------------------------------------
-
-    /// The snapshot of the instruction's start, from which CPython runs it again.
-    pub(super) fn snap(&mut self) -> SnapId {
-        self.snap
-    }
-
-    /// The same state, with an exception set.
-    pub(super) fn raise_snap(&mut self) -> SnapId {
-        if let Some(snap) = self.raise_snap {
-            return snap;
-        }
-        let snap = self.e.snapshot_with(self.snap, Then::Raise);
-        self.raise_snap = Some(snap);
-        snap
-    }
-
-    /// Objects in slots of the entry frame that other slots or iterators' fields mean too.
-    fn named(&self) -> BTreeSet<Val> {
-        let mut named: BTreeSet<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
-        let (entry, inner) = self.frames.split_at(self.frames.len().min(1));
-        let stacks = entry.iter().flat_map(|frame| frame.stack.iter().enumerate());
-        for (index, sym) in stacks {
-            if let Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) = sym
-                && *own != Own::StackSlot(index as u32)
-            {
-                named.insert(*val);
-            }
-        }
-        for frame in inner {
-            for sym in frame.locals.iter().map(|local| &local.sym).chain(&frame.stack) {
-                if let Sym::Obj(val, Own::Slot(_) | Own::StackSlot(_)) = sym {
-                    named.insert(*val);
-                }
-            }
-        }
-        named
-    }
-
-    /// Notes what was written so far, for side traces of the exits that follow.
-    fn note_writes(&mut self) {
-        let mut now = self.inherited.clone();
-        now.locals.extend(&self.written);
-        now.regions.extend(self.e.heap().written());
-        let last = self.wrote.last().map(|(_, wrote)| wrote);
-        if last.map_or(now != Wrote::default(), |last| *last != now) {
-            self.wrote.push((Val(self.e.len() as u32), now));
-        }
-    }
-
-    /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
-    pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
-        self.note_writes();
-        let depth = self.frames.len();
-        let (named, owned) = (self.named(), owned_items(&self.frames));
-        let frames = self
-            .frames
-            .iter()
-            .enumerate()
-            .map(|(index, frame)| {
-                let innermost = index + 1 == depth;
-                let entry = index == 0;
-                Frame {
-                    code: frame.code,
-                    function: frame.function,
-                    offset: if innermost { offset } else { frame.call.0 },
-                    after: if innermost { offset } else { frame.call.1 },
-                    locals: frame
-                        .locals
-                        .iter()
-                        .enumerate()
-                        .map(|(i, l)| source(&l.sym, entry.then_some((true, i)), &named, &owned))
-                        .collect(),
-                    stack: frame
-                        .stack
-                        .iter()
-                        .enumerate()
-                        .map(|(i, s)| source(s, entry.then_some((false, i)), &named, &owned))
-                        .collect(),
-                }
-            })
-            .collect();
-        let layout = &self.host.layout;
-        let mut stores = Vec::new();
-        for iter in self.iters.iter().filter(|iter| iter.dirty) {
-            let next = match iter.left {
-                Some(left) => {
-                    stores.push(FieldStore { base: iter.iterator, disp: layout.range_iter_len, value: left });
-                    layout.range_iter_start
-                }
-                None => iter.index_disp(layout),
-            };
-            stores.push(FieldStore { base: iter.iterator, disp: next, value: iter.next });
-        }
-        self.e.snapshot(Snapshot { frames, stores, then })
-    }
 }
 
 fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
@@ -835,31 +559,5 @@ fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
             Sym::Tuple(items, _) => collect_owned(items, owned),
             _ => {}
         }
-    }
-}
-
-/// What a snapshot says of a slot. `home` is the slot's own place in memory, for frame 0; `named` see [`Recorder::named`].
-/// `owned` are the items that some description of their tuple owns: all descriptions say so, as the tuple is made once.
-fn source(sym: &Sym, home: Option<(bool, usize)>, named: &BTreeSet<Val>, owned: &BTreeSet<Position>) -> Source {
-    let in_place = |val: &Val| if named.contains(val) { Source::Home(*val) } else { Source::Unchanged };
-    match sym {
-        Sym::Unchanged => Source::Unchanged,
-        Sym::Null => Source::Null,
-        Sym::Int(val, id) => Source::Int(*val, *id),
-        Sym::Float(val, id) => Source::Float(*val, *id),
-        Sym::Bool(val) => Source::Bool(*val),
-        Sym::Obj(val, Own::Slot(slot)) if home == Some((true, *slot as usize)) => in_place(val),
-        Sym::Obj(val, Own::StackSlot(slot)) if home == Some((false, *slot as usize)) => in_place(val),
-        Sym::Obj(val, Own::Owned) => Source::Owned(*val),
-        Sym::Obj(val, _) => Source::Borrowed(*val),
-        Sym::Const(operand) => Source::Const(operand.object),
-        Sym::Tuple(items, id) => {
-            let item = |(position, item): (usize, &Sym)| match item {
-                Sym::Obj(val, _) if owned.contains(&(*id, position)) => Source::Owned(*val),
-                _ => source(item, None, named, owned),
-            };
-            Source::Tuple(items.iter().enumerate().map(item).collect(), *id)
-        }
-        Sym::RangeIter(next, step, left, id) => Source::RangeIter(*next, *step, *left, *id),
     }
 }

@@ -1,0 +1,155 @@
+//! Whether a state is what a label expects, and the phis' values if so.
+//!
+//! Numbers may differ, that is what phis are for; everything else must be the very same value, or be in the same place
+//! in memory. Slots that hold one object at the label must hold one object here, and no others: identities are compared as a whole,
+//! one to one.
+
+use super::Recorder;
+use super::label::{Carries, GONE, LabelState, Slot};
+use super::state::{IterState, Own, Sym};
+use crate::event::Kind;
+use crate::ir::Val;
+use crate::opt::emit::Emitter;
+use crate::snapshot::BoxId;
+use std::collections::{BTreeSet, HashMap};
+
+impl Recorder<'_> {
+    /// The phis' values, if the state is what a label expects. `mine` gives the value that holds one of the root's.
+    /// The error names the locals of the entry frame that differ, or none where something else does.
+    pub(super) fn fit(
+        &mut self,
+        label: &LabelState,
+        mine: &dyn Fn(Val) -> Option<Val>,
+    ) -> Result<Vec<Val>, Option<BTreeSet<u32>>> {
+        let mut fitting = Fitting {
+            label,
+            mine,
+            pairs: HashMap::new(),
+            back: HashMap::new(),
+            smalls: HashMap::new(),
+            values: HashMap::new(),
+        };
+        let mut bad = BTreeSet::new();
+        if self.frames.len() != label.frames.len() || self.code_objects() != label.codes {
+            return Err(None);
+        }
+        for (depth, want) in label.frames.iter().enumerate() {
+            let have = self.frames[depth].clone();
+            let same_call = depth + 1 == label.frames.len() || have.call == want.call;
+            let same_size = have.locals.len() == want.locals.len() && have.stack.len() == want.stack.len();
+            if !same_call || !same_size || have.function != want.function {
+                return Err(None);
+            }
+            for (index, (want, have)) in want.locals.iter().zip(&have.locals).enumerate() {
+                let index = index as u32;
+                let rewritten = depth == 0 && self.written.contains(&index);
+                let memory_ok = want.memory.is_none() || !rewritten || label.written.contains(&index);
+                let plain_ok = !want.plain || have.plain || !rewritten;
+                let slot = (depth as u32, false, index);
+                if !(memory_ok && plain_ok && fitting.fits(&mut self.e, slot, &want.sym, &have.sym, rewritten)) {
+                    if depth > 0 {
+                        return Err(None);
+                    }
+                    bad.insert(index);
+                }
+            }
+            for (index, (want, have)) in want.stack.iter().zip(&have.stack).enumerate() {
+                if !fitting.fits(&mut self.e, (depth as u32, true, index as u32), want, have, false) {
+                    return Err(None);
+                }
+            }
+        }
+        if !bad.is_empty() {
+            return Err(Some(bad));
+        }
+        let mut args = Vec::new();
+        for carries in &label.phis {
+            let arg = match carries {
+                Carries::Number(slot) => fitting.values.get(&(*slot, 0)).copied(),
+                Carries::RangeNext(slot) => fitting.values.get(&(*slot, 1)).copied(),
+                Carries::RangeLeft(slot) => fitting.values.get(&(*slot, 2)).copied(),
+                Carries::RangeStep(slot) => fitting.values.get(&(*slot, 3)).copied(),
+                Carries::IterNext(iterator) => self.iter_of(mine(*iterator)).map(|iter| iter.next),
+                Carries::IterLeft(iterator) => self.iter_of(mine(*iterator)).and_then(|iter| iter.left),
+            };
+            args.push(arg.ok_or(None)?);
+        }
+        Ok(args)
+    }
+
+    fn iter_of(&self, iterator: Option<Val>) -> Option<IterState> {
+        let iterator = iterator?;
+        self.iters.iter().find(|iter| iter.iterator == iterator).cloned()
+    }
+}
+
+/// The comparison of a state with what a label expects.
+struct Fitting<'a> {
+    label: &'a LabelState,
+    mine: &'a dyn Fn(Val) -> Option<Val>,
+    /// Identities of the label's objects and of ours must correspond one to one.
+    pairs: HashMap<BoxId, BoxId>,
+    back: HashMap<BoxId, BoxId>,
+    /// Identities of the label's that are small ints here.
+    smalls: HashMap<BoxId, u64>,
+    /// Values for the phis: of numbers 0, of virtual iterators next 1, left 2, step 3.
+    values: HashMap<(Slot, u8), Val>,
+}
+
+impl Fitting<'_> {
+    fn same_box(&mut self, a: BoxId, b: BoxId) -> bool {
+        !self.smalls.contains_key(&a) && *self.pairs.entry(a).or_insert(b) == b && *self.back.entry(b).or_insert(a) == a
+    }
+
+    /// All slots that hold this object of the label's must have the same number.
+    fn same_small(&mut self, a: BoxId, bits: u64) -> bool {
+        !self.pairs.contains_key(&a) && *self.smalls.entry(a).or_insert(bits) == bits
+    }
+
+    fn give(&mut self, slot: Slot, field: u8, val: Val) -> bool {
+        self.values.insert((slot, field), val);
+        true
+    }
+
+    fn same_value(&self, want: Val, have: Val) -> bool {
+        want == GONE || (self.mine)(want) == Some(have)
+    }
+
+    /// Whether a slot holds what the label expects there. `rewritten` says that memory of it was written.
+    fn fits(&mut self, e: &mut Emitter, slot: Slot, want: &Sym, have: &Sym, rewritten: bool) -> bool {
+        // Only slots of the entry frame have a place in memory.
+        let in_place = |home: u32| slot.0 == 0 && home == slot.2;
+        match (want, have) {
+            (Sym::Int(_, a), Sym::Int(val, b)) | (Sym::Float(_, a), Sym::Float(val, b)) => {
+                self.give(slot, 0, *val) && self.same_box(*a, *b)
+            }
+            (Sym::Int(_, a), Sym::Const(c)) if c.kind == Kind::Int && (-5..=256).contains(&(c.bits as i64)) => {
+                // Small ints are one object each, so that a new one is the same.
+                self.give(slot, 0, e.int(c.bits as i64)) && self.same_small(*a, c.bits)
+            }
+            (Sym::Bool(_), Sym::Bool(val)) => self.give(slot, 0, *val),
+            (Sym::Bool(_), Sym::Const(c)) if c.kind == Kind::Bool => self.give(slot, 0, e.int(c.bits as i64)),
+            (Sym::RangeIter(_, step, _, a), Sym::RangeIter(next, my_step, left, b)) => {
+                let same_step = match self.label.constants.get(step) {
+                    Some(bits) => e.constant_of(*my_step) == Some(*bits),
+                    None => self.give(slot, 3, *my_step),
+                };
+                same_step && self.give(slot, 1, *next) && self.give(slot, 2, *left) && self.same_box(*a, *b)
+            }
+            (Sym::Const(a), Sym::Const(b)) => a.object == b.object,
+            (Sym::Unchanged, Sym::Unchanged) | (Sym::Null, Sym::Null) => true,
+            (Sym::Unchanged, Sym::Obj(_, Own::Slot(home))) => !slot.1 && in_place(*home),
+            (Sym::Unchanged, Sym::Obj(_, Own::StackSlot(home))) => slot.1 && in_place(*home),
+            (Sym::Obj(a, Own::Slot(_)), Sym::Obj(b, Own::Slot(home))) if slot.0 == 0 => {
+                in_place(*home) && (!rewritten || self.same_value(*a, *b))
+            }
+            (Sym::Obj(a, Own::StackSlot(_)), Sym::Obj(b, Own::StackSlot(home))) if slot.0 == 0 => {
+                // What memory held when the trace was entered, and nobody writes it inside of a loop.
+                slot.1 && in_place(*home) && (self.mine)(*a).is_none_or(|a| a == *b)
+            }
+            (Sym::Obj(_, Own::Slot(_) | Own::StackSlot(_)), Sym::Unchanged) => !rewritten,
+            (Sym::Obj(a, own), Sym::Obj(b, my_own)) => own == my_own && *a != GONE && self.same_value(*a, *b),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! A loop's label: what code that jumps there must provide, and the loop's way back.
+//!
+//! That is the label's state: the phis, and for every slot that the loop takes for granted the very same value. The
+//! first pass ends here with everything in a form that can go round: numbers become phis, iterators of ranges three of them,
+//! and what cannot stay in registers from turn to turn is put into memory. Whether a later state is the same again is
+//! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](super::side)).
+
+use super::state::{FrameState, IterState, Local, Own, Sym};
+use super::{AbortReason, Failure, Recorder, Step};
+use crate::event::Kind;
+use crate::ir::{Region, Val};
+use crate::snapshot::{BoxId, Then};
+use decal_uops::{Class, Uop};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A slot of the state: frame, whether on the operand stack, index.
+pub(super) type Slot = (u32, bool, u32);
+
+/// What a phi carries.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Carries {
+    /// The number in this slot (and in the others that hold the same object).
+    Number(Slot),
+    /// The next value of the virtual iterator of a `range` in this slot.
+    RangeNext(Slot),
+    /// Its values left.
+    RangeLeft(Slot),
+    /// Its step, where that is no constant.
+    RangeStep(Slot),
+    /// The next value or index of this iterator.
+    IterNext(Val),
+    /// The values left of this iterator.
+    IterLeft(Val),
+}
+
+/// What a label expects, in terms of the root trace's values.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LabelState {
+    /// The loop's head, in the innermost frame.
+    pub head: u32,
+    pub(super) frames: Vec<FrameState>,
+    /// Addresses of the frames' code objects.
+    pub(super) codes: Vec<u64>,
+    pub(super) iters: Vec<IterState>,
+    pub(super) phis: Vec<Carries>,
+    /// The phis themselves, in the same order.
+    pub(super) phi_vals: Vec<Val>,
+    /// Values that are constants: recordings of other traces number them in their own way.
+    pub(super) constants: BTreeMap<Val, u64>,
+    /// Regions of which the loop's body takes the content for granted.
+    pub(super) relied: Vec<Region>,
+    /// Locals of the entry frame that the loop writes in memory.
+    pub(super) written: BTreeSet<u32>,
+    /// Regions that the loop writes.
+    pub(super) regions: Vec<Region>,
+}
+
+impl LabelState {
+    /// Frames at the label, the entry frame included.
+    pub fn depth(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// The code object of the frame that the loop is in.
+    pub fn code(&self) -> u64 {
+        self.codes.last().copied().unwrap_or(0)
+    }
+
+    /// The same with other numbers for the values. Phis that are gone are not asked for any more, and a value
+    /// that is gone is one that the loop does not use.
+    pub(super) fn renumbered(&self, number: &impl Fn(Val) -> Option<Val>) -> LabelState {
+        let mut label = self.clone();
+        let renumber = |val: &mut Val| *val = number(*val).unwrap_or(GONE);
+        let sym = |sym: &mut Sym| match sym {
+            Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
+            Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
+            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) => {}
+        };
+        for frame in &mut label.frames {
+            for local in &mut frame.locals {
+                sym(&mut local.sym);
+                if let Some(val) = &mut local.memory {
+                    renumber(val);
+                }
+            }
+            frame.stack.iter_mut().for_each(sym);
+        }
+        for iter in &mut label.iters {
+            renumber(&mut iter.iterator);
+            renumber(&mut iter.next);
+            if let Some(left) = &mut iter.left {
+                renumber(left);
+            }
+            if let Some(within) = &mut iter.within {
+                renumber(within);
+            }
+        }
+        label.constants = self.constants.iter().filter_map(|(val, bits)| Some((number(*val)?, *bits))).collect();
+        let kept = label.phi_vals.iter().zip(label.phis).filter_map(|(val, carries)| Some((number(*val)?, carries)));
+        let (phi_vals, mut phis): (Vec<Val>, Vec<Carries>) = kept.unzip();
+        for carries in &mut phis {
+            if let Carries::IterNext(val) | Carries::IterLeft(val) = carries {
+                renumber(val);
+            }
+        }
+        LabelState { phis, phi_vals, ..label }
+    }
+}
+
+/// Stands for a value that dead code removal took away.
+pub(super) const GONE: Val = Val(u32::MAX);
+
+impl Recorder<'_> {
+    /// Ends the first pass and starts the loop's body.
+    pub(super) fn begin_loop(&mut self, head: u32) -> Result<LabelState, Failure> {
+        self.end_turn(head)?;
+        self.adopt_ranges();
+        self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
+        self.settle_bools();
+        self.check_stack()?;
+
+        // One phi for each object that slots hold as a number, and for the fields of iterators.
+        let mut entries: Vec<(Class, Val)> = Vec::new();
+        let mut phis = Vec::new();
+        let mut boxes: BTreeMap<BoxId, usize> = BTreeMap::new();
+        let mut carried: Vec<(Slot, usize)> = Vec::new();
+        let mut add = |class: Class, val: Val, carries: Carries| {
+            entries.push((class, val));
+            phis.push(carries);
+            entries.len() - 1
+        };
+        for (slot, sym) in self.slots() {
+            let (class, val, id) = match sym {
+                Sym::Int(val, id) => (Class::Int, val, Some(id)),
+                Sym::Float(val, id) => (Class::Float, val, Some(id)),
+                Sym::Bool(val) => (Class::Int, val, None),
+                Sym::RangeIter(next, step, left, id) => {
+                    let first = *boxes.entry(id).or_insert_with(|| {
+                        let first = add(Class::Int, next, Carries::RangeNext(slot));
+                        add(Class::Int, left, Carries::RangeLeft(slot));
+                        if self.e.constant_of(step).is_none() {
+                            add(Class::Int, step, Carries::RangeStep(slot));
+                        }
+                        first
+                    });
+                    carried.push((slot, first));
+                    continue;
+                }
+                _ => continue,
+            };
+            let known = id.and_then(|id| boxes.get(&id).copied());
+            let phi = known.unwrap_or_else(|| add(class, val, Carries::Number(slot)));
+            if let Some(id) = id {
+                boxes.insert(id, phi);
+            }
+            carried.push((slot, phi));
+        }
+        let first_iter = entries.len();
+        for iter in &self.iters {
+            entries.push((Class::Int, iter.next));
+            phis.push(Carries::IterNext(iter.iterator));
+            if let Some(left) = iter.left {
+                entries.push((Class::Int, left));
+                phis.push(Carries::IterLeft(iter.iterator));
+            }
+        }
+        let regions = self.e.heap().written();
+        let vals = self.e.label(&entries);
+
+        let fresh: Vec<BoxId> = entries.iter().map(|_| self.new_box()).collect();
+        for slot in 0..self.frames[0].locals.len() {
+            let local = &mut self.frames[0].locals[slot];
+            if self.written.contains(&(slot as u32)) {
+                local.memory = None;
+                if matches!(local.sym, Sym::Obj(_, Own::Slot(_))) {
+                    *local = Local::of(Sym::Unchanged);
+                }
+            }
+        }
+        for (slot, phi) in carried {
+            let sym = self.slot_mut(slot);
+            *sym = match *sym {
+                Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
+                Sym::Bool(_) => Sym::Bool(vals[phi]),
+                Sym::RangeIter(_, step, ..) => {
+                    let step = if phis.get(phi + 2) == Some(&Carries::RangeStep(slot)) { vals[phi + 2] } else { step };
+                    Sym::RangeIter(vals[phi], step, vals[phi + 1], fresh[phi])
+                }
+                _ => Sym::Int(vals[phi], fresh[phi]),
+            };
+        }
+        let mut next = first_iter;
+        for iter in &mut self.iters {
+            iter.next = vals[next];
+            next += 1;
+            if iter.left.is_some() {
+                iter.left = Some(vals[next]);
+                next += 1;
+            }
+            iter.dirty = true;
+        }
+        let relied = self.e.heap().relied_on().into_iter().filter(|region| *region != Region::Frame).collect();
+        let mut constants = BTreeMap::new();
+        for (_, sym) in self.slots() {
+            if let Sym::RangeIter(_, step, ..) = sym
+                && let Some(bits) = self.e.constant_of(step)
+            {
+                constants.insert(step, bits);
+            }
+        }
+        Ok(LabelState {
+            head,
+            frames: self.frames.clone(),
+            codes: self.code_objects(),
+            iters: self.iters.clone(),
+            phis,
+            phi_vals: vals,
+            constants,
+            relied,
+            written: self.written.clone(),
+            regions,
+        })
+    }
+
+    /// All slots and what they hold.
+    pub(super) fn slots(&self) -> Vec<(Slot, Sym)> {
+        let mut list = Vec::new();
+        for (depth, frame) in self.frames.iter().enumerate() {
+            let depth = depth as u32;
+            list.extend(
+                frame.locals.iter().enumerate().map(|(i, local)| ((depth, false, i as u32), local.sym.clone())),
+            );
+            list.extend(frame.stack.iter().enumerate().map(|(i, sym)| ((depth, true, i as u32), sym.clone())));
+        }
+        list
+    }
+
+    pub(super) fn slot_mut(&mut self, (depth, stack, index): Slot) -> &mut Sym {
+        let frame = &mut self.frames[depth as usize];
+        if stack { &mut frame.stack[index as usize] } else { &mut frame.locals[index as usize].sym }
+    }
+
+    pub(super) fn code_objects(&self) -> Vec<u64> {
+        let object = |frame: &FrameState| self.rec.codes.get(frame.code.0 as usize).map_or(0, |code| code.object);
+        self.frames.iter().map(object).collect()
+    }
+
+    pub(super) fn on_stack(&self, iterator: Val) -> bool {
+        let holds = |sym: &Sym| matches!(sym, Sym::Obj(val, _) if *val == iterator);
+        self.frames.iter().any(|frame| frame.stack.iter().any(holds))
+    }
+
+    /// The iterator of a `range` that only the entry frame's stack holds becomes virtual, so that a turn of an outer loop
+    /// can come back to the label with another one.
+    fn adopt_ranges(&mut self) {
+        if !self.options.optimize {
+            return;
+        }
+        for slot in 0..self.frames[0].stack.len() {
+            let Sym::Obj(iterator, Own::StackSlot(home)) = self.frames[0].stack[slot] else { continue };
+            let Some(position) = self.iters.iter().position(|iter| iter.iterator == iterator) else { continue };
+            let IterState { next, left: Some(left), sole: true, .. } = self.iters[position] else { continue };
+            if home as usize != slot {
+                continue;
+            }
+            let snap = self.snap();
+            self.e.effect(Uop::guard_last, &[iterator], 0, 0, Region::Counts, Some(snap));
+            let disp = self.host.layout.range_iter_step;
+            let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+            let id = self.new_box();
+            self.frames[0].stack[slot] = Sym::RangeIter(next, step, left, id);
+            self.iters.remove(position);
+            self.drop_all(&[iterator]);
+            self.e.heap().forget(iterator);
+        }
+    }
+
+    /// Brings iterators up to date in memory and forgets them, but those that `keep` says.
+    pub(super) fn flush_iterators(&mut self, keep: impl Fn(&Self, &IterState) -> bool) {
+        let layout = self.host.layout.clone();
+        let (kept, others): (Vec<IterState>, Vec<IterState>) =
+            std::mem::take(&mut self.iters).into_iter().partition(|iter| keep(self, iter));
+        for iter in others.into_iter().filter(|iter| iter.dirty) {
+            let disp = if iter.left.is_some() { layout.range_iter_start } else { iter.index_disp(&layout) };
+            self.e.store(Uop::store_int, iter.iterator, None, iter.next, disp, Region::Iterators, None);
+            if let Some(left) = iter.left {
+                let disp = layout.range_iter_len;
+                self.e.store(Uop::store_int, iter.iterator, None, left, disp, Region::Iterators, None);
+            }
+        }
+        self.iters = kept;
+    }
+
+    /// Constant truth values become numbers, so that the loop may change them.
+    fn settle_bools(&mut self) {
+        for (slot, sym) in self.slots() {
+            if let Sym::Const(operand) = sym
+                && operand.kind == Kind::Bool
+                && !slot.1
+            {
+                let val = self.e.int(operand.bits as i64);
+                *self.slot_mut(slot) = Sym::Bool(val);
+            }
+        }
+    }
+
+    /// What the entry frame's stack holds must be there when the loop is entered again.
+    fn check_stack(&self) -> Step<()> {
+        for (slot, sym) in self.frames[0].stack.iter().enumerate() {
+            match sym {
+                Sym::Obj(_, Own::StackSlot(home)) if *home as usize != slot => return Err(AbortReason::Stack),
+                Sym::Tuple(..) => return Err(AbortReason::Stack),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts into memory what cannot stay in registers from turn to turn.
+    pub(super) fn end_turn(&mut self, head: u32) -> Step<()> {
+        self.snap = self.build_snapshot(head, Then::Resume);
+        self.raise_snap = None;
+        for slot in 0..self.frames[0].locals.len() as u32 {
+            let forced = self.flush.contains(&slot);
+            let owned = matches!(
+                self.frames[0].locals[slot as usize].sym,
+                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::RangeIter(..)
+            );
+            if forced || owned {
+                self.flush_local(slot)?;
+                self.snap = self.build_snapshot(head, Then::Resume);
+                self.raise_snap = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// The checks of every turn.
+    pub(super) fn turn_checks(&mut self, head: u32) {
+        let snap = self.build_snapshot(head, Then::Resume);
+        self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
+        self.e.effect(Uop::count_iteration, &[], 0, 0, Region::Counts, None);
+    }
+
+    /// Ends the loop's body: one value for each phi.
+    pub(super) fn close_loop(&mut self, label: &LabelState) -> Result<Vec<Val>, Failure> {
+        if self.frames.len() != label.frames.len() {
+            return Err(AbortReason::Stack.into());
+        }
+        self.end_turn(label.head)?;
+        // Those that the label does not carry are loaded anew in the next turn.
+        self.flush_iterators(|_, iter| label.iters.iter().any(|kept| kept.iterator == iter.iterator));
+        self.turn_checks(label.head);
+        // What the body writes beyond the first pass was not expected at the label.
+        if self.written != label.written {
+            return Err(Failure::Flush(self.written.difference(&label.written).copied().collect()));
+        }
+        if self.e.heap().written() != label.regions {
+            return Err(AbortReason::Unstable.into());
+        }
+        self.fit(label, &|val| Some(val)).map_err(|slots| match slots {
+            Some(slots) => Failure::Flush(slots),
+            None => Failure::Abort(AbortReason::Unstable),
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! Locals: reading them, and storing into them.
+//!
+//! Locals of the entry frame exist in memory. An object that is stored goes there at once; a number stays in the trace, and
+//! memory keeps what it held, which must be plain, so that an exit may drop it. Locals of inlined calls exist only here.
+
+use super::state::{Local, Own, Sym};
+use super::{AbortReason, Recorder, Step};
+use crate::event::{Kind, Operand};
+use crate::ir::{Region, Val};
+use decal_uops::Uop;
+
+impl Recorder<'_> {
+    /// A local's symbol, loaded from memory where it was not looked at yet.
+    pub(super) fn local(&mut self, slot: u32) -> Step<Sym> {
+        let depth = self.frames.len();
+        let local = self.top().locals.get(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?.clone();
+        if local.sym == Sym::Unchanged && depth == 1 {
+            let val = self.memory_of(slot);
+            self.top().locals[slot as usize].sym = Sym::Obj(val, Own::Slot(slot));
+        }
+        Ok(Self::duplicate(&self.top().locals[slot as usize].sym.clone()))
+    }
+
+    /// What memory of a local of frame 0 holds.
+    pub(super) fn memory_of(&mut self, slot: u32) -> Val {
+        if let Some(val) = self.frames[0].locals[slot as usize].memory {
+            return val;
+        }
+        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
+        let val = self.e.load(Uop::load_obj_unchecked, frame, None, disp, Region::Frame, None);
+        self.frames[0].locals[slot as usize].memory = Some(val);
+        val
+    }
+
+    /// The same, with an exit where it holds nothing: what was bound when it was seen may be unbound the next time.
+    pub(super) fn bound_memory_of(&mut self, slot: u32) -> Val {
+        if let Some(val) = self.frames[0].locals[slot as usize].memory {
+            return val;
+        }
+        let (frame, disp, snap) = (self.e.frame(), self.local_disp(slot), self.snap());
+        let val = self.e.load(Uop::load_obj, frame, None, disp, Region::Frame, Some(snap));
+        self.frames[0].locals[slot as usize].memory = Some(val);
+        val
+    }
+
+    /// Stores into a local. `old` is what was observed there.
+    pub(super) fn store_local(&mut self, slot: u32, sym: Sym, seen: Operand, old: Operand) -> Step<()> {
+        if self.frames.len() > 1 {
+            return self.store_virtual(vec![(slot, sym)]);
+        }
+        let deferred = !matches!(sym, Sym::Obj(..));
+        if deferred && self.make_plain(slot, old)? {
+            // Whatever object the local held until now lives in memory or was borrowed there.
+            let previous = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, sym);
+            if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
+                self.discard(&[previous])?;
+            }
+            return Ok(());
+        }
+        let previous = self.frames[0].locals[slot as usize].sym.clone();
+        if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
+            self.frames[0].locals[slot as usize].sym = Sym::Null;
+            self.discard(&[previous])?;
+        }
+        self.write_local(slot, &sym, seen, old)
+    }
+
+    /// Stores into locals of a frame that exists only in the trace, one after the other: the exits, then the effects.
+    pub(super) fn store_virtual(&mut self, stores: Vec<(u32, Sym)>) -> Step<()> {
+        let mut previous = Vec::new();
+        let slots: Vec<u32> = stores.iter().map(|(slot, _)| *slot).collect();
+        for (slot, sym) in stores {
+            let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
+            previous.push(std::mem::replace(&mut local.sym, sym));
+        }
+        let drops = self.guard_discard(&previous);
+        for slot in slots {
+            let sym = std::mem::replace(&mut self.top().locals[slot as usize].sym, Sym::Null);
+            self.top().locals[slot as usize].sym = self.lasting(sym);
+        }
+        self.drop_all(&drops);
+        Ok(())
+    }
+
+    /// Makes sure that memory of a local of frame 0 holds something plain. False where it was seen not to.
+    pub(super) fn make_plain(&mut self, slot: u32, old: Operand) -> Step<bool> {
+        if self.frames[0].locals[slot as usize].plain {
+            return Ok(true);
+        }
+        if !old.kind.is_plain() {
+            return Ok(false);
+        }
+        if let Some(val) = self.frames[0].locals[slot as usize].memory
+            && self.e.type_of(val).is_some()
+            && !self.is_plain(val)
+        {
+            return Ok(false);
+        }
+        let snap = self.snap();
+        if old.kind == Kind::Null {
+            let val = self.memory_of(slot);
+            self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
+        } else {
+            let val = self.bound_memory_of(slot);
+            self.e.guard_type(val, old.ty, snap);
+        }
+        self.frames[0].locals[slot as usize].plain = true;
+        Ok(true)
+    }
+
+    /// Emits the exits of a store into a local ahead of it, which is one of two that store `values`. Gives the object
+    /// that the store drops, where that object may not die.
+    pub(super) fn prepare_store(&mut self, slot: u32, sym: &Sym, old: Operand, values: [&Sym; 2]) -> Step<Option<Val>> {
+        if self.frames.len() > 1 || self.make_plain(slot, old)? {
+            return Ok(None);
+        }
+        if !matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
+            return Err(AbortReason::Unstable);
+        }
+        let before = self.bound_memory_of(slot);
+        // What moves to the other local, or stays in this one, is not dropped.
+        if values.into_iter().any(|value| matches!(value, Sym::Obj(_, Own::Slot(home)) if *home == slot)) {
+            return Ok(None);
+        }
+        self.guard_dying(before, old.kind);
+        Ok(Some(before))
+    }
+
+    /// Writes an object into memory of a local of frame 0, now. Exits come first, then the effects.
+    pub(super) fn write_local(&mut self, slot: u32, sym: &Sym, seen: Operand, old: Operand) -> Step<()> {
+        let plain = self.make_plain(slot, old)?;
+        let before = if plain { self.memory_of(slot) } else { self.bound_memory_of(slot) };
+        // The value itself may be borrowed from this very slot (`x = x`).
+        let same_slot = matches!(sym, Sym::Obj(v, Own::Slot(home)) if *home == slot && *v == before);
+        // The local no longer holds the old object: whoever borrowed it from there takes it over.
+        let local = &mut self.frames[0].locals[slot as usize];
+        if matches!(local.sym, Sym::Obj(_, Own::Slot(home)) if home == slot) {
+            local.sym = Sym::Null;
+        }
+        let handed = same_slot || self.hand_over(before, Own::Slot(slot));
+        if !handed && !plain && !self.prepared {
+            self.guard_dying(before, old.kind);
+        }
+        self.moved |= matches!(sym, Sym::Obj(val, Own::Slot(home)) if *home != slot && self.is_number(*val));
+        let value = if same_slot { before } else { self.owned_object(sym, seen)? };
+        if !handed && !plain && (matches!(old.kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(before)) {
+            self.own_borrowed();
+        }
+        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
+        self.e.store(Uop::store_obj, frame, None, value, disp, Region::Frame, None);
+        if !handed {
+            if plain && self.e.type_of(before).is_none() {
+                let dealloc = self.host.functions.dealloc;
+                self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+            } else {
+                self.decref_plain(before);
+            }
+        }
+        self.written.insert(slot);
+        let plain = self.is_plain(value);
+        self.frames[0].locals[slot as usize] =
+            Local { sym: Sym::Obj(value, Own::Slot(slot)), memory: Some(value), plain };
+        Ok(())
+    }
+
+    /// Puts a local of frame 0 whose object the trace owns into memory.
+    pub(super) fn flush_local(&mut self, slot: u32) -> Step<()> {
+        let sym = self.frames[0].locals[slot as usize].sym.clone();
+        match sym {
+            Sym::Obj(_, Own::Slot(_)) | Sym::Unchanged | Sym::Null => Ok(()),
+            Sym::RangeIter(..) => Err(AbortReason::Carried),
+            sym => {
+                self.frames[0].locals[slot as usize].sym = Sym::Null;
+                let seen = Operand { bits: i64::MAX as u64, ..Operand::NULL };
+                let seen = if let Sym::Const(operand) = &sym { *operand } else { seen };
+                self.write_local(slot, &sym, seen, Operand::NULL)
+            }
+        }
+    }
+
+    /// A symbol that is to stay in a slot: what is borrowed from a container gets a reference of its own.
+    pub(super) fn lasting(&mut self, sym: Sym) -> Sym {
+        match sym {
+            Sym::Obj(val, Own::Container) => {
+                self.incref(val);
+                Sym::Obj(val, Own::Owned)
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Side traces: from the state at an exit to a label or out again.
+//!
+//! An exit's snapshot says what each slot held and where the values are. A side trace starts from just that: the values become its
+//! parameters, in the registers where the exit leaves them, and slots that memory of the entry frame holds stay there. A side
+//! trace whose final state fits its trunk's label jumps there directly; one that does not fit puts everything into
+//! the frame and enters the root trace at its start, or loops by itself.
+
+use super::label::LabelState;
+use super::state::{IterState, Local, Own, Sym};
+use super::{AbortReason, Failure, Recorded, Recorder, Step, Wrote};
+use crate::event::Kind;
+use crate::ir::{Inst, Region, Val};
+use crate::opt::heap::Place;
+use crate::snapshot::{BoxId, Source, Then};
+use decal_uops::Uop;
+use std::collections::HashMap;
+
+/// The trace whose exit a side trace continues.
+pub struct Parent<'a> {
+    /// It.
+    pub recorded: &'a Recorded,
+    /// The instruction that exits, or the number behind the last one for the trace's end.
+    pub exit: Val,
+    /// The exit's snapshot.
+    pub snap: crate::snapshot::SnapId,
+    /// The label of its trunk, where that loops, and the values of the label's interface (phis first).
+    pub label: Option<(&'a LabelState, &'a [Val])>,
+    /// Whether `recorded` is that trunk.
+    pub is_trunk: bool,
+    /// Whether the side trace may loop by itself.
+    pub may_loop: bool,
+}
+
+impl Parent<'_> {
+    /// Whether the uop that exited has a slower form that does not exit.
+    pub(super) fn failed_fast_form(&self) -> bool {
+        let Some(Inst::Uop(inst)) = self.recorded.trace.insts.get(self.exit.index()) else {
+            return false;
+        };
+        matches!(
+            inst.uop,
+            Uop::add_int
+                | Uop::sub_int
+                | Uop::mul_int
+                | Uop::neg_int
+                | Uop::shl_int
+                | Uop::pow_int
+                | Uop::floordiv_int
+                | Uop::small_int
+                | Uop::guard_last
+        )
+    }
+
+    /// For each value of the trunk's label interface behind the phis: the parent's value that holds it.
+    fn carried(&self) -> Vec<(Val, Val)> {
+        let Some((label, interface)) = self.label else {
+            return Vec::new();
+        };
+        let trace = &self.recorded.trace;
+        if self.is_trunk {
+            if trace.label.is_none_or(|first| self.exit.0 < first) {
+                return Vec::new();
+            }
+            return interface.iter().skip(label.phis.len()).map(|val| (*val, *val)).collect();
+        }
+        self.recorded.carried.clone()
+    }
+}
+
+impl Parent<'_> {
+    /// What was written between the trunk and the exit: the label knows only what the trunk itself writes.
+    fn wrote(&self) -> Wrote {
+        let before = self.recorded.wrote.iter().rev().find(|(from, _)| *from <= self.exit);
+        before.filter(|_| !self.is_trunk).map(|(_, wrote)| wrote.clone()).unwrap_or_default()
+    }
+}
+
+impl Recorder<'_> {
+    /// Rebuilds the state of an exit: its values become parameters. Gives where the trace has the values
+    /// of the root's label interface.
+    pub(super) fn enter_side(&mut self, parent: &Parent<'_>) -> Step<Vec<(Val, Val)>> {
+        let trace = &parent.recorded.trace;
+        let snapshot = trace.snaps.get(parent.snap.0 as usize).ok_or(AbortReason::Exit)?;
+        if snapshot.then == Then::Raise {
+            return Err(AbortReason::Exit);
+        }
+        self.consts = parent.recorded.consts.clone();
+        self.inherited = parent.wrote();
+        let carried = parent.carried();
+        let mut wanted: Vec<Val> = Vec::new();
+        snapshot.each_value(&mut |val| wanted.push(val));
+        wanted.extend(carried.iter().map(|(_, mine)| *mine));
+        wanted.sort();
+        wanted.dedup();
+        let mut map: HashMap<Val, Val> = HashMap::new();
+        let constant = |val: Val| match trace.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) if inst.args.is_empty() && inst.uop.info().effects.is_pure() => Some(inst.clone()),
+            _ => None,
+        };
+        for val in wanted.iter().filter(|val| constant(**val).is_none()) {
+            let class = trace.class(*val).ok_or(AbortReason::Exit)?;
+            map.insert(*val, self.e.param(class, *val));
+        }
+        for val in &wanted {
+            if let Some(inst) = constant(*val) {
+                let mine = match inst.uop {
+                    Uop::const_int => self.e.int(inst.imm32 as i64),
+                    Uop::const_int64 => self.e.int(inst.imm64 as i64),
+                    Uop::const_float => self.e.float(inst.imm64),
+                    Uop::const_obj => self.e.object(inst.imm64, 0),
+                    Uop::const_raw => self.e.raw(inst.imm64),
+                    Uop::frame => self.e.frame(),
+                    _ => return Err(AbortReason::Exit),
+                };
+                map.insert(*val, mine);
+            }
+        }
+        let (mut borrowed, mut tuples) = (Vec::new(), HashMap::new());
+        let holders = holders(snapshot);
+        let depth = snapshot.frames.len();
+        // What the parent knows of types at its exit still holds: nothing changes an object's type in a trace.
+        for inst in trace.insts.iter().take(parent.exit.index()) {
+            if let Inst::Uop(inst) = inst
+                && inst.uop == Uop::guard_type
+                && let Some(val) = inst.args.first().and_then(|val| map.get(val))
+            {
+                self.e.set_type(*val, inst.imm64);
+            }
+        }
+        for (index, frame) in snapshot.frames.iter().enumerate() {
+            // The child recording numbers code objects in its own way.
+            let object = trace.codes.get(frame.code.0 as usize).map(|code| code.object);
+            let code = self.rec.codes.iter().position(|code| Some(code.object) == object).ok_or(AbortReason::Exit)?;
+            let mut locals = Vec::new();
+            for (slot, source) in frame.locals.iter().enumerate() {
+                locals.push(match source {
+                    Source::Home(val) => {
+                        let val = *map.get(val).ok_or(AbortReason::Exit)?;
+                        Local { memory: Some(val), ..Local::of(Sym::Obj(val, Own::Slot(slot as u32))) }
+                    }
+                    _ => {
+                        let sym = self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?;
+                        // What the trace left in memory below a value of its own may be dropped.
+                        let plain = index == 0 && !matches!(sym, Sym::Unchanged);
+                        Local { plain, ..Local::of(sym) }
+                    }
+                });
+            }
+            let mut stack = Vec::new();
+            for (slot, source) in frame.stack.iter().enumerate() {
+                stack.push(match source {
+                    Source::Home(val) => Sym::Obj(*map.get(val).ok_or(AbortReason::Exit)?, Own::StackSlot(slot as u32)),
+                    _ => self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?,
+                });
+            }
+            let call = if index + 1 == depth { (0, 0) } else { (frame.offset, frame.after) };
+            self.frames.push(super::FrameState {
+                code: crate::event::CodeId(code as u32),
+                function: frame.function,
+                locals,
+                stack,
+                call,
+            });
+        }
+        self.max_depth = depth as u32 - 1;
+        let layout = self.host.layout.clone();
+        for store in &snapshot.stores {
+            let base = *map.get(&store.base).ok_or(AbortReason::Exit)?;
+            let value = *map.get(&store.value).ok_or(AbortReason::Exit)?;
+            if store.disp == layout.range_iter_len {
+                // Comes before the next value of the same iterator.
+                self.iters.push(IterState {
+                    iterator: base,
+                    kind: Kind::RangeIter,
+                    next: value,
+                    left: Some(value),
+                    dirty: true,
+                    sole: false,
+                    within: None,
+                });
+            } else if let Some(iter) = self.iters.iter_mut().find(|iter| iter.iterator == base) {
+                iter.next = value;
+            } else {
+                self.iters.push(IterState {
+                    iterator: base,
+                    kind: Kind::ListIter,
+                    next: value,
+                    left: None,
+                    dirty: true,
+                    sole: false,
+                    within: None,
+                });
+            }
+        }
+        self.name_enumerates(parent, &carried, &map);
+        // One that no slot names may be the same as one that memory holds.
+        self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
+        for val in borrowed {
+            self.incref(val);
+        }
+        Ok(carried.into_iter().filter_map(|(root, parent)| Some((root, *map.get(&parent)?))).collect())
+    }
+
+    /// Which `enumerate` asks which iterator is what the root's label knows.
+    fn name_enumerates(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)], map: &HashMap<Val, Val>) {
+        let mine = |root: Val| carried.iter().find(|(val, _)| *val == root).and_then(|(_, val)| map.get(val)).copied();
+        let iters = parent.label.iter().flat_map(|(label, _)| &label.iters);
+        for (inner, outer) in iters.filter_map(|iter| Some((mine(iter.iterator)?, mine(iter.within?)?))) {
+            let both = [inner, outer].iter().all(|val| self.iters.iter().any(|iter| iter.iterator == *val));
+            for iter in self.iters.iter_mut().filter(|_| both) {
+                if iter.iterator == inner {
+                    iter.within = Some(outer);
+                } else if iter.iterator == outer {
+                    iter.kind = Kind::Enumerate;
+                }
+            }
+            if both {
+                let place = Place { base: outer, index: None, disp: self.host.layout.enumerate_iterator };
+                self.e.heap().learn(Region::Fixed, place, inner);
+            }
+        }
+    }
+
+    /// What a slot holds at the parent's exit. `tuples` are those that came before: one that comes again is the same object.
+    fn resume(
+        &mut self,
+        source: &Source,
+        map: &HashMap<Val, Val>,
+        holders: &HashMap<Val, Own>,
+        borrowed: &mut Vec<Val>,
+        tuples: &mut HashMap<BoxId, Sym>,
+    ) -> Step<Sym> {
+        let get = |val: &Val| map.get(val).copied().ok_or(AbortReason::Exit);
+        Ok(match source {
+            Source::Unchanged => Sym::Unchanged,
+            Source::Home(_) => return Err(AbortReason::Inconsistent("home")),
+            Source::Null => Sym::Null,
+            Source::Int(val, id) => Sym::Int(get(val)?, self.old_box(*id)),
+            Source::Float(val, id) => Sym::Float(get(val)?, self.old_box(*id)),
+            Source::Bool(val) => Sym::Bool(get(val)?),
+            Source::Owned(val) => Sym::Obj(get(val)?, Own::Owned),
+            Source::Borrowed(val) => {
+                let mine = get(val)?;
+                match holders.get(val) {
+                    Some(holder) => Sym::Obj(mine, *holder),
+                    None => {
+                        // Whoever keeps it alive is not known here.
+                        borrowed.push(mine);
+                        Sym::Obj(mine, Own::Owned)
+                    }
+                }
+            }
+            Source::Const(address) => Sym::Const(*self.consts.get(address).ok_or(AbortReason::Exit)?),
+            Source::Tuple(items, id) => {
+                let id = self.old_box(*id);
+                if let Some(known) = tuples.get(&id) {
+                    return Ok(Self::duplicate(known));
+                }
+                let items = items
+                    .iter()
+                    .map(|item| self.resume(item, map, holders, borrowed, tuples))
+                    .collect::<Step<Vec<_>>>()?;
+                let tuple = Sym::Tuple(std::rc::Rc::new(items), id);
+                tuples.insert(id, tuple.clone());
+                tuple
+            }
+            Source::RangeIter(next, step, left, id) => {
+                Sym::RangeIter(get(next)?, get(step)?, get(left)?, self.old_box(*id))
+            }
+        })
+    }
+
+    /// An identity of the parent trace; new ones are numbered after it.
+    fn old_box(&mut self, id: BoxId) -> BoxId {
+        self.next_box = self.next_box.max(id.0);
+        id
+    }
+
+    /// The values to jump to the root's label with, if the state fits; none where it does not.
+    pub(super) fn join(
+        &mut self,
+        parent: &Parent<'_>,
+        carried: &[(Val, Val)],
+        head: u32,
+    ) -> Result<Option<Vec<Val>>, Failure> {
+        let Some((label, interface)) = parent.label else {
+            return Ok(None);
+        };
+        if label.head != head || self.frames.len() != label.frames.len() {
+            return Ok(None);
+        }
+        let mine: HashMap<Val, Val> = carried.iter().copied().collect();
+        let missing = interface.iter().skip(label.phis.len()).any(|val| !mine.contains_key(val));
+        if missing {
+            return Ok(None);
+        }
+        self.snap = self.build_snapshot(head, Then::Resume);
+        self.raise_snap = None;
+        let kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
+        self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
+        let written = self.e.heap().written();
+        let inherited = self.inherited.clone();
+        if label.relied.iter().any(|region| written.contains(region) || inherited.regions.contains(region)) {
+            return Ok(None);
+        }
+        self.written.extend(inherited.locals);
+        let mine = |val: Val| mine.get(&val).copied();
+        let mut fitted = self.fit(label, &mine);
+        if let Err(Some(slots)) = &fitted {
+            // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
+            for slot in slots {
+                let sym = &self.frames[0].locals[*slot as usize].sym;
+                let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_));
+                let in_memory =
+                    label.frames[0].locals.get(*slot as usize).is_some_and(|local| local.sym == Sym::Unchanged);
+                if !number || !in_memory {
+                    return Ok(None);
+                }
+                self.flush_local(*slot)?;
+                self.snap = self.build_snapshot(head, Then::Resume);
+                self.raise_snap = None;
+            }
+            fitted = self.fit(label, &mine);
+        }
+        let Ok(mut args) = fitted else {
+            return Ok(None);
+        };
+        self.turn_checks(head);
+        args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine(*val)));
+        Ok(Some(args))
+    }
+}
+
+/// The slots of a snapshot that keep an object alive which others borrow.
+fn holders(snapshot: &crate::snapshot::Snapshot) -> HashMap<Val, Own> {
+    fn owned(source: &Source, holders: &mut HashMap<Val, Own>) {
+        match source {
+            Source::Owned(val) => {
+                holders.entry(*val).or_insert(Own::Virtual);
+            }
+            Source::Tuple(items, _) => items.iter().for_each(|item| owned(item, holders)),
+            _ => {}
+        }
+    }
+    let mut holders = HashMap::new();
+    for frame in &snapshot.frames {
+        for source in frame.locals.iter().chain(&frame.stack) {
+            owned(source, &mut holders);
+        }
+    }
+    for frame in snapshot.frames.iter().take(1) {
+        for (slot, source) in frame.locals.iter().enumerate() {
+            if let Source::Home(val) = source {
+                holders.insert(*val, Own::Slot(slot as u32));
+            }
+        }
+        for (slot, source) in frame.stack.iter().enumerate() {
+            if let Source::Home(val) = source {
+                holders.insert(*val, Own::StackSlot(slot as u32));
+            }
+        }
+    }
+    holders
+}
