@@ -434,7 +434,8 @@ class Writer:
 
     def case(self) -> str:
         self.line(0, f"def case_{self.number}(n, a, b, c, things):")
-        for start in ("i = steps = 0", "d = 1", "xs = [1, 2.5, a, 4]", "ys = [b, 7, 0.5, 1]", "t = (a, b)", "o = e = None"):
+        self.line(1, "i = steps = 0")
+        for start in ("d = 1", "xs = [1, 2.5, a, 4]", "ys = [b, 7, 0.5, 1]", "t = (a, b)", "o = e = None"):
             self.line(1, start)
         self.line(1, self.pick(["p = Point(1, 2)", "p = Point(a, 0.5)", "p = Point(b, b)"]))
         self.line(1, self.pick(["q = Slots(1, 2)", "q = Point(0, 1.5)", "q = p"]))
