@@ -93,6 +93,22 @@ def item_in_a_side_trace(n, numbers):
     return total
 
 
+def stored_twice(holder, numbers, x):
+    y = holder.x = x + 2**70
+    z = numbers[0] = x + 2**71
+    holder.x = numbers[0] = 0
+    w = x + 2**72
+    return w - z - y
+
+
+def local_outlives_what_it_was_stored_into(n):
+    holder, numbers = Holder(1), [1, 2]
+    total = 0
+    for i in range(n):
+        total = total + stored_twice(holder, numbers, i)
+    return total
+
+
 def swap_of_what_nobody_else_holds(n, p, q):
     for i in range(n):
         p, q = q, p
@@ -124,3 +140,4 @@ show(item_in_a_side_trace, 6000, [1, 2.5, 3])
 show(swap_of_what_nobody_else_holds, 1200, Holder(1), Holder(2))
 show(swap_of_what_nobody_else_holds, 1200, first, second)
 show(inverted_truth, 1200)
+show(local_outlives_what_it_was_stored_into, 1200)

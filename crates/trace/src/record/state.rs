@@ -512,7 +512,8 @@ impl Recorder<'_> {
     /// observed. The symbol must have been taken off the state.
     pub(super) fn owned_object(&mut self, sym: &Sym, seen: Operand) -> Step<Val> {
         match sym {
-            Sym::Obj(val, Own::Owned) => Ok(*val),
+            // Who borrowed it from the slot that it was taken from takes that slot's reference over.
+            Sym::Obj(val, Own::Owned) if !self.hand_over(*val, Own::Virtual) => Ok(*val),
             Sym::Obj(val, _) => {
                 self.incref(*val);
                 Ok(*val)
