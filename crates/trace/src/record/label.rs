@@ -3,7 +3,7 @@
 //! That is the label's state: the phis, and for every slot that the loop takes for granted the very same value. The
 //! first pass ends here with everything in a form that can go round: numbers become phis, iterators of ranges three of them,
 //! and what cannot stay in registers from turn to turn is put into memory. Whether a later state is the same again is
-//! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](super::side)).
+//! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](mod@super::side)).
 
 use super::state::{FrameState, IterState, Local, Own, Sym};
 use super::{AbortReason, Failure, Recorder, Step};
