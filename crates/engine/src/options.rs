@@ -85,7 +85,7 @@ impl Default for Options {
             max_insts: 12_000,
             max_sides: 64,
             max_loops: 6,
-            max_tries: 4,
+            max_tries: 3,
             trial_entries: 400,
         }
     }
