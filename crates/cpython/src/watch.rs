@@ -11,6 +11,7 @@ use crate::version::symbols::{Symbols, symbols};
 use crate::{PyObject, Raised, monitoring};
 use pyo3_ffi::PyTypeObject;
 use rustc_hash::FxHashSet;
+use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem::transmute;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -44,7 +45,8 @@ pub struct Watchers {
     symbols: &'static Symbols,
     dict: c_int,
     types: c_int,
-    function: c_int,
+    /// -1 until a function is watched for the first time: CPython tells of every function that is made or dies.
+    function: Cell<c_int>,
     code: c_int,
 }
 
@@ -150,7 +152,7 @@ impl Watchers {
         CHANGED.store(changed as usize, Ordering::Relaxed);
         *watched() = Some(Watched::default());
         FUNCTIONS.store(0, Ordering::Relaxed);
-        let mut watchers = Watchers { symbols, dict: -1, types: -1, function: -1, code: -1 };
+        let mut watchers = Watchers { symbols, dict: -1, types: -1, function: Cell::new(-1), code: -1 };
         // SAFETY: the GIL is held; the callbacks have the types that CPython wants.
         unsafe {
             watchers.dict = (symbols.add_dict_watcher)(dict_changes);
@@ -158,9 +160,6 @@ impl Watchers {
                 watchers.types = (symbols.add_type_watcher)(type_changes);
             }
             if watchers.types >= 0 {
-                watchers.function = (symbols.add_function_watcher)(function_changes);
-            }
-            if watchers.function >= 0 {
                 watchers.code = (symbols.add_code_watcher)(code_changes);
             }
             if watchers.code < 0 {
@@ -202,6 +201,12 @@ impl Watchers {
                     }
                 }
                 Assumption::Function(function) => {
+                    if self.function.get() < 0 {
+                        self.function.set((self.symbols.add_function_watcher)(function_changes));
+                        if self.function.get() < 0 {
+                            return Err(self.unwatchable());
+                        }
+                    }
                     if let Some(watched) = watched().as_mut() {
                         watched.functions.insert(function);
                         FUNCTIONS.fetch_or(function_bit(function), Ordering::Relaxed);
@@ -235,7 +240,7 @@ impl Watchers {
             let clear = [
                 (self.symbols.clear_dict_watcher, self.dict),
                 (self.symbols.clear_type_watcher, self.types),
-                (self.symbols.clear_function_watcher, self.function),
+                (self.symbols.clear_function_watcher, self.function.get()),
                 (self.symbols.clear_code_watcher, self.code),
             ];
             for (clear, id) in clear {
