@@ -122,6 +122,9 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
                 parameters: raw.arg_count as u32,
                 lines,
                 handlers: handlers.iter().map(|handler| handler.map(|h| h.target)).collect(),
+                names: objects::tuple_items(raw.names).iter().map(|name| *name as u64).collect(),
+                first_unit: &raw const raw.code as u64,
+                extended: (0..units as u32).map(|at| extended(&decoded.instructions, at)).collect(),
             },
             instructions: decoded.instructions,
             handlers,
@@ -134,6 +137,12 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
             stack_size: raw.stack_size as u32,
         })
     }
+}
+
+/// How many `EXTENDED_ARG`s the instruction that starts at `offset` has.
+fn extended(instructions: &[Option<Instruction>], offset: u32) -> u8 {
+    let found = instructions.get(offset as usize).copied().flatten().filter(|found| found.start == offset);
+    found.map_or(0, |found| (found.unit - found.start) as u8)
 }
 
 fn traceable(code: &layout::Code) -> Result<(), &'static str> {

@@ -68,6 +68,11 @@ impl Frame {
         Frame(address as *mut layout::Frame)
     }
 
+    /// The `_PyInterpreterFrame`.
+    pub(crate) fn pointer(self) -> *mut layout::Frame {
+        self.0
+    }
+
     /// Its address, for the context of a trace.
     pub fn address(self) -> u64 {
         self.0 as u64
@@ -118,6 +123,21 @@ impl Frame {
         // SAFETY: as above; frames below a live frame live.
         let previous = unsafe { (*self.0).previous };
         (!previous.is_null()).then_some(Frame(previous))
+    }
+
+    /// Whether a frame object exists for it: Python code may hold it.
+    pub fn is_held(self) -> bool {
+        // SAFETY: as above.
+        unsafe { !(*self.0).frame_object.is_null() }
+    }
+
+    /// Says that the operand stack is kept elsewhere, as the interpreter does while a frame runs: nobody looks at it then.
+    ///
+    /// # Safety
+    /// The depth is set again before the interpreter goes on with the frame.
+    pub unsafe fn hide_stack(self) {
+        // SAFETY: as above.
+        unsafe { (*self.0).stack_top = -1 }
     }
 
     /// Whether it belongs to a generator or coroutine.

@@ -1,11 +1,12 @@
 //! C functions that uops call and CPython does not offer.
 //!
-//! None of them runs Python code. A float function says with a result that is not a number that
+//! But for those of [`general`], none of them runs Python code. A float function says with a result that is not a number that
 //! CPython shall do it. The others fail only where memory ran out (with MemoryError set), and
 //! [`new_range_iter`] also, without an exception, where CPython would do something else.
 
 #![allow(clippy::missing_safety_doc, reason = "called from traces with operands that guards checked; the GIL is held")]
 
+pub mod general;
 pub mod sequences;
 
 use crate::version::layout;

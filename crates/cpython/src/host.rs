@@ -3,7 +3,7 @@
 use crate::capi as ffi;
 use crate::helpers;
 use crate::version::layout;
-use decal_trace::host::{Functions, Host, Layout, Objects};
+use decal_trace::host::{Functions, GeneralFunctions, Host, Layout, Objects};
 use std::mem::offset_of;
 
 /// Layouts, types and C functions, as plain numbers.
@@ -23,6 +23,7 @@ macro_rules! offset {
 
 fn layout() -> Layout {
     Layout {
+        frame_instruction: offset!(Frame.instr_ptr),
         frame_locals: offset!(Frame.slots),
         size: offset!(List.size),
         list_items: offset!(List.items),
@@ -67,6 +68,7 @@ unsafe fn objects() -> Objects {
     unsafe {
         Objects {
             small_ints: small_ints(),
+            exhausted: helpers::general::exhausted(),
             none: ffi::Py_None() as u64,
             true_: ffi::Py_True() as u64,
             false_: ffi::Py_False() as u64,
@@ -145,6 +147,66 @@ fn functions() -> Functions {
         set_slice_last: address!(helpers::sequences::set_slice_last),
         may_die: address!(helpers::sequences::may_die),
         new_bool: address!(ffi::PyBool_FromLong),
+        push_frame: address!(helpers::general::push_frame),
+        pop_frame: address!(helpers::general::pop_frame),
+        undisturbed: address!(helpers::general::undisturbed),
+        general: general(),
+    }
+}
+
+fn general() -> GeneralFunctions {
+    use helpers::general;
+    GeneralFunctions {
+        binary: [
+            address!(ffi::PyNumber_Add),
+            address!(ffi::PyNumber_Subtract),
+            address!(ffi::PyNumber_Multiply),
+            address!(ffi::PyNumber_MatrixMultiply),
+            address!(ffi::PyNumber_TrueDivide),
+            address!(ffi::PyNumber_FloorDivide),
+            address!(ffi::PyNumber_Remainder),
+            address!(general::power),
+            address!(ffi::PyNumber_Lshift),
+            address!(ffi::PyNumber_Rshift),
+            address!(ffi::PyNumber_And),
+            address!(ffi::PyNumber_Or),
+            address!(ffi::PyNumber_Xor),
+        ],
+        augmented: [
+            address!(ffi::PyNumber_InPlaceAdd),
+            address!(ffi::PyNumber_InPlaceSubtract),
+            address!(ffi::PyNumber_InPlaceMultiply),
+            address!(ffi::PyNumber_InPlaceMatrixMultiply),
+            address!(ffi::PyNumber_InPlaceTrueDivide),
+            address!(ffi::PyNumber_InPlaceFloorDivide),
+            address!(ffi::PyNumber_InPlaceRemainder),
+            address!(general::augmented_power),
+            address!(ffi::PyNumber_InPlaceLshift),
+            address!(ffi::PyNumber_InPlaceRshift),
+            address!(ffi::PyNumber_InPlaceAnd),
+            address!(ffi::PyNumber_InPlaceOr),
+            address!(ffi::PyNumber_InPlaceXor),
+        ],
+        unary: [address!(ffi::PyNumber_Negative), address!(ffi::PyNumber_Positive), address!(ffi::PyNumber_Invert)],
+        compare: address!(general::compare),
+        compare_truth: address!(general::compare_truth),
+        truth: address!(ffi::PyObject_IsTrue),
+        contains: address!(ffi::PySequence_Contains),
+        get_item: address!(ffi::PyObject_GetItem),
+        set_item: address!(ffi::PyObject_SetItem),
+        delete_item: address!(ffi::PyObject_DelItem),
+        get_slice: address!(general::get_slice),
+        set_slice: address!(general::set_slice),
+        get_attribute: address!(ffi::PyObject_GetAttr),
+        set_attribute: address!(ffi::PyObject_SetAttr),
+        delete_attribute: address!(general::delete_attribute),
+        iterator: address!(ffi::PyObject_GetIter),
+        next: address!(general::next),
+        unpack: address!(general::unpack),
+        call: address!(general::call),
+        call_with_sequence: address!(ffi::PyObject_Call),
+        format: address!(ffi::PyObject_Format),
+        convert: [address!(ffi::PyObject_Str), address!(ffi::PyObject_Repr), address!(ffi::PyObject_ASCII)],
     }
 }
 

@@ -73,6 +73,15 @@ impl Thread {
         unsafe { (*self.0).py_recursion_remaining -= count }
     }
 
+    /// Makes a frame the one that runs.
+    ///
+    /// # Safety
+    /// It is linked to the frame that runs, or is one of those below.
+    pub unsafe fn set_current_frame(self, frame: crate::frame::Frame) {
+        // SAFETY: the thread state lives; the caller's.
+        unsafe { (*self.0).current_frame = frame.pointer() }
+    }
+
     /// Native calls that may still be nested.
     pub fn native_recursion_remaining(self) -> i32 {
         // SAFETY: the thread state lives.

@@ -161,8 +161,13 @@ pub unsafe fn disable() {
     for id in 0..engine.executors.len() {
         engine.invalidate(id);
     }
-    let Engine { monitoring, watchers, .. } = engine;
-    // SAFETY: the caller's. Code memory is free by now: no trace is running, since this is Python code.
+    let under_way = engine.executors.iter().flatten().any(|executor| executor.running.get() > 0);
+    let Engine { monitoring, watchers, memory, .. } = engine;
+    if under_way {
+        // A trace called what called this, and returns into that memory.
+        std::mem::forget(memory);
+    }
+    // SAFETY: the caller's.
     unsafe {
         if monitoring.release().is_err() {
             Thread::current().clear_exception();

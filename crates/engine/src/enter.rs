@@ -117,21 +117,35 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
     context.breaker_quiet = site.thread.breaker_quiet();
     context.iterations = 0;
     root.entries.set(root.entries.get() + 1);
-    if let Some(code) = &root.native {
+    root.running.set(root.running.get() + 1);
+    // SAFETY: the frame's stack is in the trace's hands until an exit sets it again.
+    unsafe { site.frame.hide_stack() };
+    // What general operations run is Python code like any other to the tools.
+    let guard = site.thread.unsilence();
+    let left = if let Some(code) = &root.native {
         // SAFETY: a valid executor's code is in memory, and what it takes for granted was checked or is watched.
         unsafe { decal_native::enter::enter(context, code.address) };
-        let found =
-            state::with(|engine| after(engine, root, context, 0).and_then(|()| find_exit(engine, context.exit)));
-        let Some((executor, index)) = found.flatten() else { return Left::Resume };
-        // SAFETY: the values are those of this exit.
-        return unsafe { exit::leave(site, &executor, index, Values::Native(context)) };
+        drop(guard);
+        let _ = state::with(|engine| after(engine, root, context, 0));
+        root.find_exit(context.exit).map(|(executor, index)| {
+            // SAFETY: the values are those of this exit.
+            unsafe { exit::leave(site, &executor, index, Values::Native(context)) }
+        })
+    } else {
+        let mut fuel = u64::MAX;
+        let interpreted = interpret(root, context, &mut fuel);
+        drop(guard);
+        let _ = state::with(|engine| after(engine, root, context, u64::MAX - fuel));
+        interpreted.map(|(executor, index, values)| {
+            // SAFETY: as above.
+            unsafe { exit::leave(site, &executor, index, Values::Interpreted(&values)) }
+        })
+    };
+    root.running.set(root.running.get() - 1);
+    if !root.valid.get() && root.running.get() == 0 {
+        state::with(|engine| engine.bury(root));
     }
-    let mut fuel = u64::MAX;
-    let interpreted = interpret(root, context, &mut fuel);
-    let _ = state::with(|engine| after(engine, root, context, u64::MAX - fuel));
-    let Some((executor, index, values)) = interpreted else { return Left::Resume };
-    // SAFETY: as above.
-    unsafe { exit::leave(site, &executor, index, Values::Interpreted(&values)) }
+    left.unwrap_or(Left::Resume)
 }
 
 /// Keeps the books.
@@ -141,11 +155,6 @@ fn after(engine: &mut Engine, root: &Executor, context: &Context, uops: u64) -> 
     engine.counters.interpreted += uops;
     root.turns.set(root.turns.get() + context.iterations);
     Some(())
-}
-
-fn find_exit(engine: &Engine, number: u64) -> Option<(Rc<Executor>, usize)> {
-    let (id, index) = *engine.exits.get(number as usize)?;
-    Some((engine.executors.get(id)?.clone()?, index as usize))
 }
 
 /// Runs a root trace and its side traces in the trace interpreter, until an exit that none continues.
@@ -158,7 +167,7 @@ fn interpret(root: &Rc<Executor>, context: &mut Context, fuel: &mut u64) -> Opti
             eval::Left::Exit { at, snap, values } => {
                 let index = current.exit_of(at, snap)?.0 as usize;
                 let side = current.exits.get(index)?.side.get();
-                let side = side.and_then(|id| state::with(|engine| engine.executors.get(id)?.clone()).flatten());
+                let side = side.and_then(|id| root.member(id));
                 let Some(side) = side else { return Some((current, index, values)) };
                 let trace = &side.recorded.trace;
                 let params: Vec<u64> =
@@ -168,7 +177,7 @@ fn interpret(root: &Rc<Executor>, context: &mut Context, fuel: &mut u64) -> Opti
             }
             eval::Left::Join { values } => {
                 let trunk = current.trunk;
-                current = state::with(|engine| engine.executors.get(trunk)?.clone()).flatten()?;
+                current = root.member(trunk)?;
                 let trace = &current.recorded.trace;
                 left = eval::run_from_label(trace, &current.interface, &values, &mut machine, fuel);
             }

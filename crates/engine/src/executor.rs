@@ -4,10 +4,11 @@ use crate::plan::Plan;
 use decal_cpython::PyObject;
 use decal_native::Code;
 use decal_trace::allocated::{Allocated, ExitIndex, Item};
-use decal_trace::ir::{Inst, Val};
+use decal_trace::ir::{Inst, Region, Val};
 use decal_trace::record::Recorded;
 use decal_trace::snapshot::{SnapId, Then};
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 /// An exit of an executor.
 #[derive(Debug)]
@@ -68,6 +69,13 @@ pub struct Executor {
     pub keeps: RefCell<Vec<*mut PyObject>>,
     /// Whether it may be entered.
     pub valid: Cell<bool>,
+    /// 1 while the root trace is valid: what the machine code of root and side traces asks after Python code ran.
+    pub alive: Rc<Cell<u32>>,
+    /// How many times it is under way (roots): Python code that it called may make it invalid, and then it is freed
+    /// only when the last one has left.
+    pub running: Cell<u32>,
+    /// The side traces themselves (roots), so that one that is under way finds them whatever happens to the engine.
+    pub family: RefCell<Vec<Rc<Executor>>>,
     /// Times entered (roots).
     pub entries: Cell<u64>,
     /// Turns of its loop (roots, side traces included).
@@ -116,9 +124,12 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
         }
         // An exit that is any other end, or raises, is never continued.
         let raises = exit.at.is_some_and(|val| match recorded.trace.insts.get(val.index()) {
-            Some(Inst::Uop(inst)) => inst.uop.info().effects.raises || inst.uop == decal_uops::Uop::guard_quiet,
+            Some(Inst::Uop(inst)) => {
+                inst.uop.info().effects.raises || inst.uop == decal_uops::Uop::guard_quiet || inst.region == Region::Any
+            }
             _ => true,
         });
+        let raises = raises || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise);
         if exit.at.is_none() || raises {
             exit.countdown.set(0);
         }
@@ -145,6 +156,26 @@ impl Executor {
             // SAFETY: references of its own, and the GIL is held whenever the engine works.
             unsafe { decal_cpython::objects::decref(object) };
         }
+    }
+
+    /// The executor with this number among a root trace and its side traces.
+    pub fn member(self: &Rc<Self>, id: usize) -> Option<Rc<Executor>> {
+        if self.id == id {
+            return Some(Rc::clone(self));
+        }
+        self.family.borrow().iter().find(|side| side.id == id).cloned()
+    }
+
+    /// The executor with this exit among a root trace and its side traces, and the exit's index there.
+    pub fn find_exit(self: &Rc<Self>, number: u64) -> Option<(Rc<Executor>, usize)> {
+        let index = |executor: &Executor| {
+            let index = number.checked_sub(u64::from(executor.first_exit))? as usize;
+            (index < executor.exits.len()).then_some(index)
+        };
+        if let Some(index) = index(self) {
+            return Some((Rc::clone(self), index));
+        }
+        self.family.borrow().iter().find_map(|side| Some((Rc::clone(side), index(side)?)))
     }
 
     /// Whether it is a root trace.

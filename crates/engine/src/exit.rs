@@ -85,6 +85,7 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
     unsafe {
         let (mut made, mut failed) = plan.make_objects(values);
         let mut frames: Frames = SmallVec::from_elem(site.frame, 1);
+        site.thread.set_current_frame(site.frame);
         let inner = made.iter().position(|filled| filled.frame > 0).unwrap_or(made.len());
         let (own, others) = made.split_at_mut(inner);
         for filled in own.iter_mut() {
@@ -103,6 +104,23 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
         for (depth, described) in snapshot.frames.iter().enumerate().skip(1) {
             let slots = others.iter().filter(|filled| filled.frame == depth);
             let below = frames.last().copied().filter(|_| !failed);
+            let real = plan.real_frame(depth, values);
+            if real != 0 {
+                // A general operation made it, and counted its call. What its locals hold now is what counts.
+                let inner = Frame::from_address(real);
+                site.thread.take_recursion(-1);
+                for filled in slots {
+                    if filled.stack {
+                        inner.set_stack(filled.slot, filled.object);
+                    } else {
+                        objects::decref(filled.object);
+                    }
+                }
+                inner.set_stack_depth(described.stack.len() as u32);
+                inner.set_offset(described.offset);
+                frames.push(inner);
+                continue;
+            }
             let pushed =
                 below.and_then(|below| frame::push(site.thread, described.function as *mut PyObject, below).ok());
             let Some(inner) = pushed else {
@@ -207,7 +225,11 @@ unsafe fn run_inner(site: &Site, snapshot: &Snapshot, frames: &[Frame], mut thro
 unsafe fn go_on(site: &Site, snapshot: &Snapshot, throw: bool) -> Left {
     let Some(outer) = snapshot.frames.first() else { return Left::Resume };
     if throw {
-        let Some(decoded) = state::with(|engine| engine.code(site.code)).flatten() else { return Left::Null };
+        // SAFETY: the code of a live frame.
+        let fresh = || unsafe { decal_cpython::code::decode(site.code) }.ok().map(Rc::new);
+        let Some(decoded) = state::with(|engine| engine.code(site.code)).flatten().or_else(fresh) else {
+            return Left::Null;
+        };
         // SAFETY: in this frame's callback, with the stack that the snapshot describes.
         return match unsafe { site.frame.unwind(site.thread, &decoded, outer.offset, site.destination) } {
             Unwound::Resume => Left::Resume,

@@ -1,14 +1,16 @@
 //! Invalidation: what a trace took for granted has changed, or is about to.
 //!
-//! Watchers call [`changed`]. No trace is running at that time, since traces run no Python code; so
-//! everything that depends on the change can go at once: a root trace goes with its side traces, its memory is
-//! free, and its location counts again, from a higher number each time. Should the engine be busy further up the
-//! stack (an object that dies while the engine drops it), everything is invalidated at the next occasion.
+//! Watchers call [`changed`]. A root trace goes with its side traces, and its location counts again, from a higher number each
+//! time. A trace that is under way, in Python code that it called itself, asks for this when that returns, and leaves;
+//! its memory and the references that it has are freed when the last one has left. Should the engine be busy further up
+//! the stack (an object that dies while the engine drops it), everything is invalidated at the next occasion.
 
+use crate::executor::Executor;
 use crate::location::{Location, State};
 use crate::state::{self, Engine};
 use decal_cpython::watch::Changed;
 use decal_native::{CodeMemory, MemoryError};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A change came while the engine was busy.
@@ -42,9 +44,14 @@ impl Engine {
     /// at once.
     fn leave_parents_code(&mut self) {
         let parents = std::mem::replace(&mut self.memory, Err(MemoryError::Foreign));
+        let mut under_way = false;
         for executor in self.executors.iter_mut().filter_map(Option::take) {
             executor.valid.set(false);
-            executor.release_keeps();
+            executor.alive.set(0);
+            under_way |= executor.running.get() > 0;
+            if executor.running.get() == 0 {
+                executor.release_keeps();
+            }
         }
         self.relying.clear();
         for location in self.locations.values_mut() {
@@ -55,7 +62,14 @@ impl Engine {
         if let Some(observation) = &mut self.observation {
             observation.spoil();
         }
-        self.memory = parents.and_then(|parents| parents.anew());
+        self.memory = parents.and_then(|parents| {
+            let anew = parents.anew();
+            if under_way {
+                // A trace called what forked, and returns into that memory.
+                std::mem::forget(parents);
+            }
+            anew
+        });
     }
 
     fn change(&mut self, what: Changed) {
@@ -81,6 +95,20 @@ impl Engine {
         }
     }
 
+    /// Frees what an invalid root trace and its side traces have. None of them is under way.
+    pub fn bury(&mut self, root: &Rc<Executor>) {
+        let mut gone = root.sides.borrow().clone();
+        gone.push(root.id);
+        for id in gone {
+            let Some(executor) = self.executors.get_mut(id).and_then(Option::take) else { continue };
+            if let (Some(code), Ok(memory)) = (&executor.native, &mut self.memory) {
+                memory.release(code.address, code.size);
+            }
+            executor.release_keeps();
+        }
+        root.family.borrow_mut().clear();
+    }
+
     /// Takes the root trace of an executor out of use, with all its side traces.
     pub fn invalidate(&mut self, id: usize) {
         let Some(root) = self.executors.get(id).and_then(|executor| executor.as_ref()).map(|executor| executor.root)
@@ -89,16 +117,20 @@ impl Engine {
         };
         let Some(executor) = self.executors.get(root).cloned().flatten() else { return };
         let place = (executor.code as usize, executor.offset);
+        if !executor.valid.get() {
+            return;
+        }
         let mut gone = executor.sides.borrow().clone();
         gone.push(root);
+        executor.alive.set(0);
         for id in &gone {
-            let Some(executor) = self.executors.get_mut(*id).and_then(Option::take) else { continue };
-            executor.valid.set(false);
-            if let (Some(code), Ok(memory)) = (&executor.native, &mut self.memory) {
-                memory.release(code.address, code.size);
+            if let Some(executor) = self.executors.get(*id).and_then(Option::as_ref) {
+                executor.valid.set(false);
+                self.counters.invalidated += 1;
             }
-            self.counters.invalidated += 1;
-            executor.release_keeps();
+        }
+        if executor.running.get() == 0 {
+            self.bury(&executor);
         }
         self.relying.retain(|_, list| {
             list.retain(|(_, id)| !gone.contains(id));

@@ -26,7 +26,7 @@ use std::time::Instant;
 
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
-const MAX_FOREIGN: u32 = 200;
+const MAX_FOREIGN: u32 = 5000;
 /// How often the same code may be among the frames: recursion is followed so far.
 const MAX_RECURSION: usize = 4;
 
@@ -516,9 +516,7 @@ impl Observation {
         match (op, detail) {
             (_, Detail::Enter(callee)) => self.entering = Some(callee.code),
             // Nobody can follow from here; the recorder names the reason.
-            (Op::Unsupported(_), _) | (_, Detail::Opaque(_) | Detail::Attribute(Attribute::Unsupported(_))) => {
-                return Progress::Finished;
-            }
+            (Op::Unsupported(_), _) => return Progress::Finished,
             (Op::Return | Op::ReturnConst(_), _) => {
                 if self.frames.len() == 1 {
                     let in_loop = matches!(self.purpose, Purpose::Root { function: false, .. });

@@ -53,20 +53,22 @@ fn contained<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure>
         .unwrap_or_else(|panic| Err(Failure::Other(format!("internal: {}", panic_text(&*panic)))))
 }
 
-fn options(engine: &Engine) -> record::Options {
-    record::Options { optimize: engine.options.optimize, max_insts: engine.options.max_insts }
+fn options(engine: &Engine, alive: &Rc<Cell<u32>>) -> record::Options {
+    let valid = alive.as_ptr() as u64;
+    record::Options { optimize: engine.options.optimize, max_insts: engine.options.max_insts, valid }
 }
 
 fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
     let begun = Instant::now();
     let start = if function { Start::Function } else { Start::Loop };
+    let alive = Rc::new(Cell::new(1));
     let recorded = contained(|| {
         assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
-        record::root(&observation.recording, &engine.host, start, &options(engine)).map_err(Failure::Abort)
+        record::root(&observation.recording, &engine.host, start, &options(engine, &alive)).map_err(Failure::Abort)
     });
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
     let place = (observation.code as usize, offset);
-    let built = recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, begun));
+    let built = recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, alive, begun));
     match built {
         Ok(executor) => {
             let id = executor.id;
@@ -120,7 +122,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         may_loop: loops < engine.options.max_loops,
     };
     let recorded = contained(|| {
-        record::side(&observation.recording, &engine.host, &from, &options(engine)).map_err(Failure::Abort)
+        record::side(&observation.recording, &engine.host, &from, &options(engine, &root.alive)).map_err(Failure::Abort)
     });
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
     let built = recorded.and_then(|recorded| {
@@ -136,7 +138,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             root_label: trunk.allocated.label.clone(),
             keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
         };
-        build(engine, observation, recorded, &incoming, Some(&trunk), begun)
+        build(engine, observation, recorded, &incoming, Some(&trunk), Rc::clone(&root.alive), begun)
     });
     match built {
         Ok(executor) => {
@@ -160,7 +162,9 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
                     root.covers.borrow_mut().push(*code);
                 }
             }
-            engine.executors.push(Some(Rc::new(executor)));
+            let executor = Rc::new(executor);
+            root.family.borrow_mut().push(Rc::clone(&executor));
+            engine.executors.push(Some(executor));
             Some(id)
         }
         Err(failure) => {
@@ -201,6 +205,7 @@ fn build(
     mut recorded: Recorded,
     incoming: &Incoming,
     trunk: Option<&Rc<Executor>>,
+    alive: Rc<Cell<u32>>,
     begun: Instant,
 ) -> Result<Executor, Failure> {
     let id = engine.executors.len();
@@ -273,6 +278,9 @@ fn build(
         max_depth: Cell::new(recorded.max_depth),
         keeps: RefCell::new(keeps),
         valid: Cell::new(true),
+        alive,
+        running: Cell::new(0),
+        family: RefCell::new(Vec::new()),
         entries: Cell::new(0),
         turns: Cell::new(0),
         trial: Cell::new((0, 0)),

@@ -58,6 +58,8 @@ enum New {
 /// A frame's slots that change.
 #[derive(Clone, Debug, Default)]
 pub struct FramePlan {
+    /// The frame, where it exists.
+    real: Option<Wanted>,
     locals: Vec<(u32, Make)>,
     stack: Vec<(u32, Make)>,
 }
@@ -137,11 +139,20 @@ impl Plan {
         let mut planner = Planner { map, boxes: Vec::new() };
         let mut frames = Vec::with_capacity(snapshot.frames.len());
         for frame in &snapshot.frames {
-            frames.push(FramePlan { locals: planner.slots(&frame.locals)?, stack: planner.slots(&frame.stack)? });
+            let real = match frame.real {
+                Some(real) => Some(planner.wanted(real)?),
+                None => None,
+            };
+            frames.push(FramePlan { real, locals: planner.slots(&frame.locals)?, stack: planner.slots(&frame.stack)? });
         }
         let stores = snapshot.stores.iter();
         let stores = stores.map(|store| Some((planner.wanted(store.base)?, store.disp, planner.wanted(store.value)?)));
         Some(Plan { stores: stores.collect::<Option<_>>()?, frames, boxes: planner.boxes.len() })
+    }
+
+    /// The address of a frame that exists already; 0 where it does not.
+    pub fn real_frame(&self, depth: usize, values: Values<'_>) -> u64 {
+        self.frames.get(depth).and_then(|frame| frame.real).map_or(0, |real| real.bits(values))
     }
 
     /// Writes the fields that the trace kept in registers.

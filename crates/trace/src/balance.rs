@@ -47,10 +47,16 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
             at_label = counts.held.clone();
         }
         if let Inst::Uop(inst) = inst {
+            // What a general operation gave is no object where it is null or a mark.
+            let gone = counts.no_object(inst, true);
             if let Some(snap) = inst.snap.and_then(|snap| trace.snaps.get(snap.0 as usize)) {
                 let may_leak = makes(inst) || matches!(inst.uop, Uop::call_obj_2 | Uop::call_truth_2);
                 counts.compare(snap, may_leak).map_err(|fault| VerifyError { at: At::Inst(val), fault })?;
             }
+            if let Some(gone) = gone {
+                counts.add(gone, 1);
+            }
+            let _ = counts.no_object(inst, false);
             counts.step(val, inst);
         }
     }
@@ -148,7 +154,25 @@ impl Counts<'_> {
         (inst.region, base, index.map(|val| (val, constant(val))), inst.imm32)
     }
 
+    /// The result of a general operation that is known to be no object where this guard fails (or holds): its count is
+    /// taken away.
+    fn no_object(&mut self, inst: &UopInst, fails: bool) -> Option<Val> {
+        let wanted = if fails { Uop::guard_is_not } else { Uop::guard_is };
+        let val = *inst.args.first().filter(|_| inst.uop == wanted)?;
+        match self.trace.insts.get(val.index()) {
+            Some(Inst::Uop(made)) if gives_any(made.uop) => {
+                self.add(val, -1);
+                Some(val)
+            }
+            _ => None,
+        }
+    }
+
     fn step(&mut self, val: Val, inst: &UopInst) {
+        if inst.region == Region::Any {
+            self.step_any(val, inst);
+            return;
+        }
         match (inst.uop, inst.args.as_slice()) {
             (Uop::incref, [object]) => self.add(*object, 1),
             (Uop::decref_plain | Uop::decref_plain_or_null | Uop::decref_or_exit, [object]) => self.add(*object, -1),
@@ -197,6 +221,22 @@ impl Counts<'_> {
         }
     }
 
+    /// A part of a general operation. What memory held is not known after it.
+    fn step_any(&mut self, val: Val, inst: &UopInst) {
+        match (inst.uop, inst.args.as_slice()) {
+            // Frames that are made hold references of their own.
+            (Uop::store_obj, [_, value]) => self.add(*value, -1),
+            (Uop::decref_plain, [object]) => self.add(*object, -1),
+            (Uop::load_obj_unchecked, _) => self.add(val, 1),
+            (uop, _) if gives_any(uop) => {
+                self.memory.clear();
+                self.add(val, 1);
+            }
+            (Uop::call_any_int_1 | Uop::call_any_int_2 | Uop::call_any_int_3, _) => self.memory.clear(),
+            _ => {}
+        }
+    }
+
     /// Memory takes the reference to the new object over, and the trace that to the old one.
     fn store(&mut self, place: Place, value: Option<Val>) {
         let old = match value {
@@ -238,6 +278,11 @@ impl Counts<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether it is a general operation that gives an object.
+fn gives_any(uop: Uop) -> bool {
+    matches!(uop, Uop::call_any_1 | Uop::call_any_2 | Uop::call_any_3 | Uop::call_any_4)
 }
 
 /// Whether it makes an object of a number, or a tuple.

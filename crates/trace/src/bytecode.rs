@@ -3,8 +3,7 @@
 //! The `cpython` crate decodes a version's base bytecode (not specialized, not instrumented) into
 //! these. Jump targets are absolute offsets in code units of two bytes.
 
-/// A binary operator. Whether it was written as an augmented assignment makes no difference for the
-/// immutable operands that traces handle, and is not kept.
+/// A binary operator.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(missing_docs)]
 pub enum BinaryOp {
@@ -97,6 +96,8 @@ pub enum Op {
     },
     /// `left right -- result`
     Binary(BinaryOp),
+    /// The same for an augmented assignment, which may change the left operand.
+    Augmented(BinaryOp),
     /// `value -- -value`
     Negative,
     /// `value -- +value`
@@ -161,7 +162,7 @@ impl Op {
     /// How many objects from the top of the stack an event's operands begin with.
     pub fn taken(self) -> u32 {
         match self {
-            Op::Binary(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => 2,
+            Op::Binary(_) | Op::Augmented(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => 2,
             Op::StoreFastStoreFast(..) | Op::StoreAttr { .. } => 2,
             Op::StoreSubscript | Op::Slice => 3,
             Op::StoreSlice => 4,

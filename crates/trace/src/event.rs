@@ -244,9 +244,21 @@ pub struct Code {
     pub lines: Vec<u32>,
     /// For each code unit, offset of the handler that the exception table names for it, if any.
     pub handlers: Vec<Option<u32>>,
+    /// Address of the first code unit.
+    pub first_unit: u64,
+    /// For each code unit, how many `EXTENDED_ARG`s come before the operation of the instruction that starts there.
+    pub extended: Vec<u8>,
+    /// Addresses of the names that instructions mean by their index (`co_names`).
+    pub names: Vec<u64>,
 }
 
 impl Code {
+    /// What the instruction pointer of a frame is while it runs the instruction at `offset`.
+    pub fn address_of(&self, offset: u32) -> u64 {
+        let extended = self.extended.get(offset as usize).copied().unwrap_or(0);
+        self.first_unit + 2 * (u64::from(offset) + u64::from(extended))
+    }
+
     /// The source line of the instruction at `offset`, 0 where there is none.
     pub fn line(&self, offset: u32) -> u32 {
         self.lines.get(offset as usize).copied().unwrap_or(0)

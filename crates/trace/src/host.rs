@@ -4,6 +4,8 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Layout {
+    /// Of the instruction pointer in an interpreter frame.
+    pub frame_instruction: i32,
     /// Of the first local in an interpreter frame.
     pub frame_locals: i32,
     /// `ob_size` of var-sized objects.
@@ -72,10 +74,24 @@ pub struct Objects {
     /// The `int` object of -5, which begins the interpreter's table of small ones, 32 bytes each; 0 where
     /// there is no such table.
     pub small_ints: u64,
+    /// Stands for the end of an iterator where a general operation asks for the next item.
+    pub exhausted: u64,
+}
+
+impl Objects {
+    /// Whether this is one of the types above: their objects keep their type for life.
+    pub fn is_builtin(&self, ty: u64) -> bool {
+        let types = [
+            self.int, self.float, self.bool_, self.none_type, self.str_, self.bytes, self.bytearray, self.list, self.tuple,
+            self.range, self.range_iter, self.list_iter, self.tuple_iter, self.function, self.method, self.cell, self.builtin,
+        ];
+        types.contains(&ty)
+    }
 }
 
 /// Addresses of C functions that uops call. None of them runs Python code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct Functions {
     /// `PyLong_FromLongLong`.
     pub new_int: u64,
@@ -127,6 +143,62 @@ pub struct Functions {
     pub may_die: u64,
     /// `PyBool_FromLong`.
     pub new_bool: u64,
+    /// See `push_frame`, `pop_frame` and `guard_undisturbed` in the uop table.
+    pub push_frame: u64,
+    pub pop_frame: u64,
+    pub undisturbed: u64,
+    /// Those of general operations.
+    pub general: GeneralFunctions,
+}
+
+/// Addresses of C functions that may run any Python code. Objects are borrowed, results are new; null or a negative
+/// number means that an exception is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GeneralFunctions {
+    /// Of left and right, in the order of [`BinaryOp`](crate::bytecode::BinaryOp).
+    pub binary: [u64; 13],
+    /// The same for augmented assignments.
+    pub augmented: [u64; 13],
+    /// Negative, positive, invert.
+    pub unary: [u64; 3],
+    /// Of left, right and the operator's number in CPython: an object.
+    pub compare: u64,
+    /// The same, made a truth value.
+    pub compare_truth: u64,
+    /// The truth of an object.
+    pub truth: u64,
+    /// Of container and item.
+    pub contains: u64,
+    /// Of container and key.
+    pub get_item: u64,
+    /// Of container, key and value.
+    pub set_item: u64,
+    /// Of container and key.
+    pub delete_item: u64,
+    /// Of container, start and stop.
+    pub get_slice: u64,
+    /// Of container, start, stop and value: `None`, borrowed.
+    pub set_slice: u64,
+    /// Of object and name.
+    pub get_attribute: u64,
+    /// Of object, name and value.
+    pub set_attribute: u64,
+    /// Of object and name.
+    pub delete_attribute: u64,
+    /// Of an object: its iterator.
+    pub iterator: u64,
+    /// Of an iterator: its next item, or the mark.
+    pub next: u64,
+    /// Of a sequence, a number, and where to put that many items.
+    pub unpack: u64,
+    /// Of callable, arguments, their number, and a tuple of keyword names or null.
+    pub call: u64,
+    /// Of callable, a sequence, and a mapping or null.
+    pub call_with_sequence: u64,
+    /// Of an object and a `str` or null.
+    pub format: u64,
+    /// `str`, `repr` and `ascii` of an object.
+    pub convert: [u64; 3],
 }
 
 /// All of it.

@@ -55,6 +55,8 @@ pub enum Region {
     Cells,
     /// Reference counts.
     Counts,
+    /// All of it: what a general operation may read and write.
+    Any,
 }
 
 /// All regions, in order.
@@ -71,6 +73,7 @@ pub const REGIONS: &[Region] = &[
     Region::Results,
     Region::Cells,
     Region::Counts,
+    Region::Any,
 ];
 
 /// A uop with its operands.

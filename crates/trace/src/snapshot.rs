@@ -57,6 +57,8 @@ pub struct Frame {
     pub code: CodeId,
     /// The function object's address; 0 for the entry frame, which exists.
     pub function: u64,
+    /// The frame, where a general operation made it: it exists, is linked, and its locals are in place.
+    pub real: Option<Val>,
     /// Instruction to go on with. For an outer frame: the call that is under way.
     pub offset: u32,
     /// For an outer frame: the instruction after that call, with the result pushed. Else equal to `offset`.
@@ -130,6 +132,7 @@ impl Snapshot {
     /// Calls `visit` with each value that this snapshot needs, repetitions included.
     pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
         for frame in &self.frames {
+            frame.real.into_iter().for_each(&mut *visit);
             for source in frame.locals.iter().chain(&frame.stack) {
                 source.each_value(visit);
             }

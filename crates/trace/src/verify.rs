@@ -292,6 +292,12 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
         if depth == last && frame.offset != frame.after {
             return Err(Fault::After);
         }
+        if let Some(real) = frame.real {
+            if depth == 0 {
+                return Err(Fault::Function);
+            }
+            wants(trace, real, Class::Raw, trace.insts.len(), false)?;
+        }
         for slot in frame.locals.iter().chain(&frame.stack) {
             if depth > 0 && slot.is_in_place() {
                 return Err(Fault::Unchanged);

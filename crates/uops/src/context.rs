@@ -14,6 +14,9 @@ pub const FLOAT_REGS: usize = 8;
 /// Spill slots of 8 bytes; a trace that needs more is not compiled.
 pub const SPILL_SLOTS: usize = 240;
 
+/// Words for the arguments of a call with any number of them; a trace that needs more is not compiled.
+pub const ARGUMENTS: usize = 24;
+
 /// See the module's text. All fields are plain words, so that any bits are valid.
 #[repr(C)]
 #[derive(Clone, Debug)]
@@ -39,6 +42,8 @@ pub struct Context {
     pub release: u64,
     /// Address of the code that saves all registers into this context and returns from the trace.
     pub leave: u64,
+    /// Arguments of the call that is about to be made.
+    pub arguments: [u64; ARGUMENTS],
     /// Values without a register.
     pub spills: [u64; SPILL_SLOTS],
 }
@@ -57,6 +62,7 @@ impl Context {
             iterations: 0,
             release: 0,
             leave: 0,
+            arguments: [0; ARGUMENTS],
             spills: [0; SPILL_SLOTS],
         }
     }
@@ -91,6 +97,8 @@ pub mod offset {
     pub const RELEASE: i32 = offset_of!(Context, release) as i32;
     /// Of [`Context::leave`].
     pub const LEAVE: i32 = offset_of!(Context, leave) as i32;
+    /// Of [`Context::arguments`].
+    pub const ARGUMENTS: i32 = offset_of!(Context, arguments) as i32;
     /// Of [`Context::spills`].
     pub const SPILLS: i32 = offset_of!(Context, spills) as i32;
 }

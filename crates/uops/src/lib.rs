@@ -16,6 +16,6 @@ mod machine;
 mod table;
 
 pub use class::{Class, FloatReg, ImmKind, IntReg, Obj, Raw, Word};
-pub use context::{Context, FLOAT_REGS, INT_REGS, SPILL_SLOTS, offset};
+pub use context::{ARGUMENTS, Context, FLOAT_REGS, INT_REGS, SPILL_SLOTS, offset};
 pub use machine::{Machine, SideExit};
 pub use table::{ALL, Effects, Form, ImmInfo, OperandInfo, Uop, UopInfo, execute, meaning};

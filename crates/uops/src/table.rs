@@ -580,7 +580,8 @@ uops! {
         let index = a.wrapping_add(5) as u64;
         if index >= 262 { Err(SideExit) } else { Ok(Obj(table.wrapping_add(index.wrapping_mul(32)))) }
     };
-    /// Drops a reference to an object whose death runs no Python code; `dealloc` frees it with the last one.
+    /// Drops a reference to an object whose death runs no Python code, or, in a general operation, any; `dealloc` frees it
+    /// with the last one.
     decref_plain(a: obj; dealloc: imm64) [Free, writes] |m| {
         let count = m.load64(a.0);
         if (count as i32) >= 0 {
@@ -665,6 +666,44 @@ uops! {
         let r = m.call(function, length as u64, 0, 0, 0);
         if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
     };
+
+    // ---- general operations -------------------------------------------------------------------
+    // The functions may run any Python code: all that it could look at is in memory, and nothing that memory held before
+    // is known to be there afterwards. They are called with their region `any`.
+
+    /// Calls a C function of one word that may run any Python code; null where an exception is set.
+    call_any_1(a: raw; function: imm64) -> [obj] [Fixed, writes] |m| Obj(m.call(function, a.0, 0, 0, 0));
+    /// Calls a C function of two words that may run any Python code; null where an exception is set.
+    call_any_2(a: raw, b: raw; function: imm64) -> [obj] [Fixed, writes] |m| Obj(m.call(function, a.0, b.0, 0, 0));
+    /// Calls a C function of three words that may run any Python code; null where an exception is set.
+    call_any_3(a: raw, b: raw, c: raw; function: imm64) -> [obj] [Fixed, writes] |m| Obj(m.call(function, a.0, b.0, c.0, 0));
+    /// Calls a C function of four words that may run any Python code; null where an exception is set.
+    call_any_4(a: raw, b: raw, c: raw, d: raw; function: imm64) -> [obj] [Fixed, writes] |m| {
+        Obj(m.call(function, a.0, b.0, c.0, d.0))
+    };
+    /// Calls a C function of one word that may run any Python code and gives a number, negative where an exception is set.
+    call_any_int_1(a: raw; function: imm64) -> [int] [Fixed, writes] |m| m.call(function, a.0, 0, 0, 0) as i32 as i64;
+    /// Calls a C function of two words that may run any Python code and gives a number, negative where an exception is set.
+    call_any_int_2(a: raw, b: raw; function: imm64) -> [int] [Fixed, writes] |m| m.call(function, a.0, b.0, 0, 0) as i32 as i64;
+    /// Calls a C function of three words that may run any Python code and gives a number, negative where an exception is set.
+    call_any_int_3(a: raw, b: raw, c: raw; function: imm64) -> [int] [Fixed, writes] |m| {
+        m.call(function, a.0, b.0, c.0, 0) as i32 as i64
+    };
+    /// Makes the frame of a call that was inlined; exits where there is no memory for it, with an exception set.
+    push_frame(below: raw, function: obj; maker: imm64) -> [raw or exit] [Fixed, raises, writes] |m| {
+        let r = m.call(maker, below.0, function.0, 0, 0);
+        if r == 0 { Err(SideExit) } else { Ok(Raw(r)) }
+    };
+    /// Takes such a frame away again.
+    pop_frame(frame: raw; remover: imm64) [Fixed, writes] |m| { let _ = m.call(remover, frame.0, 0, 0, 0); };
+    /// Exits where the C function, asked whether a trace may go on in these frames, innermost and outermost, says 0.
+    guard_undisturbed(innermost: raw, entry: raw; function: imm64) -> [or exit] [Fixed, reads] |m| {
+        guard(m.call(function, innermost.0, entry.0, 0, 0) as i32 != 0)
+    };
+    /// The address of this place in the context.
+    context(; at: imm32) -> [raw] [Free] |m| { let c = m.context(); Raw(c.wrapping_add(at as u64)) };
+    /// Writes a word to this place in the context.
+    set_context(a: raw; at: imm32) [Free, writes] |m| { let c = m.context(); m.store64(c.wrapping_add(at as u64), a.0) };
 
     // ---- control ------------------------------------------------------------------------------
 

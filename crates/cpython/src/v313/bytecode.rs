@@ -107,7 +107,8 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::COPY_FREE_VARS => Op::CopyFreeVars(argument),
         op::LOAD_ATTR => Op::LoadAttr { name: argument >> 1, method: argument & 1 != 0 },
         op::STORE_ATTR => Op::StoreAttr { name: argument },
-        op::BINARY_OP => binary(argument).map_or(Op::Unsupported(name), Op::Binary),
+        op::BINARY_OP if argument < FORMS => binary(argument).map_or(Op::Unsupported(name), Op::Binary),
+        op::BINARY_OP => binary(argument.wrapping_sub(FORMS)).map_or(Op::Unsupported(name), Op::Augmented),
         op::BINARY_SUBSCR => Op::Subscript,
         op::STORE_SUBSCR => Op::StoreSubscript,
         op::BINARY_SLICE => Op::Slice,
@@ -147,9 +148,11 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
 /// The intrinsic function that is `+value`.
 const UNARY_POSITIVE: u32 = 5;
 
+/// Binary operators; the augmented forms follow the plain ones in the same order.
+const FORMS: u32 = 13;
+
 fn binary(argument: u32) -> Option<BinaryOp> {
-    // The augmented forms follow the plain ones in the same order.
-    const FORMS: [BinaryOp; 13] = [
+    const ORDER: [BinaryOp; FORMS as usize] = [
         BinaryOp::Add,
         BinaryOp::And,
         BinaryOp::FloorDiv,
@@ -164,7 +167,7 @@ fn binary(argument: u32) -> Option<BinaryOp> {
         BinaryOp::TrueDiv,
         BinaryOp::Xor,
     ];
-    if argument >= 26 { None } else { FORMS.get(argument as usize % 13).copied() }
+    ORDER.get(argument as usize).copied()
 }
 
 fn compare(number: u32) -> Option<CompareOp> {
@@ -376,7 +379,7 @@ mod tests {
 
     #[test]
     fn operators() {
-        assert_eq!(ops(&[op::BINARY_OP, 23]), [Op::Binary(BinaryOp::Sub)]);
+        assert_eq!(ops(&[op::BINARY_OP, 23]), [Op::Augmented(BinaryOp::Sub)]);
         assert_eq!(ops(&[op::BINARY_OP, 99]), [Op::Unsupported("BINARY_OP")]);
         assert_eq!(ops(&[op::COMPARE_OP, 5 << 5]), [Op::Compare(CompareOp::Ge, false)]);
         assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5, op::CALL_INTRINSIC_1, 6])[0], Op::Positive);

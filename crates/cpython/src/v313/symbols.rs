@@ -47,6 +47,9 @@ symbols! {
     clear_and_pop = c"_PyEval_FrameClearAndPop": unsafe extern "C" fn(*mut ThreadState, *mut Frame);
     /// Tells monitoring tools that an exception was raised.
     monitor_raise = c"_PyEval_MonitorRaise": unsafe extern "C" fn(*mut ThreadState, *mut Frame, *mut u16);
+    /// Unpacks an iterable: thread, object, items, items behind a star or -1, end of the room. 0 with an exception.
+    unpack_iterable = c"_PyEval_UnpackIterable":
+        unsafe extern "C" fn(*mut ThreadState, *mut PyObject, c_int, c_int, *mut *mut PyObject) -> c_int;
     /// Finds a name in a class and its bases: a borrowed reference or null, no exception.
     type_lookup = c"_PyType_Lookup": unsafe extern "C" fn(*mut PyTypeObject, *mut PyObject) -> *mut PyObject;
     /// The function that runs frames in this interpreter (PEP 523).

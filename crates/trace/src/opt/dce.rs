@@ -180,6 +180,7 @@ fn sweep(trace: Trace, marks: &Marks) -> (Trace, Vec<Option<Val>>) {
 
 fn renumber(mut snapshot: Snapshot, number: &impl Fn(Val) -> Val) -> Snapshot {
     for frame in &mut snapshot.frames {
+        frame.real = frame.real.map(number);
         for source in frame.locals.iter_mut().chain(&mut frame.stack) {
             renumber_source(source, number);
         }

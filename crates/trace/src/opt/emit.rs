@@ -70,6 +70,17 @@ impl Emitter {
         self.insts.is_empty()
     }
 
+    /// Whether what was emitted since then only computes and guards, so that it may stand for nothing.
+    pub fn changes_nothing_since(&self, len: usize) -> bool {
+        self.insts.iter().skip(len).all(|inst| match inst {
+            Inst::Uop(inst) => {
+                let effects = inst.uop.info().effects;
+                !effects.writes && !effects.raises
+            }
+            _ => false,
+        })
+    }
+
     /// Adds a parameter: a value of the parent trace. Parameters come before all other instructions.
     pub fn param(&mut self, class: Class, origin: Val) -> Val {
         self.origins.push(origin);
@@ -158,6 +169,15 @@ impl Emitter {
     /// Says what exact type an object has.
     pub fn set_type(&mut self, val: Val, ty: u64) {
         self.types.insert(val, ty);
+    }
+
+    /// Python code ran: objects may have other types now, but for those of types that never let them; and whatever was read
+    /// from memory has to be read again.
+    pub fn forget_types(&mut self, lasting: impl Fn(u64) -> bool) {
+        self.types.retain(|_, ty| lasting(*ty));
+        self.numbered.retain(|(uop, _, _, imm64), _| {
+            !uop.info().effects.reads && (*uop != Uop::guard_type || lasting(*imm64))
+        });
     }
 
     /// Emits a uop that only computes, or a guard on values alone. `snap` is where it exits to.

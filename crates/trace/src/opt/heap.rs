@@ -84,6 +84,13 @@ impl Heap {
         self.known[region as usize].clear();
     }
 
+    /// Python code ran: nothing is known any more but what never changes.
+    pub fn clobber_all(&mut self) {
+        for region in REGIONS.iter().copied().filter(|region| *region != Region::Fixed) {
+            self.clobber(region);
+        }
+    }
+
     /// An object is gone: nothing is known of its fields.
     pub fn forget(&mut self, base: Val) {
         for known in &mut self.known {

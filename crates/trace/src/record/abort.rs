@@ -59,6 +59,26 @@ pub enum AbortReason {
     Inconsistent(&'static str),
 }
 
+impl AbortReason {
+    /// Whether it only says that no fast form fits these operands, so that a general operation may do it.
+    pub fn is_general(self) -> bool {
+        matches!(
+            self,
+            AbortReason::Instruction(_)
+                | AbortReason::OperandTypes(_)
+                | AbortReason::Truth
+                | AbortReason::Subscript
+                | AbortReason::StoreSubscript
+                | AbortReason::Unpack
+                | AbortReason::Contains
+                | AbortReason::Iterate
+                | AbortReason::Attribute(_)
+                | AbortReason::Call(_)
+                | AbortReason::TooDeep
+        )
+    }
+}
+
 impl fmt::Display for AbortReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,7 +4,7 @@ use super::numbers::Number;
 use super::state::{FrameState, Local};
 use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
 use crate::bytecode::Op;
-use crate::event::{Callee, Detail, Event, KnownCall, Operand};
+use crate::event::{Callee, Detail, Event, Kind, KnownCall, Operand};
 use crate::ir::Val;
 use decal_uops::Uop;
 
@@ -14,6 +14,11 @@ impl Recorder<'_> {
         if let Detail::Known(known @ (KnownCall::List(_) | KnownCall::BoundList(..))) = event.detail {
             self.list_method(known, count, event)?;
             return Ok(false);
+        }
+        let bound = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
+        if bound != (self.peek(count + 1)? != Sym::Null) {
+            // A general operation made a method of what the interpreter has as function and receiver.
+            return Err(AbortReason::Call("a method that a general operation found"));
         }
         let mut args = Vec::new();
         for _ in 0..count {
@@ -80,6 +85,7 @@ impl Recorder<'_> {
         self.frames.push(FrameState {
             code: callee.code,
             function: callee.function,
+            real: None,
             locals,
             stack: Vec::new(),
             call: (0, 0),

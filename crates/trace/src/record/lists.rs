@@ -253,7 +253,7 @@ impl Recorder<'_> {
         Ok(list)
     }
 
-    fn none(&self) -> Sym {
+    pub(super) fn none(&self) -> Sym {
         let objects = &self.host.objects;
         Sym::Const(Operand { object: objects.none, ty: objects.none_type, kind: Kind::None, bits: 0 })
     }

@@ -18,6 +18,7 @@ mod abort;
 mod calls;
 mod containers;
 mod fit;
+mod general;
 mod iteration;
 mod label;
 mod lists;
@@ -35,6 +36,7 @@ pub use side::Parent;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;
+use general::has_general_form;
 use crate::event::{CodeId, Detail, Ending, Event, Kind, Operand, Recording};
 use crate::host::Host;
 use crate::ir::{End, Region, Start, Trace, Val};
@@ -62,11 +64,13 @@ pub struct Options {
     pub optimize: bool,
     /// Instructions that a trace may have.
     pub max_insts: usize,
+    /// Address of 32 bits that are 1 as long as the trace is valid; 0 where nobody asks.
+    pub valid: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { optimize: true, max_insts: 4000 }
+        Options { optimize: true, max_insts: 4000, valid: 0 }
     }
 }
 
@@ -264,6 +268,7 @@ impl<'a> Recorder<'a> {
         self.frames.push(FrameState {
             code,
             function: 0,
+            real: None,
             locals: vec![Local::of(Sym::Unchanged); locals as usize],
             stack: vec![Sym::Unchanged; stack as usize],
             call: (0, 0),
@@ -450,6 +455,24 @@ impl<'a> Recorder<'a> {
         }
         self.snap = self.build_snapshot(event.offset, Then::Resume);
         self.raise_snap = None;
+        if !has_general_form(event.op) {
+            return self.fast_form(event, next);
+        }
+        let before = (self.frames.clone(), self.iters.clone(), self.e.len());
+        match self.fast_form(event, next) {
+            Err(reason) if reason.is_general() && self.e.changes_nothing_since(before.2) => {
+                (self.frames, self.iters) = (before.0, before.1);
+                self.snap = self.build_snapshot(event.offset, Then::Resume);
+                self.raise_snap = None;
+                self.general_form(event, next, reason)?;
+                Ok(false)
+            }
+            result => result,
+        }
+    }
+
+    /// Translates one event into the uops that are made for it; true where the next one was taken along.
+    fn fast_form(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
         match event.op {
             Op::Nop | Op::JumpForward(_) | Op::JumpBackward(_) => {}
             Op::LoadFast(slot) => {
@@ -497,7 +520,7 @@ impl<'a> Recorder<'a> {
             Op::CopyFreeVars(count) => self.copy_free_vars(count, event)?,
             Op::LoadAttr { method, .. } => self.load_attr(method, event)?,
             Op::StoreAttr { .. } => self.store_attr(event)?,
-            Op::Binary(op) => self.binary(op, event)?,
+            Op::Binary(op) | Op::Augmented(op) => self.binary(op, event)?,
             Op::Negative => self.negative(event)?,
             Op::Positive => self.positive(event)?,
             Op::Invert => self.invert(event)?,

@@ -118,10 +118,15 @@ impl Recorder<'_> {
         let (mut borrowed, mut tuples) = (Vec::new(), HashMap::new());
         let holders = holders(snapshot);
         let depth = snapshot.frames.len();
-        // What the parent knows of types at its exit still holds: nothing changes an object's type in a trace.
-        for inst in trace.insts.iter().take(parent.exit.index()) {
+        // What the parent knows of types at its exit still holds. Only Python code can change the type of an object, and not
+        // of one of a builtin type.
+        let general = |inst: &Inst| matches!(inst, Inst::Uop(inst) if inst.region == Region::Any);
+        let before = &trace.insts[..parent.exit.index().min(trace.insts.len())];
+        let last_general = before.iter().rposition(general);
+        for (index, inst) in before.iter().enumerate() {
             if let Inst::Uop(inst) = inst
                 && inst.uop == Uop::guard_type
+                && (last_general < Some(index) || self.host.objects.is_builtin(inst.imm64))
                 && let Some(val) = inst.args.first().and_then(|val| map.get(val))
             {
                 self.e.set_type(*val, inst.imm64);
@@ -157,6 +162,7 @@ impl Recorder<'_> {
             self.frames.push(super::FrameState {
                 code: crate::event::CodeId(code as u32),
                 function: frame.function,
+                real: frame.real.map(|real| map.get(&real).copied().ok_or(AbortReason::Exit)).transpose()?,
                 locals,
                 stack,
                 call,

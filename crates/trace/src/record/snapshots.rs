@@ -72,6 +72,7 @@ impl Recorder<'_> {
                 Frame {
                     code: frame.code,
                     function: frame.function,
+                    real: frame.real,
                     offset: if innermost { offset } else { frame.call.0 },
                     after: if innermost { offset } else { frame.call.1 },
                     locals: frame

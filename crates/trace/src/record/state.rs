@@ -84,6 +84,8 @@ pub struct FrameState {
     pub code: CodeId,
     /// Its function's address; 0 for frame 0.
     pub function: u64,
+    /// The frame itself, while a general operation has it in memory.
+    pub real: Option<Val>,
     /// Its locals.
     pub locals: Vec<Local>,
     /// Its operand stack.
@@ -553,7 +555,7 @@ impl Recorder<'_> {
     }
 }
 
-fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
+pub(super) fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
     for sym in syms {
         match sym {
             Sym::Obj(val, Own::Owned) => owned.push(*val),

@@ -51,5 +51,6 @@ fn region_name(region: Region) -> &'static str {
         Region::Results => "results",
         Region::Cells => "cells",
         Region::Counts => "counts",
+        Region::Any => "any",
     }
 }

@@ -300,6 +300,9 @@ impl<'a> Words<'a, '_> {
             parameters: 0,
             lines: Vec::new(),
             handlers: Vec::new(),
+            first_unit: 0,
+            extended: Vec::new(),
+            names: Vec::new(),
         };
         loop {
             if self.take("file") {
@@ -399,13 +402,14 @@ impl<'a> Words<'a, '_> {
             let offset = self.number32()?;
             let after = if self.take(">") { self.number32()? } else { offset };
             let function = if self.take("fn") { self.number()? } else { 0 };
+            let real = if self.take("real") { Some(self.val()?) } else { None };
             self.expect("locals")?;
             self.expect("[")?;
             let locals = self.sources("]")?;
             self.expect("stack")?;
             self.expect("[")?;
             let stack = self.sources("]")?;
-            snap.frames.push(Frame { code, function, offset, after, locals, stack });
+            snap.frames.push(Frame { code, function, real, offset, after, locals, stack });
             if !self.take("/") {
                 break;
             }

@@ -159,6 +159,9 @@ impl Display for Snapshot {
             if frame.function != 0 {
                 write!(f, " fn {:#x}", frame.function)?;
             }
+            if let Some(real) = frame.real {
+                write!(f, " real {real}")?;
+            }
             f.write_str(" locals [")?;
             write_sources(f, &frame.locals)?;
             f.write_str("] stack [")?;

@@ -213,6 +213,9 @@ impl Pass {
             parameters,
             lines: Vec::new(),
             handlers: Vec::new(),
+            first_unit: 0,
+            extended: Vec::new(),
+            names: Vec::new(),
         });
         CodeId(number)
     }

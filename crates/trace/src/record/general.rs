@@ -1,0 +1,477 @@
+//! General operations: calls into CPython that may run any Python code.
+//!
+//! An instruction that no fast form fits is carried out by the same C functions that the interpreter uses. What they run
+//! may look at the frames, change any object, raise, or make this very trace invalid. So
+//!
+//! ```text
+//! before   iterators and locals of the entry frame go to memory, numbers as objects;
+//!          whatever is only borrowed gets a reference of its own;
+//!          frames of inlined calls are made, their locals filled in, the instruction pointers set
+//! then     the call, and the drop of what the instruction takes off the stack
+//! after    nothing that memory held is known any more, nor the types of objects that may change theirs;
+//!          null or a negative number: exit with the exception set;
+//!          the trace became invalid, a tool watches these frames, somebody holds one of them: exit behind the instruction;
+//!          the frames of inlined calls are taken away again
+//! ```
+//!
+//! Why not leave the trace instead: a loop that is covered as a whole, in part slowly, beats one that is left in every turn.
+//! Why not keep the frames in memory all the time: most inlined calls see no general operation.
+//!
+//! Holds after: as after any instruction, but the snapshot to exit to is the one behind it. Cost: one C call more than the
+//! interpreter has, and a frame for each inlined call around it.
+
+use super::state::{Local, Own, Sym, owned_items};
+use super::{AbortReason, Recorder, Step};
+use crate::bytecode::Op;
+use crate::event::{Event, Kind, Operand};
+use crate::ir::{Region, Val};
+use crate::snapshot::Then;
+use decal_uops::{Uop, offset};
+
+/// A word that a general function is given.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Word {
+    /// The object in the stack's nth slot from the top, which is 1.
+    Stack(u32),
+    /// A number or an address.
+    Fixed(u64),
+    /// The address of the arguments in the context.
+    Arguments,
+}
+
+/// What a general function gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Gives {
+    /// An object, which goes onto the stack.
+    Object,
+    /// An object that is about to be called: it goes onto the stack, and a null as its receiver.
+    Callable,
+    /// A truth value, which goes onto the stack, inverted where asked.
+    Truth(bool),
+    /// Nothing.
+    Nothing,
+    /// That many objects, in the arguments of the context, which go onto the stack in this order.
+    Objects(u32),
+    /// An iterator's next item, or the mark for its end: whether there was one, and where the loop ends.
+    Next(bool, u32),
+}
+
+/// A general operation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct General<'a> {
+    /// The C function.
+    pub(super) function: u64,
+    /// What it is given.
+    pub(super) words: &'a [Word],
+    /// How many slots of the stack go into the arguments of the context: the nth from the top is the first.
+    pub(super) arguments: Option<(u32, u32)>,
+    /// How many slots of the stack the instruction takes.
+    pub(super) takes: u32,
+    /// What comes of it.
+    pub(super) gives: Gives,
+}
+
+/// What stands for an operand of which nothing was seen.
+const UNSEEN: Operand = Operand { bits: i64::MAX as u64, ..Operand::NULL };
+
+impl Recorder<'_> {
+    /// Carries out a general operation in place of this instruction.
+    pub(super) fn perform(&mut self, event: &Event, operation: General<'_>) -> Step<()> {
+        let from_stack = operation.words.iter().filter_map(|word| match word {
+            Word::Stack(nth) => Some(*nth),
+            _ => None,
+        });
+        let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
+        let operands: Vec<u32> = from_stack.chain(used).collect();
+        self.make_visible(event, &operands)?;
+        self.push_frames(event)?;
+        if let Some((first, count)) = operation.arguments {
+            if count as usize > decal_uops::ARGUMENTS {
+                return Err(AbortReason::Call("more arguments than traces pass on"));
+            }
+            for at in 0..count {
+                let val = self.word(Word::Stack(first - at))?;
+                let place = offset::ARGUMENTS + 8 * at as i32;
+                self.e.effect(Uop::set_context, &[val], place, 0, Region::Any, None);
+            }
+        }
+        let mut words = Vec::new();
+        for word in operation.words {
+            words.push(self.word(*word)?);
+        }
+        let number = matches!(operation.gives, Gives::Truth(_) | Gives::Nothing | Gives::Objects(_));
+        let uop = match (number, words.len()) {
+            (false, 1) => Uop::call_any_1,
+            (false, 2) => Uop::call_any_2,
+            (false, 3) => Uop::call_any_3,
+            (false, 4) => Uop::call_any_4,
+            (true, 1) => Uop::call_any_int_1,
+            (true, 2) => Uop::call_any_int_2,
+            (true, 3) => Uop::call_any_int_3,
+            _ => return Err(AbortReason::Inconsistent("words of a general operation")),
+        };
+        let result = self.e.effect(uop, &words, 0, operation.function, Region::Any, None);
+        self.forget_all();
+        self.take_operands(operation.takes)?;
+        // The operands are gone, as they are where the interpreter raises.
+        self.snap = self.build_snapshot(event.offset, Then::Raise);
+        let raise = self.snap;
+        if number {
+            let zero = self.e.int(0);
+            self.e.pure(Uop::guard_ge_int, &[result, zero], 0, 0, Some(raise));
+        } else {
+            self.e.pure(Uop::guard_is_not, &[result], 0, 0, Some(raise));
+        }
+        if let Gives::Next(more, end) = operation.gives {
+            self.guard_next(event, result, more, end)?;
+        }
+        self.give(result, operation.gives)?;
+        let offset = match operation.gives {
+            // The interpreter's END_FOR takes a value away, and the instruction behind it the iterator.
+            Gives::Next(false, end) => end.saturating_sub(2),
+            _ => event.next,
+        };
+        self.snap = self.build_snapshot(offset, Then::Resume);
+        self.check_undisturbed();
+        self.pop_frames();
+        self.snap = self.build_snapshot(offset, Then::Resume);
+        self.raise_snap = None;
+        if let Gives::Next(false, _) = operation.gives {
+            self.pop()?;
+            let iterator = self.pop()?;
+            self.discard(&[iterator])?;
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: Word) -> Step<Val> {
+        match word {
+            Word::Stack(nth) => {
+                let sym = self.peek(nth)?;
+                self.object(&sym)
+            }
+            Word::Fixed(bits) => Ok(self.e.raw(bits)),
+            Word::Arguments => {
+                Ok(self.e.effect(Uop::context, &[], offset::ARGUMENTS, 0, Region::Fixed, None))
+            }
+        }
+    }
+
+    /// Makes all that Python code could look at exact in memory, and gives the operands objects.
+    fn make_visible(&mut self, event: &Event, operands: &[u32]) -> Step<()> {
+        self.flush_iterators(|_, _| false);
+        self.renew_snap(event);
+        for slot in 0..self.frames[0].locals.len() as u32 {
+            match self.frames[0].locals[slot as usize].sym {
+                Sym::Unchanged | Sym::Obj(_, Own::Slot(_)) => continue,
+                Sym::Null => self.unbind_local(slot),
+                _ => self.flush_local(slot)?,
+            }
+            self.renew_snap(event);
+        }
+        for depth in 1..self.frames.len() {
+            for slot in 0..self.frames[depth].locals.len() {
+                let sym = self.frames[depth].locals[slot].sym.clone();
+                if matches!(sym, Sym::Obj(..) | Sym::Null | Sym::Const(_)) {
+                    continue;
+                }
+                self.frames[depth].locals[slot].sym = Sym::Null;
+                let val = self.owned_object(&sym, UNSEEN)?;
+                self.frames[depth].locals[slot].sym = Sym::Obj(val, Own::Owned);
+                self.renew_snap(event);
+            }
+        }
+        for nth in operands {
+            let seen = match self.peek(*nth)? {
+                Sym::Const(operand) => operand,
+                _ => UNSEEN,
+            };
+            self.realize(*nth, seen)?;
+            self.renew_snap(event);
+        }
+        self.own_all();
+        self.renew_snap(event);
+        Ok(())
+    }
+
+    /// The state has changed in form, not in content: exits of what follows need it as it is now.
+    fn renew_snap(&mut self, event: &Event) {
+        self.snap = self.build_snapshot(event.offset, Then::Resume);
+        self.raise_snap = None;
+    }
+
+    /// Puts a null into memory of a local of frame 0 that is unbound.
+    fn unbind_local(&mut self, slot: u32) {
+        let before = self.memory_of(slot);
+        let (frame, disp, dealloc) = (self.e.frame(), self.local_disp(slot), self.host.functions.dealloc);
+        self.e.effect(Uop::store_null, &[frame], disp, 0, Region::Frame, None);
+        self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+        self.e.heap().clobber(Region::Frame);
+        self.written.insert(slot);
+        self.frames[0].locals[slot as usize] = Local::of(Sym::Unchanged);
+    }
+
+    /// Everything that is borrowed from memory gets a reference of its own, and so do constants that may be
+    /// replaced where they came from. Only the locals of the entry frame are memory themselves.
+    fn own_all(&mut self) {
+        let locals = std::mem::take(&mut self.frames[0].locals);
+        let mut owned = owned_items(&self.frames);
+        let mut vals = Vec::new();
+        let mut consts = Vec::new();
+        self.each_place(&mut |sym, place| match sym {
+            Sym::Obj(val, own @ (Own::Container | Own::Slot(_))) => {
+                if place.is_none_or(|place| owned.insert(place)) {
+                    *own = Own::Owned;
+                    vals.push(*val);
+                } else {
+                    *own = Own::Virtual;
+                }
+            }
+            Sym::Const(operand) if place.is_none() && is_mortal(operand) => consts.push(*operand),
+            _ => {}
+        });
+        for val in vals {
+            self.incref(val);
+        }
+        for operand in consts {
+            let val = self.e.object(operand.object, operand.ty);
+            self.incref(val);
+        }
+        let e = &mut self.e;
+        for frame in &mut self.frames {
+            for sym in frame.locals.iter_mut().map(|local| &mut local.sym).chain(&mut frame.stack) {
+                if let Sym::Const(operand) = sym
+                    && is_mortal(operand)
+                {
+                    *sym = Sym::Obj(e.object(operand.object, operand.ty), Own::Owned);
+                }
+            }
+        }
+        self.frames[0].locals = locals;
+    }
+
+    /// Makes the frames of inlined calls, and sets the instruction pointers.
+    fn push_frames(&mut self, event: &Event) -> Step<()> {
+        let last = self.frames.len() - 1;
+        let mut below = self.e.frame();
+        for depth in 0..=last {
+            if depth > 0 {
+                let function = self.e.object(self.frames[depth].function, self.host.objects.function);
+                let (maker, raise) = (self.host.functions.push_frame, self.raise_snap());
+                let frame = self.e.effect(Uop::push_frame, &[below, function], 0, maker, Region::Any, Some(raise));
+                self.frames[depth].real = Some(frame);
+                for slot in 0..self.frames[depth].locals.len() {
+                    let sym = self.frames[depth].locals[slot].sym.clone();
+                    if sym == Sym::Null {
+                        continue;
+                    }
+                    let val = self.object(&sym)?;
+                    self.incref(val);
+                    let disp = self.local_disp(slot as u32);
+                    self.e.effect(Uop::store_obj, &[frame, val], disp, 0, Region::Any, None);
+                }
+                self.renew_snap(event);
+                below = frame;
+            }
+            let frame = &self.frames[depth];
+            let at = if depth == last { event.offset } else { frame.call.0 };
+            let code = self.rec.codes.get(frame.code.0 as usize).ok_or(AbortReason::Inconsistent("code"))?;
+            let address = self.e.int(code.address_of(at) as i64);
+            let disp = self.host.layout.frame_instruction;
+            self.e.effect(Uop::store_int, &[below, address], disp, 0, Region::Any, None);
+        }
+        Ok(())
+    }
+
+    /// Takes the frames of inlined calls away again. What they hold is held by the trace as well.
+    fn pop_frames(&mut self) {
+        for depth in (1..self.frames.len()).rev() {
+            if let Some(frame) = self.frames[depth].real.take() {
+                let remover = self.host.functions.pop_frame;
+                self.e.effect(Uop::pop_frame, &[frame], 0, remover, Region::Any, None);
+            }
+        }
+    }
+
+    /// Python code ran: what memory held is not known any more.
+    fn forget_all(&mut self) {
+        self.e.heap().clobber_all();
+        let objects = self.host.objects.clone();
+        self.e.forget_types(|ty| objects.is_builtin(ty));
+        for (slot, local) in self.frames[0].locals.iter_mut().enumerate() {
+            *local = Local::of(Sym::Unchanged);
+            self.written.insert(slot as u32);
+        }
+    }
+
+    /// Takes what the instruction takes off the stack, and drops it. Any of it may die now.
+    fn take_operands(&mut self, count: u32) -> Step<()> {
+        let mut taken = Vec::new();
+        for _ in 0..count {
+            taken.push(self.pop()?);
+        }
+        let mut owned = Vec::new();
+        super::state::collect_owned(&taken, &mut owned);
+        let dealloc = self.host.functions.dealloc;
+        for val in owned.into_iter().rev() {
+            if !self.hand_over(val, Own::Virtual) {
+                self.e.effect(Uop::decref_plain, &[val], 0, dealloc, Region::Any, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Exits where the iterator has not done what was seen.
+    fn guard_next(&mut self, event: &Event, result: Val, more: bool, end: u32) -> Step<()> {
+        let mark = self.host.objects.exhausted;
+        self.push(if more { self.none() } else { Sym::Obj(result, Own::Owned) });
+        let offset = if more { end.saturating_sub(2) } else { event.next };
+        let snap = self.build_snapshot(offset, Then::Resume);
+        let guard = if more { Uop::guard_is_not } else { Uop::guard_is };
+        self.e.pure(guard, &[result], 0, mark, Some(snap));
+        self.pop().map(|_| ())
+    }
+
+    /// Puts the result onto the stack.
+    fn give(&mut self, result: Val, gives: Gives) -> Step<()> {
+        match gives {
+            Gives::Nothing => {}
+            Gives::Object | Gives::Next(true, _) => self.push(Sym::Obj(result, Own::Owned)),
+            Gives::Callable => {
+                self.push(Sym::Obj(result, Own::Owned));
+                self.push(Sym::Null);
+            }
+            Gives::Truth(inverted) => {
+                let mut truth = result;
+                if inverted {
+                    let one = self.e.int(1);
+                    truth = self.e.pure(Uop::xor_int, &[truth, one], 0, 0, None);
+                }
+                self.push(Sym::Bool(truth));
+            }
+            Gives::Objects(count) => {
+                let base = self.e.effect(Uop::context, &[], offset::ARGUMENTS, 0, Region::Fixed, None);
+                for at in 0..count as i32 {
+                    let val = self.e.effect(Uop::load_obj_unchecked, &[base], 8 * at, 0, Region::Any, None);
+                    self.push(Sym::Obj(val, Own::Owned));
+                }
+            }
+            Gives::Next(false, _) => self.push(self.none()),
+        }
+        Ok(())
+    }
+
+    /// Exits where the trace must not go on.
+    fn check_undisturbed(&mut self) {
+        let snap = self.snap;
+        if self.options.valid != 0 {
+            self.e.effect(Uop::guard_word32, &[], 1, self.options.valid, Region::Any, Some(snap));
+        }
+        let entry = self.e.frame();
+        let innermost = self.frames.last().and_then(|frame| frame.real).unwrap_or(entry);
+        let function = self.host.functions.undisturbed;
+        self.e.effect(Uop::guard_undisturbed, &[innermost, entry], 0, function, Region::Any, Some(snap));
+    }
+}
+
+/// Whether an object may go away while the trace has it on its stack.
+fn is_mortal(operand: &Operand) -> bool {
+    let small = operand.kind == Kind::Int && (-5..=256).contains(&(operand.bits as i64));
+    !small && !matches!(operand.kind, Kind::None | Kind::Bool | Kind::Null)
+}
+
+
+/// Whether an instruction has a general form.
+pub(super) fn has_general_form(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Binary(_)
+            | Op::Augmented(_)
+            | Op::Negative
+            | Op::Positive
+            | Op::Invert
+            | Op::ToBool
+            | Op::Compare(..)
+            | Op::Contains(_)
+            | Op::Subscript
+            | Op::StoreSubscript
+            | Op::Slice
+            | Op::StoreSlice
+            | Op::LoadAttr { .. }
+            | Op::StoreAttr { .. }
+            | Op::GetIter
+            | Op::ForIter(_)
+            | Op::UnpackSequence(_)
+            | Op::Call(_)
+    )
+}
+
+impl Recorder<'_> {
+    /// Translates one event as a general operation, which no fast form fits for this reason.
+    pub(super) fn general_form(&mut self, event: &Event, next: Option<&Event>, reason: AbortReason) -> Step<()> {
+        use Word::{Arguments, Fixed, Stack};
+        let f = self.host.functions.general.clone();
+        let simple = |function, words, takes, gives| General { function, words, arguments: None, takes, gives };
+        let operation = match event.op {
+            Op::Binary(op) => simple(f.binary[op as usize], &[Stack(2), Stack(1)][..], 2, Gives::Object),
+            Op::Augmented(op) => simple(f.augmented[op as usize], &[Stack(2), Stack(1)], 2, Gives::Object),
+            Op::Negative => simple(f.unary[0], &[Stack(1)], 1, Gives::Object),
+            Op::Positive => simple(f.unary[1], &[Stack(1)], 1, Gives::Object),
+            Op::Invert => simple(f.unary[2], &[Stack(1)], 1, Gives::Object),
+            Op::ToBool => simple(f.truth, &[Stack(1)], 1, Gives::Truth(false)),
+            Op::Contains(inverted) => simple(f.contains, &[Stack(1), Stack(2)], 2, Gives::Truth(inverted)),
+            Op::Subscript => simple(f.get_item, &[Stack(2), Stack(1)], 2, Gives::Object),
+            Op::StoreSubscript => simple(f.set_item, &[Stack(2), Stack(1), Stack(3)], 3, Gives::Nothing),
+            Op::Slice => simple(f.get_slice, &[Stack(3), Stack(2), Stack(1)], 3, Gives::Object),
+            Op::StoreSlice => General {
+                arguments: Some((2, 2)),
+                ..simple(f.set_slice, &[Stack(3), Stack(4), Arguments], 4, Gives::Nothing)
+            },
+            Op::GetIter => simple(f.iterator, &[Stack(1)], 1, Gives::Object),
+            Op::Compare(op, truth) => {
+                let words = [Stack(2), Stack(1), Fixed(op as u64)];
+                let (function, gives) =
+                    if truth { (f.compare_truth, Gives::Truth(false)) } else { (f.compare, Gives::Object) };
+                return self.perform(event, simple(function, &words, 2, gives));
+            }
+            Op::ForIter(end) => {
+                // What it did is seen by where it went on.
+                let next = next.filter(|next| next.depth == event.depth).ok_or(AbortReason::Iterate)?;
+                let gives = Gives::Next(next.offset == event.next, end);
+                return self.perform(event, simple(f.next, &[Stack(1)], 0, gives));
+            }
+            Op::UnpackSequence(count) if count as usize <= decal_uops::ARGUMENTS => {
+                let words = [Stack(1), Fixed(u64::from(count)), Arguments];
+                return self.perform(event, simple(f.unpack, &words, 1, Gives::Objects(count)));
+            }
+            Op::LoadAttr { name, method } => {
+                let words = [Stack(1), Fixed(self.name(event, name)?)];
+                let gives = if method { Gives::Callable } else { Gives::Object };
+                return self.perform(event, simple(f.get_attribute, &words, 1, gives));
+            }
+            Op::StoreAttr { name } => {
+                let words = [Stack(1), Fixed(self.name(event, name)?), Stack(2)];
+                return self.perform(event, simple(f.set_attribute, &words, 2, Gives::Nothing));
+            }
+            Op::Call(count) => {
+                let receiver = self.peek(count + 1)? != Sym::Null;
+                let passed = count + u32::from(receiver);
+                let words = [Stack(count + 2), Arguments, Fixed(u64::from(passed)), Fixed(0)];
+                let arguments = Some((passed, passed));
+                return self.perform(
+                    event,
+                    General { arguments, ..simple(f.call, &words, count + 2, Gives::Object) },
+                );
+            }
+            _ => return Err(reason),
+        };
+        self.perform(event, operation)
+    }
+
+    /// The address of a name that an instruction means.
+    fn name(&self, event: &Event, index: u32) -> Step<u64> {
+        let code = self.rec.codes.get(event.code.0 as usize);
+        let name = code.and_then(|code| code.names.get(index as usize)).copied();
+        name.ok_or(AbortReason::Attribute("its name is not known"))
+    }
+}
