@@ -106,14 +106,12 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
             let below = frames.last().copied().filter(|_| !failed);
             let real = plan.real_frame(depth, values);
             if real != 0 {
-                // A general operation made it, and counted its call. What its locals hold now is what counts.
+                // A general operation made it, and counted its call. It has its locals.
                 let inner = Frame::from_address(real);
                 site.thread.take_recursion(-1);
                 for filled in slots {
                     if filled.stack {
                         inner.set_stack(filled.slot, filled.object);
-                    } else {
-                        objects::decref(filled.object);
                     }
                 }
                 inner.set_stack_depth(described.stack.len() as u32);

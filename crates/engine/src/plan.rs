@@ -127,6 +127,11 @@ impl Planner<'_> {
         })
     }
 
+    fn locals(&mut self, frame: &decal_trace::snapshot::Frame) -> Option<Vec<(u32, Make)>> {
+        // A frame that exists has them.
+        if frame.real.is_some() { Some(Vec::new()) } else { self.slots(&frame.locals) }
+    }
+
     fn slots(&mut self, sources: &[Source]) -> Option<Vec<(u32, Make)>> {
         let changing = sources.iter().enumerate().filter(|(_, source)| !source.is_in_place());
         changing.map(|(slot, source)| Some((slot as u32, self.make(source)?))).collect()
@@ -143,7 +148,7 @@ impl Plan {
                 Some(real) => Some(planner.wanted(real)?),
                 None => None,
             };
-            frames.push(FramePlan { real, locals: planner.slots(&frame.locals)?, stack: planner.slots(&frame.stack)? });
+            frames.push(FramePlan { real, locals: planner.locals(frame)?, stack: planner.slots(&frame.stack)? });
         }
         let stores = snapshot.stores.iter();
         let stores = stores.map(|store| Some((planner.wanted(store.base)?, store.disp, planner.wanted(store.value)?)));

@@ -36,6 +36,7 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
         uncounted: BTreeSet::new(),
         memory: HashMap::new(),
         stack: BTreeMap::new(),
+        frames: Vec::new(),
     };
     if let Some((parent, snapshot)) = entry {
         counts.enter(parent, snapshot);
@@ -81,6 +82,8 @@ struct Counts<'a> {
     memory: HashMap<Place, Val>,
     /// What slots of the entry frame's stack held when the trace was entered.
     stack: BTreeMap<usize, Val>,
+    /// What frames have that were made for a general operation.
+    frames: Vec<(Val, Val)>,
 }
 
 impl Counts<'_> {
@@ -224,8 +227,17 @@ impl Counts<'_> {
     /// A part of a general operation. What memory held is not known after it.
     fn step_any(&mut self, val: Val, inst: &UopInst) {
         match (inst.uop, inst.args.as_slice()) {
-            // Frames that are made hold references of their own.
-            (Uop::store_obj, [_, value]) => self.add(*value, -1),
+            // Frames that are made have the references as long as they are there.
+            (Uop::store_obj, [frame, value]) => {
+                self.add(*value, -1);
+                self.frames.push((*frame, *value));
+            }
+            (Uop::pop_frame, [frame]) => {
+                let (back, kept) = self.frames.drain(..).partition(|(known, _)| known == frame);
+                self.frames = kept;
+                let back: Vec<(Val, Val)> = back;
+                back.into_iter().for_each(|(_, value)| self.add(value, 1));
+            }
             (Uop::decref_plain, [object]) => self.add(*object, -1),
             (Uop::load_obj_unchecked, _) => self.add(val, 1),
             (uop, _) if gives_any(uop) => {

@@ -57,7 +57,7 @@ pub struct Frame {
     pub code: CodeId,
     /// The function object's address; 0 for the entry frame, which exists.
     pub function: u64,
-    /// The frame, where a general operation made it: it exists, is linked, and its locals are in place.
+    /// The frame, where a general operation made it: it exists, is linked, and has its locals.
     pub real: Option<Val>,
     /// Instruction to go on with. For an outer frame: the call that is under way.
     pub offset: u32,

@@ -299,7 +299,7 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
             wants(trace, real, Class::Raw, trace.insts.len(), false)?;
         }
         for slot in frame.locals.iter().chain(&frame.stack) {
-            if depth > 0 && slot.is_in_place() {
+            if depth > 0 && frame.real.is_none() && slot.is_in_place() {
                 return Err(Fault::Unchanged);
             }
             source(trace, slot, &mut seen)?;

@@ -170,12 +170,16 @@ pub unsafe extern "C" fn push_frame(below: u64, function: *mut PyObject) -> u64 
     }
 }
 
-/// Takes such a frame away. The trace holds everything that it holds, so that nothing dies.
+/// Takes such a frame away. The trace has all that it held, so that nothing dies.
 pub unsafe extern "C" fn pop_frame(frame: u64) {
     // SAFETY: the innermost frame that `push_frame` made.
     unsafe {
         let thread = Thread::current();
-        frame::drop_frame(thread, Frame::from_address(frame));
+        let frame = Frame::from_address(frame);
+        for slot in 0..frame.locals() {
+            let _ = frame.replace_local(slot, std::ptr::null_mut());
+        }
+        frame::drop_frame(thread, frame);
         thread.take_recursion(-1);
     }
 }

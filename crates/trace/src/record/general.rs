@@ -5,13 +5,13 @@
 //!
 //! ```text
 //! before   iterators and locals of the entry frame go to memory, numbers as objects;
-//!          whatever is only borrowed gets a reference of its own;
-//!          frames of inlined calls are made, their locals filled in, the instruction pointers set
+//!          each slot gets a reference of its own, as the interpreter has it;
+//!          frames of inlined calls are made, their locals moved there, the instruction pointers set
 //! then     the call, and the drop of what the instruction takes off the stack
 //! after    nothing that memory held is known any more, nor the types of objects that may change theirs;
 //!          null or a negative number: exit with the exception set;
 //!          the trace became invalid, a tool watches these frames, somebody holds one of them: exit behind the instruction;
-//!          the frames of inlined calls are taken away again
+//!          the locals of inlined calls come back, and their frames are taken away
 //! ```
 //!
 //! Why not leave the trace instead: a loop that is covered as a whole, in part slowly, beats one that is left in every turn.
@@ -134,6 +134,7 @@ impl Recorder<'_> {
         self.snap = self.build_snapshot(offset, Then::Resume);
         self.check_undisturbed();
         self.pop_frames();
+        self.share_again();
         self.snap = self.build_snapshot(offset, Then::Resume);
         self.raise_snap = None;
         if let Gives::Next(false, _) = operation.gives {
@@ -211,15 +212,22 @@ impl Recorder<'_> {
         self.frames[0].locals[slot as usize] = Local::of(Sym::Unchanged);
     }
 
-    /// Everything that is borrowed from memory gets a reference of its own, and so do constants that may be
-    /// replaced where they came from. Only the locals of the entry frame are memory themselves.
+    /// Each slot and item gets a reference of its own: what it was borrowed from may change, and Python code can count
+    /// references. Constants too, which may be replaced where they came from. Only the entry frame's slots are memory
+    /// themselves.
     fn own_all(&mut self) {
         let locals = std::mem::take(&mut self.frames[0].locals);
+        let mut homes: Vec<(usize, Sym)> = Vec::new();
+        for (slot, sym) in self.frames[0].stack.iter_mut().enumerate() {
+            if matches!(sym, Sym::Obj(_, Own::StackSlot(home)) if *home as usize == slot) {
+                homes.push((slot, std::mem::replace(sym, Sym::Null)));
+            }
+        }
         let mut owned = owned_items(&self.frames);
         let mut vals = Vec::new();
         let mut consts = Vec::new();
         self.each_place(&mut |sym, place| match sym {
-            Sym::Obj(val, own @ (Own::Container | Own::Slot(_))) => {
+            Sym::Obj(val, own) if *own != Own::Owned => {
                 if place.is_none_or(|place| owned.insert(place)) {
                     *own = Own::Owned;
                     vals.push(*val);
@@ -248,6 +256,29 @@ impl Recorder<'_> {
             }
         }
         self.frames[0].locals = locals;
+        for (slot, sym) in homes {
+            self.frames[0].stack[slot] = sym;
+        }
+    }
+
+    /// Slots that hold one object share a reference again: dropping two at once could be the object's end, which is an exit.
+    fn share_again(&mut self) {
+        let (mut seen, mut spare) = (Vec::new(), Vec::new());
+        self.each_place(&mut |sym, place| {
+            if let Sym::Obj(val, own @ Own::Owned) = sym
+                && place.is_none()
+            {
+                if seen.contains(val) {
+                    *own = Own::Virtual;
+                    spare.push(*val);
+                } else {
+                    seen.push(*val);
+                }
+            }
+        });
+        for val in spare {
+            self.decref_plain(val);
+        }
     }
 
     /// Makes the frames of inlined calls, and sets the instruction pointers.
@@ -265,8 +296,8 @@ impl Recorder<'_> {
                     if sym == Sym::Null {
                         continue;
                     }
+                    // The frame has the references as long as it is there.
                     let val = self.object(&sym)?;
-                    self.incref(val);
                     let disp = self.local_disp(slot as u32);
                     self.e.effect(Uop::store_obj, &[frame, val], disp, 0, Region::Any, None);
                 }
@@ -283,7 +314,28 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Takes the frames of inlined calls away again. What they hold is held by the trace as well.
+    /// A side trace that begins while frames are in memory: takes them away where nobody has got hold of them.
+    pub(super) fn take_frames_back(&mut self, offset: u32) {
+        if self.frames.iter().all(|frame| frame.real.is_none()) {
+            return;
+        }
+        self.snap = self.build_snapshot(offset, Then::Resume);
+        self.raise_snap = None;
+        self.check_undisturbed();
+        for depth in 1..self.frames.len() {
+            let Some(frame) = self.frames[depth].real else { continue };
+            for slot in 0..self.frames[depth].locals.len() {
+                if self.frames[depth].locals[slot].sym == Sym::Unchanged {
+                    let disp = self.local_disp(slot as u32);
+                    let val = self.e.effect(Uop::load_obj_unchecked, &[frame], disp, 0, Region::Any, None);
+                    self.frames[depth].locals[slot].sym = Sym::Obj(val, Own::Owned);
+                }
+            }
+        }
+        self.pop_frames();
+    }
+
+    /// Takes the frames of inlined calls away again, and what they hold back.
     fn pop_frames(&mut self) {
         for depth in (1..self.frames.len()).rev() {
             if let Some(frame) = self.frames[depth].real.take() {

@@ -204,6 +204,8 @@ impl Recorder<'_> {
         for val in borrowed {
             self.incref(val);
         }
+        let offset = snapshot.frames.last().map_or(0, |frame| frame.offset);
+        self.take_frames_back(offset);
         Ok(carried.into_iter().filter_map(|(root, parent)| Some((root, *map.get(&parent)?))).collect())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! One is taken at each instruction's start, before it changes anything, so that CPython can run the instruction again.
 
-use super::state::{Own, Position, Sym, owned_items};
+use super::state::{Local, Own, Position, Sym, owned_items};
 use super::{Recorder, Wrote};
 use crate::ir::Val;
 use crate::snapshot::{FieldStore, Frame, SnapId, Snapshot, Source, Then};
@@ -68,6 +68,10 @@ impl Recorder<'_> {
             .enumerate()
             .map(|(index, frame)| {
                 let innermost = index + 1 == depth;
+                let local = |(i, local): (usize, &Local)| match (&local.sym, frame.real) {
+                    (Sym::Null, _) | (_, None) => source(&local.sym, (index == 0).then_some((true, i)), &named, &owned),
+                    _ => Source::Unchanged,
+                };
                 let entry = index == 0;
                 Frame {
                     code: frame.code,
@@ -75,12 +79,7 @@ impl Recorder<'_> {
                     real: frame.real,
                     offset: if innermost { offset } else { frame.call.0 },
                     after: if innermost { offset } else { frame.call.1 },
-                    locals: frame
-                        .locals
-                        .iter()
-                        .enumerate()
-                        .map(|(i, l)| source(&l.sym, entry.then_some((true, i)), &named, &owned))
-                        .collect(),
+                    locals: frame.locals.iter().enumerate().map(local).collect(),
                     stack: frame
                         .stack
                         .iter()
