@@ -6,6 +6,7 @@
 
 #![allow(clippy::missing_safety_doc, reason = "called from traces with operands that guards checked; the GIL is held")]
 
+pub mod death;
 pub mod general;
 pub mod sequences;
 

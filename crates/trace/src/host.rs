@@ -139,8 +139,11 @@ pub struct Functions {
     pub set_slice: u64,
     /// The same, where the value is dropped at once.
     pub set_slice_last: u64,
-    /// Of a list or tuple: whether its death runs no Python code.
+    /// Of an object: whether a reference may be dropped, because it is not the last one, or the death of the object and of
+    /// what it alone holds runs no Python code.
     pub may_die: u64,
+    /// The same of several objects and their number.
+    pub may_die_all: u64,
     /// `PyBool_FromLong`.
     pub new_bool: u64,
     /// See `push_frame`, `pop_frame` and `guard_undisturbed` in the uop table.

@@ -661,6 +661,12 @@ uops! {
         m.cold();
         guard(m.release(function, a.0) as i32 != 0)
     };
+    /// Exits where the C function, asked whether one reference to each of the first objects in the context's arguments may be
+    /// dropped here, says 0.
+    guard_droppable_all(; count: imm32, function: imm64) -> [or exit] [Fixed, reads] |m| {
+        let objects = m.context().wrapping_add(crate::offset::ARGUMENTS as u64);
+        guard(m.call(function, objects, count as u64, 0, 0) as i32 != 0)
+    };
     /// A new tuple or list of `length` items, all null; `function` is `PyTuple_New` or `PyList_New`.
     new_sequence(length: int; function: imm64) -> [obj or exit] [Fixed, raises] |m| {
         let r = m.call(function, length as u64, 0, 0, 0);

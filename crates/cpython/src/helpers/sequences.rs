@@ -4,15 +4,13 @@
 //! what they do not handle: the trace is left, and CPython runs the instruction itself. Nothing dies in them but objects whose
 //! death runs no Python code. Bounds are numbers as CPython itself has them: an absent one is the lowest or highest number.
 
+use super::death::is_plain;
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
 use std::ptr::null_mut;
-
-/// How deep lists within lists may be that die in a trace.
-const DROP_DEPTH: u32 = 4;
 
 /// Up to how many items that are replaced each is counted; with more, a safe guess must do.
 const COUNTED: usize = 32;
@@ -95,44 +93,6 @@ unsafe fn list_slice(list: *mut PyObject, start: i64, stop: i64, step: i64) -> *
         }
         new
     }
-}
-
-/// Whether the death of an object of this type frees nothing but itself and runs no code.
-unsafe fn is_plain(object: *mut PyObject) -> bool {
-    // SAFETY: a live object.
-    let ty = unsafe { objects::type_of(object) };
-    ty == type_address!(PyLong_Type)
-        || ty == type_address!(PyFloat_Type)
-        || ty == type_address!(PyUnicode_Type)
-        || ty == type_address!(PyBool_Type)
-        || ty == type_address!(PyBytes_Type)
-        // SAFETY: `None` lives forever.
-        || object == unsafe { ffi::Py_None() }
-}
-
-unsafe fn is_harmless(object: *mut PyObject, depth: u32) -> bool {
-    // SAFETY: a live object; its layout is that of the exact type that is checked first.
-    unsafe {
-        let immortal = (ffi::Py_REFCNT(object) as i32) < 0;
-        if immortal || is_plain(object) {
-            return true;
-        }
-        let ty = objects::type_of(object);
-        let held: &[*mut PyObject] = if ty == type_address!(PyList_Type) {
-            items(object)
-        } else if ty == type_address!(PyTuple_Type) {
-            objects::tuple_items(object)
-        } else {
-            return false;
-        };
-        depth > 0 && held.iter().all(|item| item.is_null() || is_harmless(*item, depth - 1))
-    }
-}
-
-/// Whether an object may die in a trace: a list or tuple of nothing but numbers, strings, and lists and tuples of such.
-pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
-    // SAFETY: a live object.
-    unsafe { is_harmless(object, DROP_DEPTH) }.into()
 }
 
 /// `list[start:stop] = value` of an exact list and another exact list or tuple: 1. Refuses where an item that is replaced

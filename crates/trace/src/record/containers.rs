@@ -133,7 +133,7 @@ impl Recorder<'_> {
                 let snap = self.snap();
                 let items = self.e.load(Uop::load_raw, base, None, layout.list_items, Region::ListHead, None);
                 let old = self.e.load(Uop::load_item, items, Some(at), 0, Region::ListItems, Some(snap));
-                let drops = self.guard_discard(&[container, index]);
+                let drops = self.guard_kept(&[container, index]);
                 self.replace(
                     items,
                     Some(at),

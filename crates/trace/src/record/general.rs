@@ -99,28 +99,21 @@ impl Recorder<'_> {
         for word in operation.words {
             words.push(self.word(*word)?);
         }
-        let number = matches!(operation.gives, Gives::Truth(_) | Gives::Nothing | Gives::Objects(_));
-        let uop = match (number, words.len()) {
-            (false, 1) => Uop::call_any_1,
-            (false, 2) => Uop::call_any_2,
-            (false, 3) => Uop::call_any_3,
-            (false, 4) => Uop::call_any_4,
-            (true, 1) => Uop::call_any_int_1,
-            (true, 2) => Uop::call_any_int_2,
-            (true, 3) => Uop::call_any_int_3,
-            _ => return Err(AbortReason::Inconsistent("words of a general operation")),
-        };
-        let result = self.e.effect(uop, &words, 0, operation.function, Region::Any, None);
+        let result = self.call_any(&words, operation)?;
         self.forget_all();
         self.take_operands(operation.takes)?;
         // The operands are gone, as they are where the interpreter raises.
         self.snap = self.build_snapshot(event.offset, Then::Raise);
         let raise = self.snap;
-        if number {
-            let zero = self.e.int(0);
-            self.e.pure(Uop::guard_ge_int, &[result, zero], 0, 0, Some(raise));
-        } else {
-            self.e.pure(Uop::guard_is_not, &[result], 0, 0, Some(raise));
+        match operation.gives {
+            _ if operation.function == 0 => {}
+            Gives::Truth(_) | Gives::Nothing | Gives::Objects(_) => {
+                let zero = self.e.int(0);
+                self.e.pure(Uop::guard_ge_int, &[result, zero], 0, 0, Some(raise));
+            }
+            _ => {
+                self.e.pure(Uop::guard_is_not, &[result], 0, 0, Some(raise));
+            }
         }
         if let Gives::Next(more, end) = operation.gives {
             self.guard_next(event, result, more, end)?;
@@ -143,6 +136,50 @@ impl Recorder<'_> {
             self.discard(&[iterator])?;
         }
         Ok(())
+    }
+
+    fn call_any(&mut self, words: &[Val], operation: General<'_>) -> Step<Val> {
+        if operation.function == 0 {
+            return Ok(self.e.int(0));
+        }
+        let number = matches!(operation.gives, Gives::Truth(_) | Gives::Nothing | Gives::Objects(_));
+        let uop = match (number, words.len()) {
+            (false, 1) => Uop::call_any_1,
+            (false, 2) => Uop::call_any_2,
+            (false, 3) => Uop::call_any_3,
+            (false, 4) => Uop::call_any_4,
+            (true, 1) => Uop::call_any_int_1,
+            (true, 2) => Uop::call_any_int_2,
+            (true, 3) => Uop::call_any_int_3,
+            _ => return Err(AbortReason::Inconsistent("words of a general operation")),
+        };
+        Ok(self.e.effect(uop, words, 0, operation.function, Region::Any, None))
+    }
+
+    /// Takes the top of the stack away where its end may run Python code.
+    pub(super) fn drop_top(&mut self, event: &Event) -> Step<()> {
+        self.perform(event, General { function: 0, words: &[], arguments: None, takes: 1, gives: Gives::Nothing })
+    }
+
+    /// Stores the top of the stack into a local whose object may end with that, and run Python code.
+    pub(super) fn store_over(&mut self, slot: u32, seen: Operand, event: &Event) -> Step<()> {
+        let sym = self.pop()?;
+        let before = if self.frames.len() == 1 { Some(self.bound_memory_of(slot)) } else { None };
+        let new = self.owned_object(&sym, seen)?;
+        let old = if let Some(old) = before {
+            let (frame, disp) = (self.e.frame(), self.local_disp(slot));
+            self.e.store(Uop::store_obj, frame, None, new, disp, Region::Frame, None);
+            self.written.insert(slot);
+            self.frames[0].locals[slot as usize] =
+                Local { sym: Sym::Obj(new, Own::Slot(slot)), memory: Some(new), plain: false };
+            if self.hand_over(old, Own::Slot(slot)) { Sym::Null } else { Sym::Obj(old, Own::Owned) }
+        } else {
+            let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
+            std::mem::replace(&mut local.sym, Sym::Obj(new, Own::Owned))
+        };
+        // What it held is the stack's now, for a moment: there was room for the new object.
+        self.push(old);
+        self.drop_top(event)
     }
 
     fn word(&mut self, word: Word) -> Step<Val> {

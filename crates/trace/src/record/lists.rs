@@ -191,7 +191,7 @@ impl Recorder<'_> {
         };
         let result = match (method, args.as_slice()) {
             (ListMethod::Append, [item]) => {
-                let drops = self.guard_discard(&[callable, receiver]);
+                let drops = self.guard_kept(&[callable, receiver]);
                 let (snap, item_val) = (self.raise_snap(), self.object(item)?);
                 let function = self.host.functions.list_append;
                 self.e.effect(Uop::call_truth_2, &[list, item_val], 0, function, Region::ListItems, Some(snap));

@@ -122,7 +122,7 @@ impl Recorder<'_> {
         if values.into_iter().any(|value| matches!(value, Sym::Obj(_, Own::Slot(home)) if *home == slot)) {
             return Ok(None);
         }
-        self.guard_dying(before, old.kind);
+        self.guard_dying(before);
         Ok(Some(before))
     }
 
@@ -139,11 +139,11 @@ impl Recorder<'_> {
         }
         let handed = same_slot || self.hand_over(before, Own::Slot(slot));
         if !handed && !plain && !self.prepared {
-            self.guard_dying(before, old.kind);
+            self.guard_dying(before);
         }
         self.moved |= matches!(sym, Sym::Obj(val, Own::Slot(home)) if *home != slot && self.is_number(*val));
         let value = if same_slot { before } else { self.owned_object(sym, seen)? };
-        if !handed && !plain && (matches!(old.kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(before)) {
+        if !handed && !plain {
             self.own_borrowed();
         }
         let (frame, disp) = (self.e.frame(), self.local_disp(slot));

@@ -498,8 +498,12 @@ impl<'a> Recorder<'a> {
                 self.push(sym);
             }
             Op::StoreFast(slot) => {
-                let sym = self.pop()?;
                 let [seen, old] = numbers::two(event)?;
+                if self.general && !old.kind.is_plain() {
+                    self.store_over(slot, seen, event)?;
+                    return Ok(false);
+                }
+                let sym = self.pop()?;
                 self.store_local(slot, sym, seen, old)?;
             }
             Op::StoreFastLoadFast(to, from) => {
@@ -532,6 +536,7 @@ impl<'a> Recorder<'a> {
             Op::PopJump(on, _) => self.pop_jump(on, event)?,
             Op::GetIter => self.get_iter(event)?,
             Op::ForIter(_) => return self.for_iter(event, next),
+            Op::PopTop if self.general => self.drop_top(event)?,
             Op::PopTop => {
                 let sym = self.pop()?;
                 self.discard(&[sym])?;

@@ -176,7 +176,7 @@ impl Recorder<'_> {
             }
         };
         let old = self.e.load(Uop::load_obj, owner, None, disp, Region::Attributes, Some(snap));
-        let drops = self.guard_discard(&[owner_sym]);
+        let drops = self.guard_kept(&[owner_sym]);
         self.replace(owner, None, disp, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
         self.drop_all(&drops);
         Ok(())

@@ -48,6 +48,9 @@ impl Parent<'_> {
                 | Uop::floordiv_int
                 | Uop::small_int
                 | Uop::guard_last
+                | Uop::guard_not_last
+                | Uop::guard_droppable
+                | Uop::guard_droppable_all
         )
     }
 

@@ -5,10 +5,10 @@
 //! CPython would have made, so that two slots that hold one object still do so after an exit.
 //!
 //! Two rules make borrowing safe without counting references:
-//! * no object whose death could run code, or free something that holds others, dies in a trace: a
-//!   reference to one is only dropped after `guard_not_last`, which leaves the trace before the last one goes;
-//! * plain objects (numbers, strings) may die, so a borrowed plain object gets a reference of its own
-//!   before its holder can be overwritten: [`Recorder::own_borrowed`] before stores into the heap, and the hand-over
+//! * no object whose death could run code dies in a trace: a reference to one is only dropped after a guard that asks
+//!   whether that may be, and leaves the trace before the last one goes;
+//! * other objects may die, so a borrowed object gets a reference of its own
+//!   before its holder can be overwritten or die: [`Recorder::own_borrowed`] before stores into the heap, and the hand-over
 //!   in [`Recorder::hand_over`] where a slot lets go of what others borrowed from it.
 //!
 //! Locals of frame 0 that hold objects are in memory; those that hold numbers are not, and memory
@@ -333,19 +333,53 @@ impl Recorder<'_> {
         let mut owned = Vec::new();
         collect_owned(syms, &mut owned);
         let mut drops = Vec::new();
-        let mut others: Vec<Val> = Vec::new();
+        for val in owned {
+            if !self.hand_over(val, Own::Virtual) {
+                drops.push(val);
+            }
+        }
+        self.guard_drops(&drops);
+        drops
+    }
+
+    /// Guards that a reference to each of these may be dropped: two of them may be the last two of one object, or one object
+    /// may hold the last but one reference to another.
+    pub(super) fn guard_drops(&mut self, drops: &[Val]) {
+        let dying: Vec<Val> = drops.iter().copied().filter(|val| !self.is_plain(*val)).collect();
+        match dying[..] {
+            [] => {}
+            [val] => self.guard_dying(val),
+            _ => {
+                for (position, val) in dying.iter().take(decal_uops::ARGUMENTS).enumerate() {
+                    let at = decal_uops::offset::ARGUMENTS + 8 * position as i32;
+                    self.e.effect(Uop::set_context, &[*val], at, 0, Region::Counts, None);
+                }
+                let (snap, function) = (self.snap(), self.host.functions.may_die_all);
+                let count = dying.len().min(decal_uops::ARGUMENTS) as i32;
+                self.e.effect(Uop::guard_droppable_all, &[], count, function, Region::Counts, Some(snap));
+                for val in dying.iter().skip(decal_uops::ARGUMENTS) {
+                    self.e.effect(Uop::guard_not_last, &[*val], 0, 0, Region::Counts, Some(snap));
+                }
+            }
+        }
+    }
+
+    /// The first half of [`Self::discard`] for what something was or will be stored into: it may not die, since nobody has
+    /// asked what it will hold then.
+    pub(super) fn guard_kept(&mut self, syms: &[Sym]) -> Vec<Val> {
+        let mut owned = Vec::new();
+        collect_owned(syms, &mut owned);
         let snap = self.snap();
+        let mut drops: Vec<Val> = Vec::new();
         for val in owned {
             if self.hand_over(val, Own::Virtual) {
                 continue;
             }
             if !self.is_plain(val) {
-                self.guard_dying(val, Kind::Other);
-                for other in &others {
-                    // Two references to one object may be its last two.
+                self.e.effect(Uop::guard_not_last, &[val], 0, 0, Region::Counts, Some(snap));
+                for other in &drops {
                     self.e.effect(Uop::guard_not_same, &[*other, val], 0, 0, Region::Fixed, Some(snap));
                 }
-                others.push(val);
             }
             drops.push(val);
         }
@@ -355,33 +389,23 @@ impl Recorder<'_> {
     /// The second half: the drops. None of them is the last of an object that may not die here. A result that is borrowed
     /// from one of them must be on the state.
     pub(super) fn drop_all(&mut self, vals: &[Val]) {
-        if vals.iter().any(|val| self.is_list_or_tuple(*val)) {
+        if vals.iter().any(|val| !self.is_plain(*val)) {
             self.own_borrowed();
         }
         for val in vals {
+            // Its fields must be right if somebody else has it, and must not be written once it is gone.
+            if self.iters.iter().any(|iter| iter.iterator == *val) {
+                self.flush_iterators(|_, iter| iter.iterator != *val);
+            }
             self.decref_plain(*val);
         }
     }
 
-    /// Whether the object is known to be a list or tuple.
-    pub(super) fn is_list_or_tuple(&self, val: Val) -> bool {
-        let o = &self.host.objects;
-        self.e.type_of(val).is_some_and(|ty| ty == o.list || ty == o.tuple)
-    }
-
-    /// Guards that a reference to an object, which was seen to be of this kind, is not the last one, or that the object
-    /// may die: a list or tuple that holds nothing whose death could run code. Such a death takes away what others have
-    /// borrowed from it: [`Self::own_borrowed`] comes before the drop. True where that is so.
-    pub(super) fn guard_dying(&mut self, val: Val, kind: Kind) -> bool {
-        let snap = self.snap();
-        let dies = matches!(kind, Kind::List | Kind::Tuple) || self.is_list_or_tuple(val);
-        if dies {
-            let function = self.host.functions.may_die;
-            self.e.effect(Uop::guard_droppable, &[val], 0, function, Region::Counts, Some(snap));
-        } else {
-            self.e.effect(Uop::guard_not_last, &[val], 0, 0, Region::Counts, Some(snap));
-        }
-        dies
+    /// Guards that a reference to an object may be dropped here: it is not the last one, or the death of the object runs no code.
+    /// Such a death takes away what others have borrowed from it: [`Self::own_borrowed`] comes before the drop.
+    pub(super) fn guard_dying(&mut self, val: Val) {
+        let (snap, function) = (self.snap(), self.host.functions.may_die);
+        self.e.effect(Uop::guard_droppable, &[val], 0, function, Region::Counts, Some(snap));
     }
 
     /// Guards that the reference to `val`, which something in the heap holds and is about to lose, may be dropped.
@@ -394,7 +418,7 @@ impl Recorder<'_> {
         if seen.kind.is_plain() && seen.kind != Kind::Null {
             self.e.guard_type(val, seen.ty, snap);
         } else {
-            self.guard_dying(val, seen.kind);
+            self.guard_dying(val);
         }
     }
 

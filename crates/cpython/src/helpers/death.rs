@@ -1,0 +1,189 @@
+//! What may die in a trace: objects whose end runs no Python code.
+//!
+//! A trace drops references without the frames being exact, so that nothing may run that could look at them: no `__del__`,
+//! no callback of a weak reference, nobody's C code that we do not know. Asked before the drop, [`may_die_all`] walks over
+//! what would die with the objects, by the types' own `tp_traverse`, as the garbage collector does when it takes
+//! internal references away: an object dies when all its references come from objects that die.
+//!
+//! Plain objects and those that others hold are told at once. Cost: the objects that would die; with too many of them the answer is
+//! no, and the trace is left, so that CPython sees them die.
+
+use crate::capi as ffi;
+use crate::host::type_address;
+use crate::{PyObject, objects};
+use std::ffi::{c_int, c_void};
+
+/// Objects that are looked at before the answer is no.
+const LIMIT: usize = 96;
+
+/// Whether the death of this object frees nothing but itself and runs no code.
+pub(super) unsafe fn is_plain(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    let ty = unsafe { objects::type_of(object) };
+    ty == type_address!(PyFloat_Type)
+        || ty == type_address!(PyLong_Type)
+        || ty == type_address!(PyUnicode_Type)
+        || ty == type_address!(PyBool_Type)
+        || ty == type_address!(PyBytes_Type)
+        || ty == type_address!(PyRangeIter_Type)
+        // SAFETY: `None` lives forever.
+        || object == unsafe { ffi::Py_None() }
+}
+
+unsafe fn is_immortal(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe { (ffi::Py_REFCNT(object) as i32) < 0 }
+}
+
+/// Whether the end of objects of this type only drops references that `tp_traverse` shows.
+unsafe fn dies_quietly(object: *mut PyObject) -> bool {
+    // SAFETY: a live object and its type.
+    unsafe {
+        let address = objects::type_of(object);
+        let known = [
+            type_address!(PyTuple_Type),
+            type_address!(PyList_Type),
+            type_address!(PyDict_Type),
+            type_address!(PySet_Type),
+            type_address!(PyFrozenSet_Type),
+            type_address!(PyMethod_Type),
+            type_address!(PyCell_Type),
+            type_address!(PyListIter_Type),
+            type_address!(PyTupleIter_Type),
+            type_address!(PyEnum_Type),
+            type_address!(PyZip_Type),
+            type_address!(PyReversed_Type),
+            type_address!(PyDictItems_Type),
+            type_address!(PyDictKeys_Type),
+            type_address!(PyDictValues_Type),
+            type_address!(PyDictIterItem_Type),
+            type_address!(PyDictIterKey_Type),
+            type_address!(PyDictIterValue_Type),
+            type_address!(PySetIter_Type),
+            type_address!(PySlice_Type),
+            type_address!(PyRange_Type),
+        ];
+        if known.contains(&address) {
+            // Sets and methods can have weak references.
+            return !has_weak_references(object);
+        }
+        let ty = address as *mut ffi::PyTypeObject;
+        if (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
+            return false;
+        }
+        is_plain_instance_type(ty) && !has_weak_references(object)
+    }
+}
+
+/// Whether instances of this class end as those of plain classes: no finalizer, no base in C but `object`.
+unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: a live class; its bases live.
+    unsafe {
+        if (*ty).tp_finalize.is_some() || (*ty).tp_del.is_some() {
+            return false;
+        }
+        let dealloc = (*ty).tp_dealloc;
+        let mut base = ty;
+        loop {
+            if base == &raw mut ffi::PyBaseObject_Type {
+                return true;
+            }
+            // Classes of Python code share one function for this.
+            let same = (*base).tp_dealloc.map(|f| f as usize) == dealloc.map(|f| f as usize);
+            let by_python = (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
+            if !same || !by_python || (*base).tp_base.is_null() {
+                return false;
+            }
+            base = (*base).tp_base;
+        }
+    }
+}
+
+unsafe fn has_weak_references(object: *mut PyObject) -> bool {
+    // SAFETY: where the type has such a place, it holds the list of weak references.
+    unsafe {
+        let ty = objects::type_of(object) as *mut ffi::PyTypeObject;
+        let at = (*ty).tp_weaklistoffset;
+        at != 0 && !(*object.byte_offset(at).cast::<*mut PyObject>()).is_null()
+    }
+}
+
+/// Objects that may die, and their references that are not accounted for yet.
+struct Walk {
+    found: [(*mut PyObject, isize); LIMIT],
+    count: usize,
+    too_many: bool,
+}
+
+impl Walk {
+    /// One reference to an object goes away.
+    unsafe fn take(&mut self, object: *mut PyObject) {
+        // SAFETY: a live object.
+        unsafe {
+            if is_immortal(object) || is_plain(object) {
+                return;
+            }
+            if let Some(known) = self.found[..self.count].iter_mut().find(|known| known.0 == object) {
+                known.1 -= 1;
+                return;
+            }
+            match self.found.get_mut(self.count) {
+                Some(slot) => {
+                    *slot = (object, ffi::Py_REFCNT(object) - 1);
+                    self.count += 1;
+                }
+                None => self.too_many = true,
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn visit(object: *mut PyObject, walk: *mut c_void) -> c_int {
+    // SAFETY: `tp_traverse` hands over live objects and what it was given.
+    unsafe {
+        let walk = &mut *walk.cast::<Walk>();
+        walk.take(object);
+        walk.too_many.into()
+    }
+}
+
+/// Whether a reference to each of these objects may be dropped in a trace.
+pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -> c_int {
+    // SAFETY: as many live objects as it says.
+    unsafe {
+        let list = std::slice::from_raw_parts(list, count);
+        if list.iter().all(|object| ffi::Py_REFCNT(*object) as usize > count || is_immortal(*object)) {
+            return 1;
+        }
+        let mut walk = Walk { found: [(std::ptr::null_mut(), 0); LIMIT], count: 0, too_many: false };
+        for object in list {
+            walk.take(*object);
+        }
+        // What has no references left dies, and lets go of what it holds. Others may follow.
+        let mut done = [false; LIMIT];
+        loop {
+            let dying = (0..walk.count).find(|at| !done[*at] && walk.found[*at].1 <= 0);
+            let Some(at) = dying else { return 1 };
+            done[at] = true;
+            let object = walk.found[at].0;
+            if !dies_quietly(object) {
+                return 0;
+            }
+            let ty = objects::type_of(object) as *mut ffi::PyTypeObject;
+            if let Some(traverse) = (*ty).tp_traverse
+                && (*ty).tp_flags & ffi::Py_TPFLAGS_HAVE_GC != 0
+            {
+                traverse(object, visit, (&raw mut walk).cast());
+            }
+            if walk.too_many {
+                return 0;
+            }
+        }
+    }
+}
+
+/// Whether a reference to this object may be dropped in a trace.
+pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
+    // SAFETY: a live object.
+    unsafe { may_die_all(&raw const object, 1) }
+}
