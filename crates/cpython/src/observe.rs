@@ -254,7 +254,9 @@ impl Observer {
                     self.take_replaced(old);
                     return Detail::Attribute(found);
                 }
-                Op::Binary(_) | Op::Augmented(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => self.take_stack(2),
+                Op::Binary(_) | Op::Augmented(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => {
+                    self.take_stack(2)
+                }
                 Op::StoreSubscript => {
                     self.take_stack(3);
                     self.take_replaced(self.replaced_item());

@@ -68,7 +68,8 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
     });
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
     let place = (observation.code as usize, offset);
-    let built = recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, alive, begun));
+    let built =
+        recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, alive, begun));
     match built {
         Ok(executor) => {
             let id = executor.id;

@@ -82,8 +82,23 @@ impl Objects {
     /// Whether this is one of the types above: their objects keep their type for life.
     pub fn is_builtin(&self, ty: u64) -> bool {
         let types = [
-            self.int, self.float, self.bool_, self.none_type, self.str_, self.bytes, self.bytearray, self.list, self.tuple,
-            self.range, self.range_iter, self.list_iter, self.tuple_iter, self.function, self.method, self.cell, self.builtin,
+            self.int,
+            self.float,
+            self.bool_,
+            self.none_type,
+            self.str_,
+            self.bytes,
+            self.bytearray,
+            self.list,
+            self.tuple,
+            self.range,
+            self.range_iter,
+            self.list_iter,
+            self.tuple_iter,
+            self.function,
+            self.method,
+            self.cell,
+            self.builtin,
         ];
         types.contains(&ty)
     }

@@ -211,4 +211,3 @@ pub unsafe extern "C" fn undisturbed(innermost: u64, entry: u64) -> c_int {
         }
     }
 }
-

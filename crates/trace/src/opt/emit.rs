@@ -175,9 +175,8 @@ impl Emitter {
     /// from memory has to be read again.
     pub fn forget_types(&mut self, lasting: impl Fn(u64) -> bool) {
         self.types.retain(|_, ty| lasting(*ty));
-        self.numbered.retain(|(uop, _, _, imm64), _| {
-            !uop.info().effects.reads && (*uop != Uop::guard_type || lasting(*imm64))
-        });
+        self.numbered
+            .retain(|(uop, _, _, imm64), _| !uop.info().effects.reads && (*uop != Uop::guard_type || lasting(*imm64)));
     }
 
     /// Emits a uop that only computes, or a guard on values alone. `snap` is where it exits to.

@@ -189,9 +189,7 @@ impl Recorder<'_> {
                 self.object(&sym)
             }
             Word::Fixed(bits) => Ok(self.e.raw(bits)),
-            Word::Arguments => {
-                Ok(self.e.effect(Uop::context, &[], offset::ARGUMENTS, 0, Region::Fixed, None))
-            }
+            Word::Arguments => Ok(self.e.effect(Uop::context, &[], offset::ARGUMENTS, 0, Region::Fixed, None)),
         }
     }
 
@@ -469,7 +467,6 @@ fn is_mortal(operand: &Operand) -> bool {
     !small && !matches!(operand.kind, Kind::None | Kind::Bool | Kind::Null)
 }
 
-
 /// Whether an instruction has a general form.
 pub(super) fn has_general_form(op: Op) -> bool {
     matches!(
@@ -547,10 +544,7 @@ impl Recorder<'_> {
                 let passed = count + u32::from(receiver);
                 let words = [Stack(count + 2), Arguments, Fixed(u64::from(passed)), Fixed(0)];
                 let arguments = Some((passed, passed));
-                return self.perform(
-                    event,
-                    General { arguments, ..simple(f.call, &words, count + 2, Gives::Object) },
-                );
+                return self.perform(event, General { arguments, ..simple(f.call, &words, count + 2, Gives::Object) });
             }
             _ => return Err(reason),
         };

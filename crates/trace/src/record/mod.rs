@@ -36,13 +36,13 @@ pub use side::Parent;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;
-use general::has_general_form;
 use crate::event::{CodeId, Detail, Ending, Event, Kind, Operand, Recording};
 use crate::host::Host;
 use crate::ir::{End, Region, Start, Trace, Val};
 use crate::opt::emit::Emitter;
 use crate::snapshot::{SnapId, Then};
 use decal_uops::Uop;
+use general::has_general_form;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -213,6 +213,23 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
         }
     }
     Err(failed.unwrap_or(Abort { reason: AbortReason::Exit, code: first.code, offset: first.offset }))
+}
+
+/// Which events a translation has dealt with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Covered {
+    /// The one at hand.
+    One,
+    /// The next one too.
+    Two,
+    /// The one at hand, a call, and all that was seen inside of it.
+    Call,
+}
+
+impl Covered {
+    fn fused(fused: bool) -> Covered {
+        if fused { Covered::Two } else { Covered::One }
+    }
 }
 
 /// How a side trace may end, in the order of preference.
@@ -406,11 +423,23 @@ impl<'a> Recorder<'a> {
             if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
                 return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
             }
-            let fused = self.instruction(event, next)?;
+            index += match self.instruction(event, next)? {
+                Covered::One => 1,
+                Covered::Two => 2,
+                // What the interpreter was seen to do in the call is not the trace's.
+                Covered::Call => {
+                    let inside = rec.events.iter().skip(index + 1).take_while(|inner| inner.depth > event.depth);
+                    1 + inside.count()
+                }
+            };
             self.general = false;
-            index += if fused { 2 } else { 1 };
         }
-        Ok(())
+        // A loop to close, or the end of what was seen, lies in a call that was not followed.
+        if index > to.min(rec.events.len()) {
+            Err(AbortReason::Call("its loop is in a call that is not inlined"))
+        } else {
+            Ok(())
+        }
     }
 
     /// The event as it must be where the stack has a constant in place of what was observed. The second pass over the
@@ -444,8 +473,8 @@ impl<'a> Recorder<'a> {
         Ok(event)
     }
 
-    /// Translates one event; true where the next one was taken along.
-    fn instruction(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+    /// Translates one event.
+    fn instruction(&mut self, event: &Event, next: Option<&Event>) -> Step<Covered> {
         let event = &*self.as_of_now(event)?;
         if event.depth as usize + 1 != self.frames.len() {
             return Err(AbortReason::Inconsistent("call depth"));
@@ -456,7 +485,7 @@ impl<'a> Recorder<'a> {
         self.snap = self.build_snapshot(event.offset, Then::Resume);
         self.raise_snap = None;
         if !has_general_form(event.op) {
-            return self.fast_form(event, next);
+            return self.fast_form(event, next).map(Covered::fused);
         }
         let before = (self.frames.clone(), self.iters.clone(), self.e.len());
         match self.fast_form(event, next) {
@@ -465,9 +494,9 @@ impl<'a> Recorder<'a> {
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
                 self.general_form(event, next, reason)?;
-                Ok(false)
+                Ok(if matches!(event.detail, Detail::Enter(_)) { Covered::Call } else { Covered::One })
             }
-            result => result,
+            result => result.map(Covered::fused),
         }
     }
 

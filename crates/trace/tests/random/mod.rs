@@ -290,7 +290,15 @@ impl Builder<'_, '_> {
         if self.choices.below(8) == 0 {
             let locals = (0..3).map(|_| Source::Null).collect();
             frames[0].after = offset + 4;
-            frames.push(Frame { code: CodeId(0), function: 0x5000, real: None, offset: 7, after: 7, locals, stack: Vec::new() });
+            frames.push(Frame {
+                code: CodeId(0),
+                function: 0x5000,
+                real: None,
+                offset: 7,
+                after: 7,
+                locals,
+                stack: Vec::new(),
+            });
         }
         self.trace.snaps.push(Snapshot { frames, stores, then: Then::Resume });
         SnapId(self.trace.snaps.len() as u32 - 1)
@@ -333,9 +341,9 @@ pub fn trace_in(world: Option<&World>, choices: &mut Choices<'_>, side: Option<&
         parameters: 0,
         lines: Vec::new(),
         handlers: Vec::new(),
-            first_unit: 0,
-            extended: Vec::new(),
-            names: Vec::new(),
+        first_unit: 0,
+        extended: Vec::new(),
+        names: Vec::new(),
     };
     let mut builder = Builder {
         choices,
