@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::ir::{End, Inst, Region, Trace, UopInst, Val};
 use crate::snapshot::{Snapshot, Source};
 use crate::verify::{At, Fault, VerifyError};
-use decal_uops::Uop;
+use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What memory a load or store is about: region, base, index with a constant's value, displacement.
@@ -45,6 +45,10 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
     for (index, inst) in trace.insts.iter().enumerate() {
         let val = Val(index as u32);
         if trace.label == Some(index as u32) {
+            counts.carry(|phi| match trace.insts.get(phi.index()) {
+                Some(Inst::Phi { entry, .. }) => Some(*entry),
+                _ => None,
+            });
             at_label = counts.held.clone();
         }
         if let Inst::Uop(inst) = inst {
@@ -62,7 +66,11 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
         }
     }
     let outcome = match &trace.end {
-        End::Loop(_) => counts.differ(&counts.held, &at_label, false),
+        End::Loop(args) => {
+            let phis: Vec<Val> = trace.phis().collect();
+            counts.carry(|phi| args.get(phis.iter().position(|known| *known == phi)?).copied());
+            counts.differ(&counts.held, &at_label, false)
+        }
         End::Exit(snap) => trace.snaps.get(snap.0 as usize).map_or(Ok(()), |snap| counts.compare(snap, false)),
         // The exit that asks whether all is quiet comes right before, and hands over what the label expects.
         End::Join(_) => Ok(()),
@@ -87,6 +95,17 @@ struct Counts<'a> {
 }
 
 impl Counts<'_> {
+    /// Phis take over the references of what they carry.
+    fn carry(&mut self, carried: impl Fn(Val) -> Option<Val>) {
+        let trace = self.trace;
+        let phis = trace.phis().filter(|phi| trace.class(*phi) == Some(Class::Obj));
+        let pairs: Vec<(Val, Val)> = phis.filter_map(|phi| Some((phi, carried(phi)?))).collect();
+        for (phi, val) in pairs {
+            self.add(val, -1);
+            self.add(phi, 1);
+        }
+    }
+
     fn name(&self, val: Val) -> Val {
         self.names.get(&val).copied().unwrap_or(val)
     }

@@ -62,7 +62,7 @@ fn case(reason: AbortReason) -> Option<Recording> {
             }
             looping(pass)
         }
-        AbortReason::Unstable => {
+        AbortReason::Unstable(_) => {
             // A number takes the place of a list in an instruction that stores twice.
             let operands = [int(3000), int(4000), list(3), list(4)];
             let pass = Pass::new(3).load(&[2, 2]).binary(BinaryOp::Add, int(1500), int(1500)).load(&[2]);
@@ -115,7 +115,7 @@ const REASONS: &[AbortReason] = &[
     AbortReason::Cell,
     AbortReason::Call("a class"),
     AbortReason::TooDeep,
-    AbortReason::Unstable,
+    AbortReason::Unstable("locals"),
     AbortReason::Carried,
     AbortReason::Stack,
     AbortReason::Handler,

@@ -45,8 +45,8 @@ pub enum AbortReason {
     /// Calls within calls, deeper than a trace follows.
     TooDeep,
     // ---- state
-    /// What the loop carries changes its kind from turn to turn.
-    Unstable,
+    /// What the loop carries changes its kind from turn to turn: what it is.
+    Unstable(&'static str),
     /// An iterator that exists only inside the trace would have to be carried around the loop.
     Carried,
     /// The loop's operand stack changes from turn to turn.
@@ -98,7 +98,7 @@ impl fmt::Display for AbortReason {
             AbortReason::Cell => f.write_str("a closure's variable is empty"),
             AbortReason::Call(what) => write!(f, "call not compiled yet: {what}"),
             AbortReason::TooDeep => f.write_str("calls within calls are too deep to be inlined"),
-            AbortReason::Unstable => f.write_str("a variable changes its type from turn to turn"),
+            AbortReason::Unstable(what) => write!(f, "the state differs from turn to turn: {what}"),
             AbortReason::Carried => f.write_str("an iterator made in the loop is kept for the next turn"),
             AbortReason::Stack => f.write_str("the operand stack differs from turn to turn"),
             AbortReason::Handler => f.write_str("an exception here would be handled outside the loop"),

@@ -15,12 +15,12 @@ use std::collections::{BTreeSet, HashMap};
 
 impl Recorder<'_> {
     /// The phis' values, if the state is what a label expects. `mine` gives the value that holds one of the root's.
-    /// The error names the locals of the entry frame that differ, or none where something else does.
+    /// The error names the slots that differ and could be carried in another way, or none where something else differs.
     pub(super) fn fit(
         &mut self,
         label: &LabelState,
         mine: &dyn Fn(Val) -> Option<Val>,
-    ) -> Result<Vec<Val>, Option<BTreeSet<u32>>> {
+    ) -> Result<Vec<Val>, Option<BTreeSet<Slot>>> {
         let mut fitting = Fitting {
             label,
             mine,
@@ -47,15 +47,19 @@ impl Recorder<'_> {
                 let plain_ok = !want.plain || have.plain || !rewritten;
                 let slot = (depth as u32, false, index);
                 if !(memory_ok && plain_ok && fitting.fits(&mut self.e, slot, &want.sym, &have.sym, rewritten)) {
-                    if depth > 0 {
+                    if depth > 0 && !(may_vary(&want.sym) && may_vary(&have.sym)) {
                         return Err(None);
                     }
-                    bad.insert(index);
+                    bad.insert(slot);
                 }
             }
             for (index, (want, have)) in want.stack.iter().zip(&have.stack).enumerate() {
-                if !fitting.fits(&mut self.e, (depth as u32, true, index as u32), want, have, false) {
-                    return Err(None);
+                let slot = (depth as u32, true, index as u32);
+                if !fitting.fits(&mut self.e, slot, want, have, false) {
+                    if depth == 0 || !(may_vary(want) && may_vary(have)) {
+                        return Err(None);
+                    }
+                    bad.insert(slot);
                 }
             }
         }
@@ -65,7 +69,7 @@ impl Recorder<'_> {
         let mut args = Vec::new();
         for carries in &label.phis {
             let arg = match carries {
-                Carries::Number(slot) => fitting.values.get(&(*slot, 0)).copied(),
+                Carries::Number(slot) | Carries::Object(slot) => fitting.values.get(&(*slot, 0)).copied(),
                 Carries::RangeNext(slot) => fitting.values.get(&(*slot, 1)).copied(),
                 Carries::RangeLeft(slot) => fitting.values.get(&(*slot, 2)).copied(),
                 Carries::RangeStep(slot) => fitting.values.get(&(*slot, 3)).copied(),
@@ -81,6 +85,11 @@ impl Recorder<'_> {
         let iterator = iterator?;
         self.iters.iter().find(|iter| iter.iterator == iterator).cloned()
     }
+}
+
+/// Whether a slot of a call with this can be carried as an object.
+fn may_vary(sym: &Sym) -> bool {
+    !matches!(sym, Sym::Null | Sym::Unchanged | Sym::RangeIter(..))
 }
 
 /// The comparison of a state with what a label expects.
@@ -126,6 +135,9 @@ impl Fitting<'_> {
             (Sym::Int(_, a), Sym::Const(c)) if c.kind == Kind::Int && (-5..=256).contains(&(c.bits as i64)) => {
                 // Small ints are one object each, so that a new one is the same.
                 self.give(slot, 0, e.int(c.bits as i64)) && self.same_small(*a, c.bits)
+            }
+            (Sym::Obj(_, Own::Owned), Sym::Obj(val, Own::Owned)) if self.label.varying.contains(&slot) => {
+                self.give(slot, 0, *val)
             }
             (Sym::Bool(_), Sym::Bool(val)) => self.give(slot, 0, *val),
             (Sym::Bool(_), Sym::Const(c)) if c.kind == Kind::Bool => self.give(slot, 0, e.int(c.bits as i64)),

@@ -7,7 +7,7 @@
 
 use super::state::{FrameState, IterState, Local, Own, Sym};
 use super::{AbortReason, Failure, Recorder, Step};
-use crate::event::Kind;
+use crate::event::{Kind, Operand};
 use crate::ir::{Region, Val};
 use crate::snapshot::{BoxId, Then};
 use decal_uops::{Class, Uop};
@@ -21,6 +21,8 @@ pub(super) type Slot = (u32, bool, u32);
 pub enum Carries {
     /// The number in this slot (and in the others that hold the same object).
     Number(Slot),
+    /// The object in this slot, with a reference.
+    Object(Slot),
     /// The next value of the virtual iterator of a `range` in this slot.
     RangeNext(Slot),
     /// Its values left.
@@ -43,6 +45,8 @@ pub struct LabelState {
     pub(super) codes: Vec<u64>,
     pub(super) iters: Vec<IterState>,
     pub(super) phis: Vec<Carries>,
+    /// Slots of calls that are carried as objects.
+    pub(super) varying: BTreeSet<Slot>,
     /// The phis themselves, in the same order.
     pub(super) phi_vals: Vec<Val>,
     /// Values that are constants: recordings of other traces number them in their own way.
@@ -118,6 +122,8 @@ impl Recorder<'_> {
         self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
         self.settle_bools();
         self.check_stack()?;
+        let varying = self.varying.clone();
+        self.settle_objects(head, &varying)?;
 
         // One phi for each object that slots hold as a number, and for the fields of iterators.
         let mut entries: Vec<(Class, Val)> = Vec::new();
@@ -134,6 +140,10 @@ impl Recorder<'_> {
                 Sym::Int(val, id) => (Class::Int, val, Some(id)),
                 Sym::Float(val, id) => (Class::Float, val, Some(id)),
                 Sym::Bool(val) => (Class::Int, val, None),
+                Sym::Obj(val, Own::Owned) if varying.contains(&slot) => {
+                    carried.push((slot, add(Class::Obj, val, Carries::Object(slot))));
+                    continue;
+                }
                 Sym::RangeIter(next, step, left, id) => {
                     let first = *boxes.entry(id).or_insert_with(|| {
                         let first = add(Class::Int, next, Carries::RangeNext(slot));
@@ -182,6 +192,7 @@ impl Recorder<'_> {
             *sym = match *sym {
                 Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
                 Sym::Bool(_) => Sym::Bool(vals[phi]),
+                Sym::Obj(..) => Sym::Obj(vals[phi], Own::Owned),
                 Sym::RangeIter(_, step, ..) => {
                     let step = if phis.get(phi + 2) == Some(&Carries::RangeStep(slot)) { vals[phi + 2] } else { step };
                     Sym::RangeIter(vals[phi], step, vals[phi + 1], fresh[phi])
@@ -214,6 +225,7 @@ impl Recorder<'_> {
             codes: self.code_objects(),
             iters: self.iters.clone(),
             phis,
+            varying,
             phi_vals: vals,
             constants,
             relied,
@@ -321,7 +333,7 @@ impl Recorder<'_> {
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
         for slot in 0..self.frames[0].locals.len() as u32 {
-            let forced = self.flush.contains(&slot);
+            let forced = self.varying.contains(&(0, false, slot));
             let owned = matches!(
                 self.frames[0].locals[slot as usize].sym,
                 Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::RangeIter(..)
@@ -331,6 +343,55 @@ impl Recorder<'_> {
                 self.snap = self.build_snapshot(head, Then::Resume);
                 self.raise_snap = None;
             }
+        }
+        Ok(())
+    }
+
+    /// Makes what these slots of calls hold objects, each with a reference for its slot alone: what the next turn has there is
+    /// another one, and this one may be gone.
+    pub(super) fn settle_objects(&mut self, head: u32, slots: &BTreeSet<Slot>) -> Step<()> {
+        for slot in slots.iter().filter(|slot| slot.0 > 0) {
+            let renew = |this: &mut Self| {
+                this.snap = this.build_snapshot(head, Then::Resume);
+                this.raise_snap = None;
+            };
+            renew(self);
+            let held = matches!(slot.0 as usize, depth if depth < self.frames.len());
+            let sym = if held { self.slot_mut(*slot).clone() } else { return Err(AbortReason::Stack) };
+            let val = match sym {
+                Sym::Null | Sym::Unchanged | Sym::RangeIter(..) => return Err(AbortReason::Unstable("what a call holds")),
+                Sym::Obj(val, _) => val,
+                _ => {
+                    *self.slot_mut(*slot) = Sym::Null;
+                    let seen = Operand { bits: i64::MAX as u64, ..Operand::NULL };
+                    let val = self.owned_object(&sym, seen)?;
+                    *self.slot_mut(*slot) = Sym::Obj(val, Own::Owned);
+                    renew(self);
+                    val
+                }
+            };
+            if !matches!(self.slot_mut(*slot), Sym::Obj(_, Own::Owned)) {
+                self.incref(val);
+                *self.slot_mut(*slot) = Sym::Obj(val, Own::Owned);
+            }
+            // Whoever borrowed it from here must not be left behind.
+            *self.slot_mut(*slot) = Sym::Null;
+            let mut owned = super::state::owned_items(&self.frames);
+            let mut borrowers = 0;
+            self.each_place(&mut |sym, place| {
+                if let Sym::Obj(known, own @ Own::Virtual) = sym
+                    && *known == val
+                    && place.is_none_or(|place| owned.insert(place))
+                {
+                    *own = Own::Owned;
+                    borrowers += 1;
+                }
+            });
+            for _ in 0..borrowers {
+                self.incref(val);
+            }
+            *self.slot_mut(*slot) = Sym::Obj(val, Own::Owned);
+            renew(self);
         }
         Ok(())
     }
@@ -348,19 +409,22 @@ impl Recorder<'_> {
             return Err(AbortReason::Stack.into());
         }
         self.end_turn(label.head)?;
+        self.settle_objects(label.head, &label.varying)?;
         // Those that the label does not carry are loaded anew in the next turn.
         self.flush_iterators(|_, iter| label.iters.iter().any(|kept| kept.iterator == iter.iterator));
         self.turn_checks(label.head);
         // What the body writes beyond the first pass was not expected at the label.
         if self.written != label.written {
-            return Err(Failure::Flush(self.written.difference(&label.written).copied().collect()));
+            return Err(Failure::Varying(
+                self.written.difference(&label.written).map(|slot| (0, false, *slot)).collect(),
+            ));
         }
         if self.e.heap().written() != label.regions {
-            return Err(AbortReason::Unstable.into());
+            return Err(AbortReason::Unstable("what it writes").into());
         }
         self.fit(label, &|val| Some(val)).map_err(|slots| match slots {
-            Some(slots) => Failure::Flush(slots),
-            None => Failure::Abort(AbortReason::Unstable),
+            Some(slots) => Failure::Varying(slots),
+            None => Failure::Abort(AbortReason::Unstable("what it carries")),
         })
     }
 }

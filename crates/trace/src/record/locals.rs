@@ -115,7 +115,7 @@ impl Recorder<'_> {
             return Ok(None);
         }
         if !matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
-            return Err(AbortReason::Unstable);
+            return Err(AbortReason::Unstable("two stores at once"));
         }
         let before = self.bound_memory_of(slot);
         // What moves to the other local, or stays in this one, is not dropped.

@@ -32,6 +32,7 @@ mod state;
 
 pub use abort::{Abort, AbortReason};
 pub use label::LabelState;
+use label::Slot;
 pub use side::Parent;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
@@ -53,7 +54,7 @@ pub const MAX_DEPTH: usize = 12;
 const MAX_PEELED: usize = 2;
 
 /// How often a loop is recorded anew because what it carries changed its kind.
-const ATTEMPTS: usize = 4;
+const ATTEMPTS: usize = 6;
 
 type Step<T> = Result<T, AbortReason>;
 
@@ -119,8 +120,9 @@ pub(crate) struct Recorder<'a> {
     inherited: Wrote,
     /// See [`Recorded::wrote`].
     wrote: Vec<(Val, Wrote)>,
-    /// Locals that are put into memory at the end of each turn.
-    flush: BTreeSet<u32>,
+    /// Slots that hold something else in each turn: locals of the entry frame are put into memory at its end, slots of calls
+    /// are carried as objects.
+    varying: BTreeSet<Slot>,
     consts: BTreeMap<u64, Operand>,
     snap: SnapId,
     raise_snap: Option<SnapId>,
@@ -134,10 +136,10 @@ pub(crate) struct Recorder<'a> {
     at: (CodeId, u32),
 }
 
-/// Why one attempt failed: for good, or because these locals must be kept in memory.
+/// Why one attempt failed: for good, or because these slots vary.
 enum Failure {
     Abort(AbortReason),
-    Flush(BTreeSet<u32>),
+    Varying(BTreeSet<Slot>),
 }
 
 impl From<AbortReason> for Failure {
@@ -152,11 +154,11 @@ impl From<AbortReason> for Failure {
 /// [`Abort`] names the reason and the instruction.
 pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
-    let here = Abort { reason: AbortReason::Unstable, code: first.code, offset: first.offset };
-    let mut flush = BTreeSet::new();
+    let here = Abort { reason: AbortReason::Unstable("locals"), code: first.code, offset: first.offset };
+    let mut varying = BTreeSet::new();
     for _ in 0..ATTEMPTS {
         let mut recorder = Recorder::new(rec, host, options, first);
-        recorder.flush = flush.clone();
+        recorder.varying = varying.clone();
         recorder.enter_root(first.code, rec.stack);
         match recorder.record_root(first.offset) {
             Ok((end, label)) => return Ok(recorder.finish_trace(start, end, label, Vec::new())),
@@ -164,10 +166,10 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
                 let (code, offset) = recorder.at;
                 return Err(Abort { reason, code, offset });
             }
-            Err(Failure::Flush(slots)) => {
-                let before = flush.len();
-                flush.extend(slots);
-                if flush.len() == before {
+            Err(Failure::Varying(slots)) => {
+                let before = varying.len();
+                varying.extend(slots);
+                if varying.len() == before {
                     break;
                 }
             }
@@ -184,10 +186,10 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let mut failed = None;
     for way in [Way::JoinFirst, Way::JoinSecond, Way::Loop, Way::Leave] {
-        let mut flush = BTreeSet::new();
+        let mut varying = BTreeSet::new();
         for _ in 0..ATTEMPTS {
             let mut recorder = Recorder::new(rec, host, options, first);
-            recorder.flush = flush.clone();
+            recorder.varying = varying.clone();
             let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
                 recorder.general = parent.failed_fast_form();
                 let end = recorder.record_side(parent, &carried, way)?;
@@ -199,11 +201,11 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                     return Ok(recorder.finish_trace(Start::Exit, end, label, carried));
                 }
                 Ok((None, _)) => break,
-                Err(Failure::Flush(slots)) if !slots.is_subset(&flush) => flush.extend(slots),
+                Err(Failure::Varying(slots)) if !slots.is_subset(&varying) => varying.extend(slots),
                 Err(failure) => {
                     let reason = match failure {
                         Failure::Abort(reason) => reason,
-                        Failure::Flush(_) => AbortReason::Unstable,
+                        Failure::Varying(_) => AbortReason::Unstable("locals"),
                     };
                     let (code, offset) = recorder.at;
                     failed = Some(Abort { reason, code, offset });
@@ -267,7 +269,7 @@ impl<'a> Recorder<'a> {
             written: BTreeSet::new(),
             inherited: Wrote::default(),
             wrote: Vec::new(),
-            flush: BTreeSet::new(),
+            varying: BTreeSet::new(),
             consts: BTreeMap::new(),
             snap: SnapId(0),
             raise_snap: None,
@@ -397,7 +399,7 @@ impl<'a> Recorder<'a> {
     /// Ends the trace: the entry frame goes on at `offset`.
     fn leave_to(&mut self, offset: u32, then: Then) -> Step<End> {
         if self.frames.len() != 1 {
-            return Err(AbortReason::Unstable);
+            return Err(AbortReason::Unstable("the trace ends inside of a call"));
         }
         Ok(End::Exit(self.build_snapshot(offset, then)))
     }
@@ -466,7 +468,7 @@ impl<'a> Recorder<'a> {
                 _ => false,
             };
             if decides {
-                return Err(AbortReason::Unstable);
+                return Err(AbortReason::Unstable("a constant that was another one"));
             }
             event.to_mut().operands[index] = operand;
         }

@@ -625,7 +625,7 @@ impl Recorder<'_> {
                 let truth = taken == (on == JumpIf::True);
                 match &value {
                     Sym::Const(operand) if (operand.bits != 0) == truth => {}
-                    Sym::Const(_) => return Err(AbortReason::Unstable),
+                    Sym::Const(_) => return Err(AbortReason::Unstable("a jump that was decided otherwise")),
                     Sym::Bool(val) => {
                         let bits = self.e.int(truth as i64);
                         self.e.pure(Uop::guard_eq_int, &[*val, bits], 0, 0, Some(snap));
@@ -647,7 +647,7 @@ impl Recorder<'_> {
                     }
                     Sym::Const(operand) if (operand.kind == Kind::None) == none => {}
                     Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Tuple(..) if !none => {}
-                    _ => return Err(AbortReason::Unstable),
+                    _ => return Err(AbortReason::Unstable("a jump on another kind of value")),
                 }
             }
         }

@@ -305,6 +305,9 @@ impl Recorder<'_> {
         if missing {
             return Ok(None);
         }
+        if self.settle_objects(head, &label.varying).is_err() {
+            return Ok(None);
+        }
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
         let kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
@@ -319,7 +322,10 @@ impl Recorder<'_> {
         let mut fitted = self.fit(label, &mine);
         if let Err(Some(slots)) = &fitted {
             // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
-            for slot in slots {
+            if slots.iter().any(|slot| slot.0 > 0 || slot.1) {
+                return Ok(None);
+            }
+            for (_, _, slot) in slots {
                 let sym = &self.frames[0].locals[*slot as usize].sym;
                 let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_));
                 let in_memory =
