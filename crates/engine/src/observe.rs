@@ -27,6 +27,10 @@ use std::time::Instant;
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
 const MAX_FOREIGN: u32 = 5000;
+/// Passes that may find a loop in a call left at once before that is taken as the rule.
+const PATIENCE: u32 = 3;
+/// Turns of loops in calls that a straight trace takes along.
+const MAX_UNROLLED: u32 = 8;
 /// How often the same code may be among the frames: recursion is followed so far.
 const MAX_RECURSION: usize = 4;
 
@@ -92,6 +96,8 @@ pub struct Observation {
     entering: Option<CodeId>,
     instrumented: Vec<*mut PyObject>,
     foreign: u32,
+    /// Turns of loops in calls that are part of the pass.
+    turns: u32,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
     arrival: Option<Arrival>,
     /// Something that was taken as fixed has changed, or cannot be watched.
@@ -137,6 +143,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         entering: None,
         instrumented: Vec::new(),
         foreign: 0,
+        turns: 0,
         arrival: None,
         stale: false,
     };
@@ -362,8 +369,13 @@ impl Observation {
                 if event == 0 {
                     return None;
                 }
-                // A loop inside of a call was left at once: some other pass will stay in it.
-                self.recording.ending = if self.arrival.is_some() { Ending::Left } else { Ending::Head(offset) };
+                // A loop inside of a call was left at once: some other pass may stay in it, unless that is the rule.
+                let location = engine.locations.get(&(self.code as usize, offset));
+                let wait = self.arrival.is_some() && location.is_none_or(|location| location.left < PATIENCE);
+                self.recording.ending = if wait { Ending::Left } else { Ending::Head(offset) };
+                if !wait {
+                    self.recording.arrival = None;
+                }
                 return Some(Progress::Finished);
             }
             Purpose::Side { parent, .. } if event > 0 => {
@@ -394,7 +406,9 @@ impl Observation {
         if depth > 1 {
             let side = matches!(self.purpose, Purpose::Side { .. });
             if side || self.arrival.is_some() {
-                return Some(Progress::Finished);
+                // Its turns are taken along one by one, while they are few.
+                self.turns += 1;
+                return (self.turns > MAX_UNROLLED).then_some(Progress::Finished);
             }
             self.recording.arrival = Some(event);
             self.arrival = Some(arrival);
