@@ -17,7 +17,7 @@ use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
-use decal_trace::event::{Attribute, CodeId, Detail, Ending, Event, Kind, Operand, Recording};
+use decal_trace::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, Making, Operand, Recording};
 use decal_trace::record::MAX_DEPTH;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
@@ -88,8 +88,8 @@ pub struct Observation {
     /// When it began.
     pub started: Instant,
     frames: Vec<Watched>,
-    /// A call was seen whose frame comes next: the callee's code.
-    entering: Option<CodeId>,
+    /// A call was seen whose frame comes next: the callee's code, and whether a function in C calls it.
+    entering: Option<(CodeId, bool)>,
     instrumented: Vec<*mut PyObject>,
     foreign: u32,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
@@ -225,6 +225,11 @@ impl Observation {
         for operand in &event.operands {
             self.keep_operand(operand);
         }
+        for bind in &event.binds {
+            if let Bind::Default(operand) = bind {
+                self.keep_operand(operand);
+            }
+        }
         match &event.detail {
             Detail::Global(a) | Detail::Const(a) => self.keep_operand(a),
             Detail::Cell(a, b) => {
@@ -238,9 +243,14 @@ impl Observation {
 
     /// Whether the topmost frame, or the one that a call enters, is this one and may stand at this offset.
     fn accept(&mut self, frame: Frame, start: u32) -> Option<bool> {
-        if let Some(code) = self.entering {
+        if let Some((code, through_c)) = self.entering {
             let caller = self.frames.last()?;
-            let below = frame.previous().map(Frame::address);
+            let mut below = frame.previous();
+            if through_c && below.is_some_and(|below| below.address() != caller.frame) {
+                // A frame that the interpreter puts between.
+                below = below.and_then(Frame::previous);
+            }
+            let below = below.map(Frame::address);
             let callee = *self.codes.get(code.0 as usize)?;
             if below == Some(caller.frame) && frame.code() == callee {
                 return Some(true);
@@ -435,7 +445,7 @@ impl Observation {
             }
             None => return Progress::Finished,
         }
-        if let Some(code) = self.entering.take() {
+        if let Some((code, _)) = self.entering.take() {
             let closure = decoded.starting_at(0).filter(|first| matches!(first.op, Op::CopyFreeVars(_)));
             let (entry, unit) = closure.map_or((0, None), |first| (first.next, Some(first.unit)));
             if !reaches(&decoded, entry, start) {
@@ -514,7 +524,8 @@ impl Observation {
         let (op, detail) = (event.op, event.detail);
         self.recording.events.push(event);
         match (op, detail) {
-            (_, Detail::Enter(callee)) => self.entering = Some(callee.code),
+            (_, Detail::Enter(callee)) => self.entering = Some((callee.code, false)),
+            (_, Detail::New(Making { init: Some(init), .. })) => self.entering = Some((init.code, true)),
             // Nobody can follow from here; the recorder names the reason.
             (Op::Unsupported(_), _) => return Progress::Finished,
             (Op::Return | Op::ReturnConst(_), _) => {

@@ -189,6 +189,13 @@ impl Counts<'_> {
             (Uop::small_int, _) => {
                 self.uncounted.insert(val);
             }
+            // Known to be null.
+            (Uop::guard_is, [object]) if inst.imm64 == 0 => {
+                self.uncounted.insert(self.name(*object));
+            }
+            (Uop::const_obj, _) if inst.imm64 == 0 => {
+                self.uncounted.insert(val);
+            }
             (
                 Uop::new_int
                 | Uop::new_float
