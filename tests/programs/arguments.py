@@ -156,3 +156,23 @@ for function in [defaults, by_name, keyword_only, tuples, names, keep, change_de
     show(function, 1500)
 for function in [mutable_default, methods, bound, failing, missing]:
     show(function, 1500)
+
+
+def builtins_by_name(count):
+    total = 0
+    for i in range(count):
+        total += int("12", base=8 + i % 3) + len(dict(a=1, b=i)) + sum([i], start=1)
+        total += max([1, i, 3], key=lambda value: -value)
+        total += len("{a} {b}".format(a=i, b=2))
+    return total
+
+
+def wrong_name(count):
+    total = 0
+    for i in range(count):
+        total += plain(i, b=1) if i < count - 1 else plain(i, d=1)
+    return total
+
+
+for function in [builtins_by_name, wrong_name]:
+    show(function, 1500)
