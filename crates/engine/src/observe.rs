@@ -19,7 +19,7 @@ use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, Making, Operand, Recording};
 use decal_trace::record::MAX_DEPTH;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
@@ -27,6 +27,8 @@ use std::time::Instant;
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
 const MAX_FOREIGN: u32 = 5000;
+/// Turns of a hot loop in a call that are followed one by one.
+const MAX_UNROLLED: u32 = 6;
 /// How often the same code may be among the frames: recursion is followed so far.
 const MAX_RECURSION: usize = 4;
 
@@ -94,6 +96,8 @@ pub struct Observation {
     foreign: u32,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
     arrival: Option<Arrival>,
+    /// How often the pass came to the heads of hot loops in calls, by frame and offset.
+    turns: FxHashMap<(u64, u32), u32>,
     /// Something that was taken as fixed has changed, or cannot be watched.
     stale: bool,
 }
@@ -138,6 +142,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         instrumented: Vec::new(),
         foreign: 0,
         arrival: None,
+        turns: FxHashMap::default(),
         stale: false,
     };
     for (frame, offset) in frames {
@@ -404,7 +409,10 @@ impl Observation {
         if depth > 1 {
             let side = matches!(self.purpose, Purpose::Side { .. });
             if side || self.arrival.is_some() {
-                return Some(Progress::Finished);
+                // A loop of a few turns is followed as it goes.
+                let turns = self.turns.entry((frame, offset)).or_default();
+                *turns += 1;
+                return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
             }
             self.recording.arrival = Some(event);
             self.arrival = Some(arrival);
