@@ -199,7 +199,6 @@ impl Recorder<'_> {
             }
             iter.dirty = true;
         }
-        let relied = self.e.heap().relied_on().into_iter().filter(|region| *region != Region::Frame).collect();
         let mut constants = BTreeMap::new();
         for (_, sym) in self.slots() {
             if let Sym::RangeIter(_, step, ..) = sym
@@ -216,7 +215,7 @@ impl Recorder<'_> {
             phis,
             phi_vals: vals,
             constants,
-            relied,
+            relied: Vec::new(),
             written: self.written.clone(),
             regions,
         })
@@ -340,6 +339,12 @@ impl Recorder<'_> {
         let snap = self.build_snapshot(head, Then::Resume);
         self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
         self.e.effect(Uop::count_iteration, &[], 0, 0, Region::Counts, None);
+    }
+
+    /// What the loop's body takes for granted of memory, once that is known.
+    pub(super) fn settle_label(&mut self, label: &mut LabelState) {
+        let relied = self.e.heap().relied_on();
+        label.relied = relied.into_iter().filter(|region| *region != Region::Frame).collect();
     }
 
     /// Ends the loop's body: one value for each phi.

@@ -313,9 +313,10 @@ impl<'a> Recorder<'a> {
             Ending::Head(at) if at != head => Ok((self.leave_to(at, Then::Enter)?, None)),
             Ending::Head(_) | Ending::Turn => {
                 self.settle_numbers(turn)?;
-                let label = self.begin_loop(head)?;
+                let mut label = self.begin_loop(head)?;
                 self.run(turn, usize::MAX)?;
                 let args = self.close_loop(&label)?;
+                self.settle_label(&mut label);
                 Ok((End::Loop(args), Some(label)))
             }
             _ => Ok((self.leave_at_return()?, None)),
@@ -381,9 +382,10 @@ impl<'a> Recorder<'a> {
                 }
                 self.run(0, usize::MAX)?;
                 self.settle_numbers(arrival as usize)?;
-                let label = self.begin_loop(head)?;
+                let mut label = self.begin_loop(head)?;
                 self.run(arrival as usize, usize::MAX)?;
                 let args = self.close_loop(&label)?;
+                self.settle_label(&mut label);
                 Ok(Some((End::Loop(args), Some(label))))
             }
             (Way::Leave, arrival) if let Some(last) = self.last_head(arrival) => {
