@@ -542,7 +542,9 @@ impl Observation {
                     self.recording.ending = if in_loop { Ending::Left } else { Ending::Returned };
                     return Progress::Finished;
                 }
-                self.frames.pop();
+                if let Some(gone) = self.frames.pop() {
+                    self.turns.retain(|(frame, _), _| *frame != gone.frame);
+                }
                 if let Some(arrival) = &mut self.arrival
                     && arrival.depth > self.frames.len()
                 {
