@@ -27,8 +27,8 @@ use std::time::Instant;
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
 const MAX_FOREIGN: u32 = 5000;
-/// Turns of a hot loop in a call that are followed one by one.
-const MAX_UNROLLED: u32 = 6;
+/// Turns of a hot loop in a call that are followed one by one; each comes to the head twice, by the jump and by the instruction.
+const MAX_UNROLLED: u32 = 16;
 /// How often the same code may be among the frames: recursion is followed so far.
 const MAX_RECURSION: usize = 4;
 
