@@ -160,12 +160,6 @@ fn traceable(code: &layout::Code) -> Result<(), &'static str> {
 }
 
 fn inlinable(code: &layout::Code) -> Result<(), &'static str> {
-    if code.flags & (layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS) != 0 {
-        return Err("it takes any number of arguments");
-    }
-    if code.keyword_only_count != 0 {
-        return Err("it has keyword-only parameters");
-    }
     if code.cell_vars != 0 {
         return Err("it shares variables with a function inside of it");
     }

@@ -379,13 +379,24 @@ unsafe fn add_traceback(thread: Thread) {
     }
 }
 
+/// The names of keyword-only parameters, as a tuple.
+unsafe fn keyword_names(code: &layout::Code, range: std::ops::Range<usize>) -> Result<*mut PyObject, Raised> {
+    // SAFETY: a live code object has names for all its locals.
+    let names = unsafe {
+        let names = objects::tuple_items(code.locals_plus_names).get(range).unwrap_or(&[]);
+        names.iter().for_each(|name| objects::incref(*name));
+        objects::new_tuple(names)
+    };
+    if names.is_null() { Err(Raised) } else { Ok(names) }
+}
+
 /// Makes a frame for a call of `function` (borrowed) on top of `below`.
 ///
-/// All its locals are null (the parameters too), its stack is empty, it stands at its first instruction. It
+/// All its locals are null (the parameters and what takes other arguments too), its stack is empty, it stands at its first instruction. It
 /// is not the thread's current frame: [`run`] makes it that.
 ///
 /// # Safety
-/// `function` is a Python function with plain positional parameters, whose code the caller knows; frames made
+/// `function` is a Python function whose code the caller knows; frames made
 /// here are run or dropped in the reverse order; the GIL is held.
 ///
 /// # Errors
@@ -396,21 +407,25 @@ pub unsafe fn push(thread: Thread, function: *mut PyObject, below: Frame) -> Res
     unsafe {
         let code = objects::function_code(function).cast::<layout::Code>();
         let (Ok(symbols), false) = (symbols(), code.is_null()) else { return Err(Raised) };
-        let parameters = (*code).arg_count as usize;
-        let none = pyo3_ffi::Py_None();
-        let arguments = vec![none; parameters];
+        let (positional, named) = ((*code).arg_count as usize, (*code).keyword_only_count as usize);
+        let parameters = positional + named;
+        let names = if named == 0 { null_mut() } else { keyword_names(&*code, positional..parameters)? };
+        let arguments = vec![pyo3_ffi::Py_None(); parameters];
         for argument in &arguments {
             objects::incref(*argument);
         }
         let function = pyo3_ffi::Py_NewRef(function);
         let frame =
-            (symbols.push_and_init)(thread.pointer(), function, null_mut(), arguments.as_ptr(), parameters, null_mut());
+            (symbols.push_and_init)(thread.pointer(), function, null_mut(), arguments.as_ptr(), positional, names);
+        objects::decref(names);
         if frame.is_null() {
             return Err(Raised);
         }
         (*frame).previous = below.0;
         let frame = Frame(frame);
-        for index in 0..parameters as u32 {
+        let flags = [layout::flags::VAR_ARGS, layout::flags::VAR_KEYWORDS];
+        let others = flags.iter().filter(|flag| (*code).flags & **flag != 0).count();
+        for index in 0..(parameters + others) as u32 {
             objects::decref(frame.replace_local(index, null_mut()));
         }
         Ok(frame)

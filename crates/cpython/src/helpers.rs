@@ -8,6 +8,7 @@
 
 pub mod death;
 pub mod general;
+pub mod instances;
 pub mod sequences;
 
 use crate::version::layout;

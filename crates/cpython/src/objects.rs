@@ -144,6 +144,25 @@ pub unsafe fn raise(class: *mut PyObject, text: &str) {
     }
 }
 
+/// Whether it is `None`.
+pub unsafe fn is_none(object: *mut PyObject) -> bool {
+    // SAFETY: the module's contract.
+    unsafe { object == pyo3_ffi::Py_None() }
+}
+
+/// Sets the exception of an `__init__` that gave this.
+pub unsafe fn raise_init_result(value: *mut PyObject) {
+    // SAFETY: the module's contract; a type's name is a string.
+    unsafe {
+        let name = (*pyo3_ffi::Py_TYPE(value)).tp_name;
+        pyo3_ffi::PyErr_Format(
+            pyo3_ffi::PyExc_TypeError,
+            c"__init__() should return None, not '%.200s'".as_ptr(),
+            name,
+        );
+    }
+}
+
 /// Sets a `MemoryError`.
 pub unsafe fn raise_memory_error() {
     // SAFETY: the module's contract.

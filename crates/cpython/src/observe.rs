@@ -14,8 +14,8 @@ use crate::frame::Frame;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
-use decal_trace::bytecode::{JumpIf, Op};
-use decal_trace::event::{CodeId, Detail, Event, Kind, Operand};
+use decal_trace::bytecode::{CompareOp, JumpIf, Op};
+use decal_trace::event::{Bind, CodeId, Detail, Event, Kind, Operand};
 
 /// What the engine decides about calls.
 pub trait Calls {
@@ -69,8 +69,15 @@ pub unsafe fn observe(
 ) -> Option<Observed> {
     let instruction = decoded.at(offset)?;
     let stack = decoded.depth(offset)?;
-    let mut observer =
-        Observer { frame, stack, depth, assumptions: Vec::new(), tuples: Vec::new(), operands: Vec::new() };
+    let mut observer = Observer {
+        frame,
+        stack,
+        depth,
+        assumptions: Vec::new(),
+        tuples: Vec::new(),
+        operands: Vec::new(),
+        binds: Vec::new(),
+    };
     // SAFETY: the caller's.
     let detail = unsafe { observer.look(instruction.op, calls) };
     let event = Event {
@@ -81,6 +88,7 @@ pub unsafe fn observe(
         op: instruction.op,
         operands: observer.operands,
         detail,
+        binds: observer.binds,
     };
     Some(Observed { event, assumptions: observer.assumptions, tuples: observer.tuples })
 }
@@ -175,6 +183,7 @@ struct Observer {
     assumptions: Vec<Assumption>,
     tuples: Vec<(u64, Vec<Operand>)>,
     operands: Vec<Operand>,
+    binds: Vec<Bind>,
 }
 
 impl Observer {
@@ -254,8 +263,12 @@ impl Observer {
                     self.take_replaced(old);
                     return Detail::Attribute(found);
                 }
-                Op::Binary(_) | Op::Augmented(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => {
-                    self.take_stack(2)
+                Op::Compare(op, _) => {
+                    self.take_stack(2);
+                    return self.comparison(op);
+                }
+                Op::Binary(_) | Op::Augmented(_) | Op::Is(_) | Op::Contains(_) | Op::Subscript => {
+                    self.take_stack(2);
                 }
                 Op::StoreSubscript => {
                     self.take_stack(3);
@@ -283,7 +296,11 @@ impl Observer {
                 }
                 Op::Call(count) => {
                     self.take_stack(count.saturating_add(2));
-                    return self.call(count, calls);
+                    return self.call(count, false, calls);
+                }
+                Op::CallKw(count) => {
+                    self.take_stack(count.saturating_add(3));
+                    return self.call(count, true, calls);
                 }
                 Op::Nop
                 | Op::LoadFast(_)
@@ -379,6 +396,26 @@ impl Observer {
             for cell in cells.iter().take(count as usize) {
                 self.take(*cell);
             }
+        }
+    }
+
+    /// How two objects are compared, where their classes leave that to `object`.
+    unsafe fn comparison(&mut self, op: CompareOp) -> Detail {
+        // SAFETY: stack objects are alive.
+        unsafe {
+            let (left, right) = (self.top(2), self.top(1));
+            if left.is_null() || right.is_null() || !matches!(op, CompareOp::Eq | CompareOp::Ne) {
+                return Detail::None;
+            }
+            let plain = (*(&raw const ffi::PyBaseObject_Type)).tp_richcompare.map(|function| function as usize);
+            for object in [left, right] {
+                let ty = ffi::Py_TYPE(object);
+                if (*ty).tp_richcompare.is_some_and(|function| Some(function as usize) != plain) {
+                    return Detail::None;
+                }
+                self.assume_type(ty);
+            }
+            Detail::Identity(objects::type_of(left), objects::type_of(right))
         }
     }
 

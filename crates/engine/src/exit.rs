@@ -20,9 +20,9 @@ use crate::plan::{Plan, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
-use decal_cpython::{PyObject, objects};
+use decal_cpython::{PyObject, Raised, objects};
 use decal_trace::allocated::ExitIndex;
-use decal_trace::snapshot::{Snapshot, Then};
+use decal_trace::snapshot::{Frame as Described, Returns, Snapshot, Then};
 use smallvec::SmallVec;
 use std::ptr::null_mut;
 use std::rc::Rc;
@@ -61,7 +61,12 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
         } else if !throw && site.thread.has_exception() {
             site.thread.clear_exception();
         }
-        let Some(frames) = frames else { return go_on(site, snapshot, true) };
+        let Some(frames) = frames else {
+            if let (Some(outer), true) = (snapshot.frames.first(), snapshot.frames.len() > 1) {
+                drop_instance(site, outer, site.frame, outer.returns);
+            }
+            return go_on(site, snapshot, true);
+        };
         if exit.countdown.get() > 0 && !throw {
             exit.countdown.set(exit.countdown.get() - 1);
             if exit.countdown.get() == 0
@@ -205,18 +210,52 @@ unsafe fn run_inner(site: &Site, snapshot: &Snapshot, frames: &[Frame], mut thro
         let result = unsafe { frame::run(site.thread, *inner, throw) };
         drop(guard);
         site.thread.take_recursion(-pending);
-        throw = result.is_err();
-        if let Ok(value) = result {
-            let depth = described.stack.len() as u32;
-            // SAFETY: behind the call there is one value more than the stack without callable and arguments.
-            unsafe {
-                below.set_stack(depth, value);
-                below.set_stack_depth(depth + 1);
-                below.set_offset(described.after);
-            }
-        }
+        // SAFETY: the frame below waits for this result.
+        throw = unsafe { take_result(site, described, *below, result) };
     }
     throw
+}
+
+/// The frame below gets what its call is to give it. True where that is an exception.
+unsafe fn take_result(site: &Site, described: &Described, below: Frame, result: Result<*mut PyObject, Raised>) -> bool {
+    let depth = described.stack.len() as u32;
+    // SAFETY: behind the call the stack is the one without callable and arguments, and one value more; a new instance is that
+    // value and is there already.
+    unsafe {
+        match (result, described.returns) {
+            (Ok(value), Returns::Value) => {
+                below.set_stack(depth, value);
+                below.set_stack_depth(depth + 1);
+            }
+            (Ok(value), Returns::Instance) if objects::is_none(value) => objects::decref(value),
+            (result, returns) => {
+                if let Ok(value) = result {
+                    objects::raise_init_result(value);
+                    let guard = site.thread.unsilence();
+                    objects::decref(value);
+                    drop(guard);
+                }
+                drop_instance(site, described, below, returns);
+                return true;
+            }
+        }
+        below.set_offset(described.after);
+    }
+    false
+}
+
+/// The instance whose `__init__` raised goes before the exception is handled.
+unsafe fn drop_instance(site: &Site, described: &Described, below: Frame, returns: Returns) {
+    if let (Returns::Instance, Some(top)) = (returns, described.stack.len().checked_sub(1)) {
+        // SAFETY: it is on top of the stack, which is cut before its death can run code.
+        unsafe {
+            let instance = below.stack(top as u32);
+            below.set_stack_depth(top as u32);
+            let guard = site.thread.unsilence();
+            objects::decref(instance);
+            drop(guard);
+        }
+    }
 }
 
 /// The entry frame goes on.

@@ -17,9 +17,9 @@ use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
-use decal_trace::event::{Attribute, CodeId, Detail, Ending, Event, Kind, Operand, Recording};
+use decal_trace::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, Making, Operand, Recording};
 use decal_trace::record::MAX_DEPTH;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
@@ -29,8 +29,8 @@ use std::time::Instant;
 const MAX_FOREIGN: u32 = 5000;
 /// Passes that may find a loop in a call left at once before that is taken as the rule.
 const PATIENCE: u32 = 3;
-/// Turns of loops in calls that a straight trace takes along.
-const MAX_UNROLLED: u32 = 8;
+/// Turns of a hot loop in a call that are followed one by one; each comes to the head twice, by the jump and by the instruction.
+const MAX_UNROLLED: u32 = 16;
 /// How often the same code may be among the frames: recursion is followed so far.
 const MAX_RECURSION: usize = 4;
 
@@ -92,14 +92,14 @@ pub struct Observation {
     /// When it began.
     pub started: Instant,
     frames: Vec<Watched>,
-    /// A call was seen whose frame comes next: the callee's code.
-    entering: Option<CodeId>,
+    /// A call was seen whose frame comes next: the callee's code, and whether a function in C calls it.
+    entering: Option<(CodeId, bool)>,
     instrumented: Vec<*mut PyObject>,
     foreign: u32,
-    /// Turns of loops in calls that are part of the pass.
-    turns: u32,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
     arrival: Option<Arrival>,
+    /// How often the pass came to the heads of hot loops in calls, by frame and offset.
+    turns: FxHashMap<(u64, u32), u32>,
     /// Something that was taken as fixed has changed, or cannot be watched.
     stale: bool,
 }
@@ -143,8 +143,8 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         entering: None,
         instrumented: Vec::new(),
         foreign: 0,
-        turns: 0,
         arrival: None,
+        turns: FxHashMap::default(),
         stale: false,
     };
     for (frame, offset) in frames {
@@ -232,6 +232,11 @@ impl Observation {
         for operand in &event.operands {
             self.keep_operand(operand);
         }
+        for bind in &event.binds {
+            if let Bind::Default(operand) = bind {
+                self.keep_operand(operand);
+            }
+        }
         match &event.detail {
             Detail::Global(a) | Detail::Const(a) => self.keep_operand(a),
             Detail::Cell(a, b) => {
@@ -245,9 +250,14 @@ impl Observation {
 
     /// Whether the topmost frame, or the one that a call enters, is this one and may stand at this offset.
     fn accept(&mut self, frame: Frame, start: u32) -> Option<bool> {
-        if let Some(code) = self.entering {
+        if let Some((code, through_c)) = self.entering {
             let caller = self.frames.last()?;
-            let below = frame.previous().map(Frame::address);
+            let mut below = frame.previous();
+            if through_c && below.is_some_and(|below| below.address() != caller.frame) {
+                // A frame that the interpreter puts between.
+                below = below.and_then(Frame::previous);
+            }
+            let below = below.map(Frame::address);
             let callee = *self.codes.get(code.0 as usize)?;
             if below == Some(caller.frame) && frame.code() == callee {
                 return Some(true);
@@ -406,9 +416,10 @@ impl Observation {
         if depth > 1 {
             let side = matches!(self.purpose, Purpose::Side { .. });
             if side || self.arrival.is_some() {
-                // Its turns are taken along one by one, while they are few.
-                self.turns += 1;
-                return (self.turns > MAX_UNROLLED).then_some(Progress::Finished);
+                // A loop of a few turns is followed as it goes.
+                let turns = self.turns.entry((frame, offset)).or_default();
+                *turns += 1;
+                return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
             }
             self.recording.arrival = Some(event);
             self.arrival = Some(arrival);
@@ -449,7 +460,7 @@ impl Observation {
             }
             None => return Progress::Finished,
         }
-        if let Some(code) = self.entering.take() {
+        if let Some((code, _)) = self.entering.take() {
             let closure = decoded.starting_at(0).filter(|first| matches!(first.op, Op::CopyFreeVars(_)));
             let (entry, unit) = closure.map_or((0, None), |first| (first.next, Some(first.unit)));
             if !reaches(&decoded, entry, start) {
@@ -528,7 +539,8 @@ impl Observation {
         let (op, detail) = (event.op, event.detail);
         self.recording.events.push(event);
         match (op, detail) {
-            (_, Detail::Enter(callee)) => self.entering = Some(callee.code),
+            (_, Detail::Enter(callee)) => self.entering = Some((callee.code, false)),
+            (_, Detail::New(Making { init: Some(init), .. })) => self.entering = Some((init.code, true)),
             // Nobody can follow from here; the recorder names the reason.
             (Op::Unsupported(_), _) => return Progress::Finished,
             (Op::Return | Op::ReturnConst(_), _) => {
@@ -537,7 +549,9 @@ impl Observation {
                     self.recording.ending = if in_loop { Ending::Left } else { Ending::Returned };
                     return Progress::Finished;
                 }
-                self.frames.pop();
+                if let Some(gone) = self.frames.pop() {
+                    self.turns.retain(|(frame, _), _| *frame != gone.frame);
+                }
                 if let Some(arrival) = &mut self.arrival
                     && arrival.depth > self.frames.len()
                 {

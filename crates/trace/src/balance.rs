@@ -190,6 +190,13 @@ impl Counts<'_> {
         }
     }
 
+    /// Whether nobody counts the references to the object at this address, or there is none.
+    fn is_immortal(&self, object: u64) -> bool {
+        let objects = &self.host.objects;
+        let small = objects.small_ints..objects.small_ints + 262 * 32;
+        [0, objects.none, objects.true_, objects.false_].contains(&object) || small.contains(&object)
+    }
+
     fn step(&mut self, val: Val, inst: &UopInst) {
         if inst.region == Region::Any {
             self.step_any(val, inst);
@@ -206,6 +213,13 @@ impl Counts<'_> {
                 self.uncounted.insert(val);
             }
             (Uop::small_int, _) => {
+                self.uncounted.insert(val);
+            }
+            // Known to be null.
+            (Uop::guard_is, [object]) if inst.imm64 == 0 => {
+                self.uncounted.insert(self.name(*object));
+            }
+            (Uop::const_obj, _) if self.is_immortal(inst.imm64) => {
                 self.uncounted.insert(val);
             }
             (

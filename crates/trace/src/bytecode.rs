@@ -150,6 +150,8 @@ pub enum Op {
     BuildSlice(u32),
     /// `callable self-or-null arguments -- result`
     Call(u32),
+    /// The same with a tuple of the last arguments' names on top.
+    CallKw(u32),
     /// `value --`, and the frame is left.
     Return,
     /// The frame is left with a constant, an index into `co_consts`.
@@ -168,6 +170,7 @@ impl Op {
             Op::StoreSlice => 4,
             Op::BuildSlice(count) => count,
             Op::Call(count) => count.saturating_add(2),
+            Op::CallKw(count) => count.saturating_add(3),
             Op::LoadAttr { .. }
             | Op::StoreFast(_)
             | Op::StoreFastLoadFast(..)

@@ -94,6 +94,33 @@ pub struct Callee {
     pub bound_self: u64,
 }
 
+/// What a local of a function has when it is entered.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Bind {
+    /// The argument with this number. A receiver, what the callable is bound to, or a new instance comes first.
+    Argument(u32),
+    /// A default value, which is a constant.
+    Default(Operand),
+    /// A tuple (`*args`) of these arguments: from the first number up to the second.
+    Rest(u32, u32),
+    /// A new dict (`**kwargs`) of these names, which are constants, and arguments.
+    Keywords(Vec<(Operand, u32)>),
+}
+
+/// A call of a class that makes an instance, in the way of `object.__new__` and `type.__call__`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Making {
+    /// The class.
+    pub class: u64,
+    /// Its `__init__`, where it has one of its own.
+    pub init: Option<Callee>,
+    /// Where instances have inline values: displacements of the byte that says that they are in use, and of the
+    /// pointer to a dict.
+    pub inline: Option<(i32, i32)>,
+    /// Number of inline values that have a name.
+    pub values: u32,
+}
+
 /// Builtin callables whose calls are translated into uops.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(missing_docs)]
@@ -108,6 +135,9 @@ pub enum KnownCall {
     Round,
     /// `range(…)` with one to three arguments.
     Range,
+    /// Something that the first argument's type (given here) decides, and the identities of the others, which come again
+    /// behind the arguments as further operands (of a tuple itself and its items): the result is the last operand.
+    ByType(u64),
     MathSqrt,
     MathFloor,
     MathCeil,
@@ -184,8 +214,12 @@ pub enum Detail {
     Attribute(Attribute),
     /// `Call` of a Python function that is entered and observed.
     Enter(Callee),
+    /// `Call` of a class that makes an instance.
+    New(Making),
     /// `Call` of a builtin that traces know.
     Known(KnownCall),
+    /// `Compare` of objects of these types, for which `==` is identity.
+    Identity(u64, u64),
     /// `Call` of anything else: a few words for the user.
     Opaque(&'static str),
     /// `ForIter`: whether the iterator has a next item.
@@ -206,7 +240,8 @@ pub enum Detail {
 ///   The `bits` of what these two replace are 1 where there is one reference to it, else 0.
 /// * `Negative`, `Positive`, `Invert`, `Not`, `ToBool`, `PopJump`, `GetIter`, `ForIter`, `PopTop`,
 ///   `UnpackSequence`, `Return`, `StoreDeref`: top of the stack.
-/// * `Call(n)`: callable, self or null, n arguments.
+/// * `Call(n)`: callable, self or null, n arguments; then for some builtins what [`KnownCall`] says. `CallKw(n)`: the same, the last
+///   arguments with names, and the names' tuple.
 /// * `CopyFreeVars(n)`: the closure's n cells.
 /// * `Slice`: container, start, stop. `StoreSlice`: value, container, start, stop. `BuildSlice(n)`: its operands.
 #[derive(Clone, PartialEq, Debug)]
@@ -225,6 +260,8 @@ pub struct Event {
     pub operands: Vec<Operand>,
     /// See [`Detail`].
     pub detail: Detail,
+    /// For a call that is entered: what each of the callee's first locals has.
+    pub binds: Vec<Bind>,
 }
 
 /// What the recorder needs to know of a code object.

@@ -29,6 +29,12 @@ pub struct Layout {
     pub enumerate_iterator: i32,
     pub enumerate_result: i32,
     pub cell_content: i32,
+    /// From an instance to the head of its inline values, and to the bytes in it that say how many there can be and how many there
+    /// are; and to the first value.
+    pub values: i32,
+    pub values_capacity: i32,
+    pub values_size: i32,
+    pub values_first: i32,
     /// Of a bound method: the function and the object.
     pub method_function: i32,
     pub method_self: i32,
@@ -161,6 +167,10 @@ pub struct Functions {
     pub may_die_all: u64,
     /// `PyBool_FromLong`.
     pub new_bool: u64,
+    /// Of a class: a new instance, as `object.__new__` makes it.
+    pub new_instance: u64,
+    /// Of any object: a new dict.
+    pub new_keywords: u64,
     /// See `push_frame`, `pop_frame` and `guard_undisturbed` in the uop table.
     pub push_frame: u64,
     pub pop_frame: u64,

@@ -47,6 +47,8 @@ pub enum Region {
     Attributes,
     /// Whether an instance still has inline values, and its dict pointer.
     AttributeState,
+    /// The order in which an instance got its attributes.
+    AttributeOrder,
     /// The fields of iterators.
     Iterators,
     /// The tuples that `enumerate` objects use again.
@@ -69,6 +71,7 @@ pub const REGIONS: &[Region] = &[
     Region::BytesItems,
     Region::Attributes,
     Region::AttributeState,
+    Region::AttributeOrder,
     Region::Iterators,
     Region::Results,
     Region::Cells,

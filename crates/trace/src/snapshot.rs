@@ -50,6 +50,17 @@ pub enum Source {
     Const(u64),
 }
 
+/// What becomes of the result of a call that is under way.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Returns {
+    /// It is pushed.
+    #[default]
+    Value,
+    /// It must be `None` and goes away: the call was of `__init__`, and the new instance, which is the result of the
+    /// whole call, is on top of the stack already.
+    Instance,
+}
+
 /// A Python frame to rebuild.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Frame {
@@ -61,8 +72,10 @@ pub struct Frame {
     pub real: Option<Val>,
     /// Instruction to go on with. For an outer frame: the call that is under way.
     pub offset: u32,
-    /// For an outer frame: the instruction after that call, with the result pushed. Else equal to `offset`.
+    /// For an outer frame: the instruction after that call, with the result on the stack. Else equal to `offset`.
     pub after: u32,
+    /// For an outer frame: what becomes of the call's result.
+    pub returns: Returns,
     /// One source per local slot.
     pub locals: Vec<Source>,
     /// The operand stack, bottom first. For an outer frame without callable and arguments.

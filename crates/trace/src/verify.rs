@@ -11,7 +11,7 @@
 //! The error names the guilty line, and [`VerifyError::show`] marks it in the trace's text. Linear.
 
 use crate::ir::{End, Inst, Start, Trace, UopInst, Val};
-use crate::snapshot::{BoxId, SnapId, Snapshot, Source};
+use crate::snapshot::{BoxId, Returns, SnapId, Snapshot, Source};
 use decal_uops::{Class, ImmKind, Uop};
 
 /// A line of the trace.
@@ -289,7 +289,7 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
         if frame.locals.len() != code.locals as usize {
             return Err(Fault::Locals);
         }
-        if depth == last && frame.offset != frame.after {
+        if depth == last && (frame.offset, Returns::Value) != (frame.after, frame.returns) {
             return Err(Fault::After);
         }
         if let Some(real) = frame.real {

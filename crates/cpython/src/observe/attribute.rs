@@ -14,8 +14,10 @@ use crate::version::layout;
 use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
 use decal_trace::event::Attribute;
+use std::ffi::CStr;
 use std::mem::offset_of;
 use std::ptr::null_mut;
+use std::sync::{Mutex, PoisonError};
 
 const UNKNOWN: Attribute = Attribute::Unsupported("an attribute that is not there");
 
@@ -204,7 +206,7 @@ impl Observer {
         }
     }
 
-    unsafe fn assume_type(&mut self, ty: *mut ffi::PyTypeObject) {
+    pub(super) unsafe fn assume_type(&mut self, ty: *mut ffi::PyTypeObject) {
         // SAFETY: a live class.
         if unsafe { (*ty).tp_flags } & ffi::Py_TPFLAGS_IMMUTABLETYPE == 0 {
             self.assumptions.push(Assumption::Type(ty as u64));
@@ -213,7 +215,7 @@ impl Observer {
 }
 
 /// Looks a name up in a class and its bases: borrowed, or null.
-unsafe fn look_up(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> *mut PyObject {
+pub(super) unsafe fn look_up(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> *mut PyObject {
     match symbols() {
         // SAFETY: a live class and a str.
         Ok(symbols) => unsafe { (symbols.type_lookup)(ty, name) },
@@ -221,7 +223,7 @@ unsafe fn look_up(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> *mut PyObj
     }
 }
 
-unsafe fn has_plain_getattr(ty: *mut ffi::PyTypeObject) -> bool {
+pub(super) unsafe fn has_plain_getattr(ty: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: a live class.
     let getattr = unsafe { (*ty).tp_getattro }.map(|function| function as usize);
     getattr == Some(ffi::PyObject_GenericGetAttr as *const () as usize)
@@ -245,6 +247,33 @@ unsafe fn instance(owner: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Instance
 unsafe fn shared_keys(ty: *mut ffi::PyTypeObject) -> *const layout::DictKeys {
     // SAFETY: a heap type.
     unsafe { *ty.byte_add(layout::TYPE_CACHED_KEYS).cast::<*const layout::DictKeys>() }
+}
+
+/// How many names the instances of a class share for their inline values.
+pub(super) unsafe fn shared_names(ty: *mut ffi::PyTypeObject) -> u32 {
+    // SAFETY: the type has inline values, so that it has shared keys.
+    unsafe {
+        let keys = shared_keys(ty);
+        if keys.is_null() { 0 } else { (*keys).entries as u32 }
+    }
+}
+
+/// An interned name, made once; null where memory ran out.
+pub(super) unsafe fn interned(name: &'static CStr) -> *mut PyObject {
+    static NAMES: Mutex<Vec<(&CStr, usize)>> = Mutex::new(Vec::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, object)) = names.iter().find(|(known, _)| *known == name) {
+        return *object as *mut PyObject;
+    }
+    // SAFETY: the GIL is held.
+    let object = unsafe { ffi::PyUnicode_InternFromString(name.as_ptr()) };
+    if object.is_null() {
+        // SAFETY: as above.
+        unsafe { ffi::PyErr_Clear() };
+    } else {
+        names.push((name, object as usize));
+    }
+    object
 }
 
 /// The index of a name among shared keys. There are at most thirty.

@@ -1,43 +1,64 @@
 //! What a call calls.
 
-use super::{Assumption, Calls, Observer};
+use super::attribute::{has_plain_getattr, interned, look_up, shared_names};
+use super::{Assumption, Calls, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, objects};
-use decal_trace::event::{Callee, Detail, KnownCall, ListMethod};
+use decal_trace::event::{Bind, Callee, Detail, KnownCall, ListMethod, Making};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
+/// A call as the stack has it.
+pub(super) struct Arguments<'a> {
+    callable: *mut PyObject,
+    receiver: *mut PyObject,
+    /// Without the receiver.
+    positional: &'a [*mut PyObject],
+    names: &'a [*mut PyObject],
+}
+
 impl Observer {
-    /// A call of `count` arguments, the stack as before it.
-    pub(super) unsafe fn call(&mut self, count: u32, calls: &mut dyn Calls) -> Detail {
+    /// A call of `count` arguments, the stack as before it. With `names` the last ones have names, whose tuple is on top.
+    pub(super) unsafe fn call(&mut self, count: u32, names: bool, calls: &mut dyn Calls) -> Detail {
         // SAFETY: stack objects are alive; layouts are those of the exact types that are checked first.
         unsafe {
-            let callable = self.top(count + 2);
-            let receiver = self.top(count + 1);
+            let above = u32::from(names);
+            let named = if names { objects::tuple_items(self.top(1)) } else { &[] };
+            let all: Vec<*mut PyObject> = (1..=count).rev().map(|nth| self.top(nth + above)).collect();
+            let Some(positional) = all.len().checked_sub(named.len()).and_then(|number| all.get(..number)) else {
+                return Detail::Opaque("a call with names that do not fit");
+            };
+            let (callable, receiver) = (self.top(count + above + 2), self.top(count + above + 1));
             if callable.is_null() {
                 return Detail::Opaque("a call of nothing");
             }
+            let call = Arguments { callable, receiver, positional, names: named };
             let ty = objects::type_of(callable);
             if ty == type_address!(PyFunction_Type) {
-                let arguments = count + u32::from(!receiver.is_null());
-                return self.python_call(callable, null_mut(), arguments, calls);
+                let bound = u32::from(!receiver.is_null());
+                return self
+                    .python_call(callable, null_mut(), bound, &call, calls)
+                    .map_or_else(Detail::Opaque, Detail::Enter);
             }
             if ty == type_address!(PyMethod_Type) {
                 let method = callable.cast::<layout::Method>();
                 let function = (*method).function;
                 if receiver.is_null() && objects::type_of(function) == type_address!(PyFunction_Type) {
-                    return self.python_call(function, (*method).self_, count + 1, calls);
+                    let entered = self.python_call(function, (*method).self_, 1, &call, calls);
+                    return entered.map_or_else(Detail::Opaque, Detail::Enter);
                 }
                 return Detail::Opaque("a method that is no Python function");
             }
-            if let Some(known) = known(callable, receiver) {
+            if named.is_empty()
+                && let Some(known) = self.known(&call)
+            {
                 return Detail::Known(known);
             }
             if ffi::PyType_Check(callable) != 0 {
-                return Detail::Opaque("a class, to make an instance");
+                return self.making(&call, calls).map_or_else(Detail::Opaque, Detail::New);
             }
             if ty == type_address!(PyCFunction_Type) || ty == type_address!(PyMethodDescr_Type) {
                 return Detail::Opaque("a builtin function that traces do not know");
@@ -46,36 +67,234 @@ impl Observer {
         }
     }
 
+    /// A call of a Python function. `bound` is 1 where an object comes before the arguments.
     unsafe fn python_call(
         &mut self,
         function: *mut PyObject,
         bound_self: *mut PyObject,
-        arguments: u32,
+        bound: u32,
+        call: &Arguments<'_>,
         calls: &mut dyn Calls,
-    ) -> Detail {
+    ) -> Result<Callee, &'static str> {
         // SAFETY: an exact function.
         unsafe {
             let raw = &*function.cast::<layout::Function>();
             if Some(raw.vectorcall as usize) != checks::plain_vectorcall() {
-                return Detail::Opaque("a function with its own way of being called");
+                return Err("a function with its own way of being called");
             }
-            let code = raw.code;
-            let parameters = (*code.cast::<layout::Code>()).arg_count as u32;
-            if arguments > parameters {
-                return Detail::Opaque("a function with other parameters");
-            }
-            if arguments < parameters {
-                return Detail::Opaque("a function whose default arguments are needed");
-            }
-            match calls.enter(function, code, self.depth + 1) {
-                Ok(id) => {
-                    self.assumptions.push(Assumption::Function(function as u64));
-                    Detail::Enter(Callee { function: function as u64, code: id, bound_self: bound_self as u64 })
-                }
-                Err(reason) => Detail::Opaque(reason),
-            }
+            let code = calls.enter(function, raw.code, self.depth + 1)?;
+            self.binds = self.bind(raw, bound + call.positional.len() as u32, call.names)?;
+            self.assumptions.push(Assumption::Function(function as u64));
+            Ok(Callee { function: function as u64, code, bound_self: bound_self as u64 })
         }
     }
+
+    /// What each of a function's first locals gets: parameters, keyword-only ones, `*args`, `**kwargs`.
+    unsafe fn bind(
+        &mut self,
+        function: &layout::Function,
+        positional: u32,
+        names: &[*mut PyObject],
+    ) -> Result<Vec<Bind>, &'static str> {
+        // SAFETY: the function is alive, and so is what it holds; a code object has names for all its locals.
+        unsafe {
+            let code = &*function.code.cast::<layout::Code>();
+            let locals = objects::tuple_items(code.locals_plus_names);
+            let (parameters, only) = (code.arg_count as u32, code.keyword_only_count as u32);
+            let (rest, keywords) =
+                (code.flags & layout::flags::VAR_ARGS != 0, code.flags & layout::flags::VAR_KEYWORDS != 0);
+            let total = (parameters + only) as usize;
+            let mut binds: Vec<Option<Bind>> = vec![None; total];
+            for (index, bind) in binds.iter_mut().enumerate().take(positional.min(parameters) as usize) {
+                *bind = Some(Bind::Argument(index as u32));
+            }
+            if positional > parameters && !rest {
+                return Err("a function with other parameters");
+            }
+            let mut others = Vec::new();
+            for (index, name) in names.iter().enumerate() {
+                let argument = positional + index as u32;
+                let first = code.positional_only_count as usize;
+                let place = (first..total).find(|at| locals.get(*at).is_some_and(|local| same_name(*local, *name)));
+                match place.and_then(|at| binds.get_mut(at)) {
+                    Some(Some(_)) => return Err("an argument that is given twice"),
+                    Some(bind) => *bind = Some(Bind::Argument(argument)),
+                    None if keywords => others.push((operand(*name), argument)),
+                    None => return Err("a function with other parameters"),
+                }
+            }
+            let defaults = objects::tuple_items(function.defaults);
+            for (index, bind) in binds.iter_mut().enumerate().filter(|(_, bind)| bind.is_none()) {
+                let default = if index < parameters as usize {
+                    let from_end = parameters as usize - index;
+                    defaults.len().checked_sub(from_end).and_then(|at| defaults.get(at)).copied()
+                } else {
+                    self.keyword_default(function.keyword_defaults, locals.get(index).copied().unwrap_or(null_mut()))
+                };
+                *bind = Some(Bind::Default(operand(default.ok_or("a function whose arguments are missing")?)));
+            }
+            let mut binds: Vec<Bind> = binds.into_iter().flatten().collect();
+            if rest {
+                binds.push(Bind::Rest(positional.min(parameters), positional));
+            }
+            if keywords {
+                binds.push(Bind::Keywords(others));
+            }
+            Ok(binds)
+        }
+    }
+
+    unsafe fn keyword_default(&mut self, defaults: *mut PyObject, name: *mut PyObject) -> Option<*mut PyObject> {
+        // SAFETY: a dict of str, in which looking a name up runs no Python code.
+        unsafe {
+            if name.is_null() || !is_plain_dict(defaults) {
+                return None;
+            }
+            self.assumptions.push(Assumption::Dict { dict: defaults as u64, key: name as u64 });
+            let found = ffi::PyDict_GetItemWithError(defaults, name);
+            (!found.is_null()).then_some(found)
+        }
+    }
+
+    /// A call of a class that makes an instance as `type.__call__` and `object.__new__` do.
+    unsafe fn making(&mut self, call: &Arguments<'_>, calls: &mut dyn Calls) -> Result<Making, &'static str> {
+        const ABSTRACT: u64 = 1 << 20;
+        // SAFETY: a class is alive; what is found in it lives as long as it does not change.
+        unsafe {
+            let class = call.callable.cast::<ffi::PyTypeObject>();
+            let raw = &*class;
+            let object = &raw const ffi::PyBaseObject_Type;
+            let same =
+                |a: Option<ffi::newfunc>, b: Option<ffi::newfunc>| a.map(|f| f as usize) == b.map(|f| f as usize);
+            if ffi::Py_TYPE(call.callable) as u64 != type_address!(PyType_Type) || raw.tp_vectorcall.is_some() {
+                return Err("a class that makes instances in its own way");
+            }
+            if !same(raw.tp_new, (*object).tp_new) {
+                return Err("a class with a __new__ of its own");
+            }
+            if raw.tp_alloc.map(|f| f as usize) != Some(ffi::PyType_GenericAlloc as *const () as usize)
+                || raw.tp_flags & ABSTRACT != 0
+                || raw.tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0
+            {
+                return Err("a class that makes instances in its own way");
+            }
+            let found = look_up(class, interned(c"__init__"));
+            let init = if objects::type_of(found) == type_address!(PyFunction_Type) {
+                let bound = 1 + u32::from(!call.receiver.is_null());
+                Some(self.python_call(found, null_mut(), bound, call, calls)?)
+            } else if raw.tp_init.map(|f| f as usize) == (*object).tp_init.map(|f| f as usize) {
+                if call.positional.len() + call.names.len() + usize::from(!call.receiver.is_null()) > 0 {
+                    return Err("a class that takes no arguments");
+                }
+                None
+            } else {
+                return Err("a class with an __init__ that is no Python function");
+            };
+            self.assume_type(class);
+            let inline = raw.tp_flags & layout::TYPE_INLINE_VALUES != 0;
+            Ok(Making {
+                class: class as u64,
+                init,
+                inline: inline.then_some((layout::INLINE_VALID, layout::MANAGED_DICT)),
+                values: if inline { shared_names(class) } else { 0 },
+            })
+        }
+    }
+
+    /// A builtin that traces know.
+    unsafe fn known(&mut self, call: &Arguments<'_>) -> Option<KnownCall> {
+        // SAFETY: live objects.
+        unsafe { known(call.callable, call.receiver).or_else(|| self.by_type(call)) }
+    }
+
+    /// A builtin whose answer types decide.
+    unsafe fn by_type(&mut self, call: &Arguments<'_>) -> Option<KnownCall> {
+        // SAFETY: stack objects are alive.
+        unsafe {
+            if !call.receiver.is_null() {
+                return None;
+            }
+            let (first, rest) = call.positional.split_first()?;
+            let ty = ffi::Py_TYPE(*first);
+            let truth = |value: bool| if value { ffi::Py_True() } else { ffi::Py_False() };
+            let result = match (asked(call.callable)?, rest) {
+                (Asked::Type, []) => ty.cast(),
+                (Asked::Callable, []) => truth((*ty).tp_call.is_some()),
+                (Asked::IsInstance, [classes]) => truth(self.is_instance(ty, *classes)?),
+                _ => return None,
+            };
+            self.assume_type(ty);
+            if let [classes] = rest {
+                self.take(*classes);
+                for class in objects::tuple_items(*classes) {
+                    self.take(*class);
+                }
+            }
+            self.take(result);
+            Some(KnownCall::ByType(ty as u64))
+        }
+    }
+
+    /// Whether instances of exactly this type are instances of a class, or of one of a tuple of classes. None where that is
+    /// for the class to say.
+    unsafe fn is_instance(&mut self, ty: *mut ffi::PyTypeObject, classes: *mut PyObject) -> Option<bool> {
+        // SAFETY: live objects.
+        unsafe {
+            if classes == ty.cast() {
+                return Some(true);
+            }
+            if objects::type_of(classes) == type_address!(PyTuple_Type) {
+                // An answer that ends the search says nothing of the rest.
+                for class in objects::tuple_items(classes) {
+                    let plain = objects::type_of(*class) != type_address!(PyTuple_Type);
+                    if plain && self.is_instance(ty, *class)? {
+                        return Some(true);
+                    }
+                    if !plain {
+                        return None;
+                    }
+                }
+                return Some(false);
+            }
+            if objects::type_of(classes) != type_address!(PyType_Type) {
+                return None;
+            }
+            if ffi::PyType_IsSubtype(ty, classes.cast()) != 0 {
+                return Some(true);
+            }
+            // An instance may claim to be of another class.
+            let claim = look_up(ty, interned(c"__class__"));
+            let honest = claim == look_up(&raw mut ffi::PyBaseObject_Type, interned(c"__class__"));
+            (honest && has_plain_getattr(ty)).then_some(false)
+        }
+    }
+}
+
+/// Builtins whose answer types decide.
+enum Asked {
+    Type,
+    Callable,
+    IsInstance,
+}
+
+unsafe fn asked(callable: *mut PyObject) -> Option<Asked> {
+    // SAFETY: a live object.
+    unsafe {
+        if callable as u64 == type_address!(PyType_Type) {
+            return Some(Asked::Type);
+        }
+        match module_function(callable)? {
+            (b"builtins", b"isinstance") => Some(Asked::IsInstance),
+            (b"builtins", b"callable") => Some(Asked::Callable),
+            _ => None,
+        }
+    }
+}
+
+/// Whether two names are the same; most are interned.
+unsafe fn same_name(left: *mut PyObject, right: *mut PyObject) -> bool {
+    // SAFETY: two str, as names of parameters are.
+    unsafe { left == right || ffi::PyUnicode_Check(right) != 0 && ffi::PyUnicode_Compare(left, right) == 0 }
 }
 
 /// A builtin that traces know.
@@ -111,21 +330,32 @@ unsafe fn known(callable: *mut PyObject, receiver: *mut PyObject) -> Option<Know
                 .find(|(_, known, _)| *known == definition)
                 .map(|found| KnownCall::BoundList(found.2, found.1));
         }
+        match module_function(callable)? {
+            (b"builtins", name) => builtin(name),
+            (b"math", name) => math(name),
+            _ => None,
+        }
+    }
+}
+
+/// Module and name of a builtin function, as its module's and its own definition in C have them, which Python code cannot imitate.
+unsafe fn module_function<'a>(callable: *mut PyObject) -> Option<(&'a [u8], &'a [u8])> {
+    // SAFETY: a live object; an exact builtin function has this layout; definitions in C live as long as it.
+    unsafe {
+        if objects::type_of(callable) != type_address!(PyCFunction_Type) {
+            return None;
+        }
+        let function = &*callable.cast::<ffi::PyCFunctionObject>();
         let module = function.m_self;
         if module.is_null() || objects::type_of(module) != type_address!(PyModule_Type) {
             return None;
         }
-        // A builtin function is known by its module's and its own definition in C, which Python code cannot imitate.
         let definition = ffi::PyModule_GetDef(module);
         if definition.is_null() || (*definition).m_name.is_null() {
             return None;
         }
         let name = CStr::from_ptr((*function.m_ml).ml_name).to_bytes();
-        match CStr::from_ptr((*definition).m_name).to_bytes() {
-            b"builtins" => builtin(name),
-            b"math" => math(name),
-            _ => None,
-        }
+        Some((CStr::from_ptr((*definition).m_name).to_bytes(), name))
     }
 }
 

@@ -139,6 +139,7 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::BUILD_LIST => Op::BuildList(argument),
         op::UNPACK_SEQUENCE => Op::UnpackSequence(argument),
         op::CALL => Op::Call(argument),
+        op::CALL_KW => Op::CallKw(argument),
         op::RETURN_VALUE => Op::Return,
         op::RETURN_CONST => Op::ReturnConst(argument),
         _ => Op::Unsupported(name),
@@ -384,6 +385,6 @@ mod tests {
         assert_eq!(ops(&[op::COMPARE_OP, 5 << 5]), [Op::Compare(CompareOp::Ge, false)]);
         assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5, op::CALL_INTRINSIC_1, 6])[0], Op::Positive);
         assert_eq!(ops(&[255, 0]), [Op::Unsupported("an unknown instruction")]);
-        assert_eq!(ops(&[op::CALL_KW, 0]), [Op::Unsupported("CALL_KW")]);
+        assert_eq!(ops(&[op::CALL_FUNCTION_EX, 0]), [Op::Unsupported("CALL_FUNCTION_EX")]);
     }
 }

@@ -58,7 +58,7 @@ pub struct Code {
     pub cell_vars: c_int,
     pub free_vars: c_int,
     pub version: u32,
-    _locals_plus_names: *mut PyObject,
+    pub locals_plus_names: *mut PyObject,
     _locals_plus_kinds: *mut PyObject,
     pub filename: *mut PyObject,
     pub name: *mut PyObject,
@@ -323,6 +323,10 @@ pub const INLINE_VALUES: i32 = 16;
 pub const MANAGED_DICT: i32 = -24;
 /// From an instance to the byte that says that its inline values are in use.
 pub const INLINE_VALID: i32 = INLINE_VALUES + offset_of!(DictValues, valid) as i32;
+/// From an instance to the byte that says how many inline values there is room for.
+pub const INLINE_CAPACITY: i32 = INLINE_VALUES + offset_of!(DictValues, capacity) as i32;
+/// From an instance to the byte that says how many inline values it has.
+pub const INLINE_SIZE: i32 = INLINE_VALUES + offset_of!(DictValues, size) as i32;
 /// From an instance to its first inline value.
 pub const INLINE_FIRST: i32 = INLINE_VALUES + offset_of!(DictValues, values) as i32;
 

@@ -199,6 +199,11 @@ impl Emitter {
                 Folded::Float(bits) => return self.float(bits),
                 Folded::Holds => return NO_VAL,
             }
+            match (uop, bits.first()) {
+                (Uop::guard_is, Some(Some(object))) if *object == imm64 => return NO_VAL,
+                (Uop::guard_is_not, Some(Some(object))) if *object != imm64 => return NO_VAL,
+                _ => {}
+            }
         }
         let mut key = (uop, [NO_VAL; 3], imm32, imm64);
         for (slot, val) in key.1.iter_mut().zip(&operands) {

@@ -49,18 +49,29 @@ impl Place {
 pub struct Heap {
     known: Vec<Vec<(Place, Val)>>,
     written: Vec<bool>,
+    /// What was known at the loop's label, and regions of which that was made use of behind it.
+    before: Vec<Vec<(Place, Val)>>,
+    relied: Vec<bool>,
 }
 
 impl Default for Heap {
     fn default() -> Heap {
-        Heap { known: vec![Vec::new(); REGIONS.len()], written: vec![false; REGIONS.len()] }
+        Heap {
+            known: vec![Vec::new(); REGIONS.len()],
+            written: vec![false; REGIONS.len()],
+            before: vec![Vec::new(); REGIONS.len()],
+            relied: vec![false; REGIONS.len()],
+        }
     }
 }
 
 impl Heap {
     /// What memory holds at this place, if that is known.
-    pub fn lookup(&self, region: Region, place: &Place) -> Option<Val> {
-        self.known[region as usize].iter().rev().find(|(known, _)| known.same(place)).map(|(_, val)| *val)
+    pub fn lookup(&mut self, region: Region, place: &Place) -> Option<Val> {
+        let index = region as usize;
+        let found = self.known[index].iter().rev().find(|(known, _)| known.same(place)).map(|(_, val)| *val)?;
+        self.relied[index] |= self.before[index].iter().any(|(known, val)| *val == found && known.same(place));
+        Some(found)
     }
 
     /// Memory was seen to hold `val` at this place.
@@ -103,9 +114,9 @@ impl Heap {
         REGIONS.iter().copied().filter(|r| self.written[*r as usize]).collect()
     }
 
-    /// The regions of which something is known.
+    /// The regions of which the loop's body so far takes something for granted that was known at its label.
     pub fn relied_on(&self) -> Vec<Region> {
-        REGIONS.iter().copied().filter(|r| *r != Region::Fixed && !self.known[*r as usize].is_empty()).collect()
+        REGIONS.iter().copied().filter(|r| *r != Region::Fixed && self.relied[*r as usize]).collect()
     }
 
     /// At a loop's label: forgets what the loop's body may overwrite, which is what the first pass wrote.
@@ -115,6 +126,7 @@ impl Heap {
                 known.clear();
             }
         }
+        self.before.clone_from(&self.known);
     }
 }
 
@@ -167,6 +179,8 @@ mod tests {
         heap.learn(Region::ListItems, item(1, 2, None), Val(9));
         heap.store(Region::ListItems, item(1, 4, None), Some(Val(5)));
         heap.enter_loop();
+        assert_eq!(heap.relied_on(), []);
+        assert_eq!(heap.lookup(Region::ListHead, &field(1, 16)), Some(Val(3)));
         assert_eq!(heap.relied_on(), [Region::ListHead]);
     }
 }

@@ -1,10 +1,9 @@
 //! Calls: Python functions are inlined, builtins that traces know become uops.
 
 use super::numbers::Number;
-use super::state::{FrameState, Local};
-use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
+use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::Op;
-use crate::event::{Callee, Detail, Event, Kind, KnownCall, Operand};
+use crate::event::{Detail, Event, Kind, KnownCall, Operand};
 use crate::ir::Val;
 use decal_uops::Uop;
 
@@ -15,24 +14,26 @@ impl Recorder<'_> {
             self.list_method(known, count, event)?;
             return Ok(false);
         }
+        // A method object that the trace made none of is function and receiver here.
+        let apart = matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0);
         let bound = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
-        if bound != (self.peek(count + 1)? != Sym::Null) {
+        if !apart && bound != (self.peek(count + 1)? != Sym::Null) {
             // A general operation made a method of what the interpreter has as function and receiver.
             return Err(AbortReason::Call("a method that a general operation found"));
         }
-        let mut args = Vec::new();
-        for _ in 0..count {
-            args.push(self.pop()?);
-        }
-        args.reverse();
+        let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
         let seen_callable = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;
         match event.detail {
             Detail::Enter(callee) => {
+                self.call_python(callee, callable, receiver, args, event)?;
+                Ok(false)
+            }
+            Detail::New(making) => {
                 if receiver != Sym::Null {
                     args.insert(0, receiver);
                 }
-                self.enter(callee, callable, seen_callable, args, event)?;
+                self.make_instance(making, callable, args, event)?;
                 Ok(false)
             }
             Detail::Known(known) => {
@@ -60,57 +61,6 @@ impl Recorder<'_> {
         }
     }
 
-    /// Enters a Python function: a frame that exists only in the trace.
-    fn enter(&mut self, callee: Callee, callable: Sym, seen: Operand, args: Vec<Sym>, event: &Event) -> Step<()> {
-        if self.frames.len() >= MAX_DEPTH {
-            return Err(AbortReason::TooDeep);
-        }
-        if callee.bound_self != 0 {
-            return Err(AbortReason::Call("a bound method object"));
-        }
-        self.guard_callable(&callable, seen)?;
-        let rec = self.rec;
-        let code = rec.codes.get(callee.code.0 as usize).ok_or(AbortReason::Inconsistent("callee"))?;
-        if args.len() != code.parameters as usize {
-            return Err(AbortReason::Call("default arguments"));
-        }
-        self.discard(&[callable])?;
-        let mut locals: Vec<Local> = Vec::new();
-        for arg in args {
-            // An argument borrowed from a container needs a reference that lasts.
-            locals.push(Local::of(self.lasting(arg)));
-        }
-        locals.resize(code.locals as usize, Local::of(Sym::Null));
-        self.top().call = (event.offset, event.next);
-        self.frames.push(FrameState {
-            code: callee.code,
-            function: callee.function,
-            real: None,
-            locals,
-            stack: Vec::new(),
-            call: (0, 0),
-        });
-        self.max_depth = self.max_depth.max(self.frames.len() as u32 - 1);
-        Ok(())
-    }
-
-    /// Leaves an inlined function with the result on top of its stack.
-    pub(super) fn leave(&mut self) -> Step<()> {
-        // What the frame's locals own and the result, which is still on the stack, borrows goes to the result.
-        let position = self.frames.len() - 1;
-        let locals = std::mem::take(&mut self.frames[position].locals);
-        let syms: Vec<Sym> = locals.into_iter().map(|local| local.sym).collect();
-        let drops = self.guard_discard(&syms);
-        let result = self.pop()?;
-        let result = self.lasting(result);
-        self.push(result);
-        self.drop_all(&drops);
-        let result = self.pop()?;
-        self.frames.pop();
-        self.push(result);
-        Ok(())
-    }
-
     /// Calls of builtins. The callable is a constant or was guarded.
     fn known(
         &mut self,
@@ -120,6 +70,9 @@ impl Recorder<'_> {
         seen: &[Operand],
         next: Option<&Event>,
     ) -> Step<bool> {
+        if let KnownCall::ByType(ty) = known {
+            return self.by_type(ty, callable, args, seen);
+        }
         if args.len() != seen.len() {
             return Err(AbortReason::Inconsistent("arguments"));
         }
@@ -208,6 +161,56 @@ impl Recorder<'_> {
         // `abs` may give its operand back, so the result must be known when that goes.
         self.push(result);
         self.discard(&operands)?;
+        Ok(false)
+    }
+
+    /// Makes sure that something is of the exact type that was seen, whatever it is by now.
+    pub(super) fn guard_seen_type(&mut self, sym: &Sym, ty: u64) -> Step<()> {
+        let objects = &self.host.objects;
+        match sym {
+            Sym::Obj(val, _) => {
+                let (val, snap) = (*val, self.snap());
+                self.e.guard_type(val, ty, snap);
+            }
+            Sym::Const(operand) if operand.ty == ty => {}
+            Sym::Int(..) if objects.int == ty => {}
+            Sym::Float(..) if objects.float == ty => {}
+            Sym::Bool(_) if objects.bool_ == ty => {}
+            Sym::Tuple(..) if objects.tuple == ty => {}
+            _ => return Err(AbortReason::Unstable("a constant that was another one")),
+        }
+        Ok(())
+    }
+
+    /// What types and identities decide.
+    fn by_type(&mut self, ty: u64, callable: Sym, args: Vec<Sym>, seen: &[Operand]) -> Step<bool> {
+        let (Some(first), Some((result, witnesses))) = (args.first(), seen.split_last()) else {
+            return Err(AbortReason::Inconsistent("arguments"));
+        };
+        self.guard_seen_type(first, ty)?;
+        let mut same = |sym: &Sym, seen: &Operand| match sym {
+            Sym::Const(operand) if operand.object == seen.object => Ok(()),
+            Sym::Obj(val, _) => {
+                let snap = self.snap();
+                self.e.pure(Uop::guard_is, &[*val], 0, seen.object, Some(snap));
+                Ok(())
+            }
+            _ => Err(AbortReason::Unstable("a constant that was another one")),
+        };
+        match (args.get(1), witnesses.get(args.len()..).unwrap_or(&[])) {
+            (None, _) => {}
+            // The tuple that was seen is another one each time.
+            (Some(Sym::Tuple(items, _)), [_, seen @ ..]) if items.len() == seen.len() => {
+                items.iter().zip(seen).try_for_each(|(item, seen)| same(item, seen))?;
+            }
+            (Some(arg), [seen, ..]) => same(arg, seen)?,
+            _ => return Err(AbortReason::Inconsistent("arguments")),
+        }
+        let result = *result;
+        let mut operands = args;
+        operands.push(callable);
+        self.discard(&operands)?;
+        self.push(Sym::Const(result));
         Ok(false)
     }
 

@@ -35,7 +35,7 @@ impl Recorder<'_> {
         }
         for (depth, want) in label.frames.iter().enumerate() {
             let have = self.frames[depth].clone();
-            let same_call = depth + 1 == label.frames.len() || have.call == want.call;
+            let same_call = depth + 1 == label.frames.len() || (have.call, have.returns) == (want.call, want.returns);
             let same_size = have.locals.len() == want.locals.len() && have.stack.len() == want.stack.len();
             if !same_call || !same_size || have.function != want.function {
                 return Err(None);

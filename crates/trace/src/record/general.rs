@@ -489,6 +489,7 @@ pub(super) fn has_general_form(op: Op) -> bool {
             | Op::ForIter(_)
             | Op::UnpackSequence(_)
             | Op::Call(_)
+            | Op::CallKw(_)
     )
 }
 
@@ -545,6 +546,15 @@ impl Recorder<'_> {
                 let words = [Stack(count + 2), Arguments, Fixed(u64::from(passed)), Fixed(0)];
                 let arguments = Some((passed, passed));
                 return self.perform(event, General { arguments, ..simple(f.call, &words, count + 2, Gives::Object) });
+            }
+            Op::CallKw(count) => {
+                let Sym::Const(names) = self.peek(1)? else { return Err(reason) };
+                let named = self.rec.tuples.get(&names.object).map_or(0, Vec::len) as u32;
+                let receiver = u32::from(self.peek(count + 2)? != Sym::Null);
+                let positional = (count + receiver).checked_sub(named).ok_or(reason)?;
+                let words = [Stack(count + 3), Arguments, Fixed(u64::from(positional)), Stack(1)];
+                let arguments = Some((count + receiver + 1, count + receiver));
+                return self.perform(event, General { arguments, ..simple(f.call, &words, count + 3, Gives::Object) });
             }
             _ => return Err(reason),
         };

@@ -14,6 +14,9 @@ use decal_uops::Uop;
 impl Recorder<'_> {
     pub(super) fn get_iter(&mut self, event: &Event) -> Step<()> {
         let seen = one(event)?;
+        if seen.kind == Kind::Range {
+            return self.iterate_range(seen);
+        }
         let (function, ty) = match seen.kind {
             Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate => {
                 let sym = self.peek(1)?;
@@ -35,6 +38,24 @@ impl Recorder<'_> {
         self.e.set_type(val, ty);
         self.drop_all(&drops);
         self.push(Sym::Obj(val, Own::Owned));
+        Ok(())
+    }
+
+    /// The iterator of a `range` that exists: its fields as numbers.
+    fn iterate_range(&mut self, seen: Operand) -> Step<()> {
+        let sym = self.pop()?;
+        self.guard_exact(&sym, seen)?;
+        let (range, snap, layout) = (self.object(&sym)?, self.snap(), self.host.layout.clone());
+        let mut numbers = Vec::new();
+        for disp in [layout.range_start, layout.range_stop, layout.range_step, layout.range_length] {
+            let number = self.e.load(Uop::load_obj, range, None, disp, Region::Fixed, Some(snap));
+            // Larger ones have iterators of another kind.
+            self.e.guard_type(number, self.host.objects.int, snap);
+            numbers.push(self.e.pure(Uop::unbox_int, &[number], 0, 0, Some(snap)));
+        }
+        self.discard(&[sym])?;
+        let id = self.new_box();
+        self.push(Sym::RangeIter(numbers[0], numbers[2], numbers[3], id));
         Ok(())
     }
 

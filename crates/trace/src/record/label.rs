@@ -210,7 +210,6 @@ impl Recorder<'_> {
             }
             iter.dirty = true;
         }
-        let relied = self.e.heap().relied_on().into_iter().filter(|region| *region != Region::Frame).collect();
         let mut constants = BTreeMap::new();
         for (_, sym) in self.slots() {
             if let Sym::RangeIter(_, step, ..) = sym
@@ -228,7 +227,7 @@ impl Recorder<'_> {
             varying,
             phi_vals: vals,
             constants,
-            relied,
+            relied: Vec::new(),
             written: self.written.clone(),
             regions,
         })
@@ -359,7 +358,9 @@ impl Recorder<'_> {
             let held = matches!(slot.0 as usize, depth if depth < self.frames.len());
             let sym = if held { self.slot_mut(*slot).clone() } else { return Err(AbortReason::Stack) };
             let val = match sym {
-                Sym::Null | Sym::Unchanged | Sym::RangeIter(..) => return Err(AbortReason::Unstable("what a call holds")),
+                Sym::Null | Sym::Unchanged | Sym::RangeIter(..) => {
+                    return Err(AbortReason::Unstable("what a call holds"));
+                }
                 Sym::Obj(val, _) => val,
                 _ => {
                     *self.slot_mut(*slot) = Sym::Null;
@@ -401,6 +402,12 @@ impl Recorder<'_> {
         let snap = self.build_snapshot(head, Then::Resume);
         self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
         self.e.effect(Uop::count_iteration, &[], 0, 0, Region::Counts, None);
+    }
+
+    /// What the loop's body takes for granted of memory, once that is known.
+    pub(super) fn settle_label(&mut self, label: &mut LabelState) {
+        let relied = self.e.heap().relied_on();
+        label.relied = relied.into_iter().filter(|region| *region != Region::Frame).collect();
     }
 
     /// Ends the loop's body: one value for each phi.

@@ -15,10 +15,13 @@
 //! drops, none of which can leave the trace.
 
 mod abort;
+mod arguments;
+mod attributes;
 mod calls;
 mod containers;
 mod fit;
 mod general;
+mod instances;
 mod iteration;
 mod label;
 mod lists;
@@ -37,11 +40,11 @@ pub use side::Parent;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;
-use crate::event::{CodeId, Detail, Ending, Event, Kind, Operand, Recording};
+use crate::event::{Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
 use crate::host::Host;
 use crate::ir::{End, Region, Start, Trace, Val};
 use crate::opt::emit::Emitter;
-use crate::snapshot::{SnapId, Then};
+use crate::snapshot::{Returns, SnapId, Then};
 use decal_uops::Uop;
 use general::has_general_form;
 use std::borrow::Cow;
@@ -247,6 +250,11 @@ enum Way {
     Leave,
 }
 
+/// Whether this is the function that a call was seen to enter: the recorder has a bound method in two parts.
+fn called(event: &Event, operand: Operand) -> bool {
+    matches!(event.detail, Detail::Enter(callee) if callee.function == operand.object)
+}
+
 /// An instruction that cannot be translated is a better reason than what came of it, so this is asked after translating.
 fn ended_well(rec: &Recording) -> Step<()> {
     match rec.ending {
@@ -291,6 +299,7 @@ impl<'a> Recorder<'a> {
             locals: vec![Local::of(Sym::Unchanged); locals as usize],
             stack: vec![Sym::Unchanged; stack as usize],
             call: (0, 0),
+            returns: Returns::Value,
         });
     }
 
@@ -306,9 +315,10 @@ impl<'a> Recorder<'a> {
             Ending::Head(at) if at != head => Ok((self.leave_to(at, Then::Enter)?, None)),
             Ending::Head(_) | Ending::Turn => {
                 self.settle_numbers(turn)?;
-                let label = self.begin_loop(head)?;
+                let mut label = self.begin_loop(head)?;
                 self.run(turn, usize::MAX)?;
                 let args = self.close_loop(&label)?;
+                self.settle_label(&mut label);
                 Ok((End::Loop(args), Some(label)))
             }
             _ => Ok((self.leave_at_return()?, None)),
@@ -374,9 +384,10 @@ impl<'a> Recorder<'a> {
                 }
                 self.run(0, usize::MAX)?;
                 self.settle_numbers(arrival as usize)?;
-                let label = self.begin_loop(head)?;
+                let mut label = self.begin_loop(head)?;
                 self.run(arrival as usize, usize::MAX)?;
                 let args = self.close_loop(&label)?;
+                self.settle_label(&mut label);
                 Ok(Some((End::Loop(args), Some(label))))
             }
             (Way::Leave, arrival) if let Some(last) = self.last_head(arrival) => {
@@ -461,7 +472,7 @@ impl<'a> Recorder<'a> {
             let same_shape = operand.ty == seen.ty && !matches!(seen.kind, Kind::Type | Kind::Module | Kind::Function);
             let decides = match event.op {
                 // What is called was followed, and where the attribute is was looked up.
-                Op::Call(_) => index == 0,
+                Op::Call(_) | Op::CallKw(_) => index == 0 && !called(&event, operand),
                 Op::LoadAttr { .. } => !same_shape,
                 Op::StoreAttr { .. } => index == 1 && !same_shape,
                 Op::ForIter(_) => true,
@@ -496,7 +507,7 @@ impl<'a> Recorder<'a> {
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
                 self.general_form(event, next, reason)?;
-                Ok(if matches!(event.detail, Detail::Enter(_)) { Covered::Call } else { Covered::One })
+                Ok(if matches!(event.detail, Detail::Enter(_) | Detail::New(_)) { Covered::Call } else { Covered::One })
             }
             result => result.map(Covered::fused),
         }
@@ -584,6 +595,7 @@ impl<'a> Recorder<'a> {
             Op::Subscript => self.subscript(event)?,
             Op::StoreSubscript => self.store_subscript(event)?,
             Op::Call(count) => return self.call(count, event, next),
+            Op::CallKw(count) => self.call_keywords(count, event)?,
             Op::Return => self.leave()?,
             Op::ReturnConst(_) => match event.detail {
                 Detail::Const(operand) => {
@@ -717,6 +729,18 @@ impl<'a> Recorder<'a> {
 
     fn remember_consts(&mut self) {
         for event in &self.rec.events {
+            for bind in &event.binds {
+                match bind {
+                    Bind::Default(operand) => {
+                        self.consts.insert(operand.object, *operand);
+                    }
+                    Bind::Keywords(names) => self.consts.extend(names.iter().map(|(name, _)| (name.object, *name))),
+                    Bind::Argument(_) | Bind::Rest(..) => {}
+                }
+            }
+            if let (Detail::Known(KnownCall::ByType(_)), Some(result)) = (event.detail, event.operands.last()) {
+                self.consts.insert(result.object, *result);
+            }
             let operand = match event.detail {
                 Detail::Const(operand) | Detail::Global(operand) | Detail::Cell(operand, _) => operand,
                 Detail::Attribute(crate::event::Attribute::Constant { value }) => value,

@@ -338,6 +338,13 @@ impl Recorder<'_> {
     // ---- comparisons ----------------------------------------------------------------------------
 
     pub(super) fn compare(&mut self, op: CompareOp, event: &Event, next: Option<&Event>) -> Step<bool> {
+        if let Detail::Identity(left, right) = event.detail {
+            for (nth, ty) in [(2, left), (1, right)] {
+                let sym = self.peek(nth)?;
+                self.guard_seen_type(&sym, ty)?;
+            }
+            return self.is_op(op == CompareOp::Ne, event, next);
+        }
         let (right, left) = (self.pop()?, self.pop()?);
         let [seen_left, seen_right] = two(event)?;
         use Number::*;

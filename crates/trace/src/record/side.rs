@@ -169,6 +169,7 @@ impl Recorder<'_> {
                 locals,
                 stack,
                 call,
+                returns: frame.returns,
             });
         }
         self.max_depth = depth as u32 - 1;

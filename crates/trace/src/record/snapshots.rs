@@ -5,7 +5,7 @@
 use super::state::{Local, Own, Position, Sym, owned_items};
 use super::{Recorder, Wrote};
 use crate::ir::Val;
-use crate::snapshot::{FieldStore, Frame, SnapId, Snapshot, Source, Then};
+use crate::snapshot::{FieldStore, Frame, Returns, SnapId, Snapshot, Source, Then};
 use std::collections::BTreeSet;
 
 impl Recorder<'_> {
@@ -79,6 +79,7 @@ impl Recorder<'_> {
                     real: frame.real,
                     offset: if innermost { offset } else { frame.call.0 },
                     after: if innermost { offset } else { frame.call.1 },
+                    returns: if innermost { Returns::Value } else { frame.returns },
                     locals: frame.locals.iter().enumerate().map(local).collect(),
                     stack: frame
                         .stack

@@ -17,7 +17,7 @@
 use super::{AbortReason, Recorder, Step};
 use crate::event::{CodeId, Kind, Operand};
 use crate::ir::{Region, Val};
-use crate::snapshot::BoxId;
+use crate::snapshot::{BoxId, Returns};
 use decal_uops::Uop;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -92,6 +92,8 @@ pub struct FrameState {
     pub stack: Vec<Sym>,
     /// While a call is under way: its instruction, and the one after it.
     pub call: (u32, u32),
+    /// While a call is under way: what becomes of its result.
+    pub returns: Returns,
 }
 
 /// Fields of an iterator that are kept in registers.

@@ -21,7 +21,8 @@
 //! if it is not `fixed`, the exit. `param` names the parent's value, `phi` the value in the first turn. The last line
 //! before the snapshots is `loop`, `join` (both with values) or `exit` (with a snapshot).
 //!
-//! In a snapshot, a frame is `code@offset`, for an outer frame `code@offset>after`, then ` fn ADDRESS` for an inlined one; frames are
+//! In a snapshot, a frame is `code@offset`, for an outer frame `code@offset>after`, then ` instance` where the result of its call
+//! goes away, then ` fn ADDRESS` for an inlined one; frames are
 //! separated by `/`. Slots: `_` unchanged, `null`, `int v #box`, `float v #box`, `bool v`, `borrow v`, `own v`, `const ADDRESS`,
 //! `tuple(…) #box`, `range(next, step, left) #box`. `stores [v1+24 = v2]` comes last.
 //!
@@ -47,6 +48,7 @@ fn region_name(region: Region) -> &'static str {
         Region::BytesItems => "bytes_items",
         Region::Attributes => "attributes",
         Region::AttributeState => "attribute_state",
+        Region::AttributeOrder => "attribute_order",
         Region::Iterators => "iterators",
         Region::Results => "results",
         Region::Cells => "cells",

@@ -6,7 +6,7 @@
 use super::region_name;
 use crate::event::{Code, CodeId};
 use crate::ir::{End, Inst, REGIONS, Region, Start, Trace, UopInst, Val};
-use crate::snapshot::{BoxId, FieldStore, Frame, SnapId, Snapshot, Source, Then};
+use crate::snapshot::{BoxId, FieldStore, Frame, Returns, SnapId, Snapshot, Source, Then};
 use decal_uops::{Class, ImmKind, Uop};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -401,6 +401,7 @@ impl<'a> Words<'a, '_> {
             self.expect("@")?;
             let offset = self.number32()?;
             let after = if self.take(">") { self.number32()? } else { offset };
+            let returns = if self.take("instance") { Returns::Instance } else { Returns::Value };
             let function = if self.take("fn") { self.number()? } else { 0 };
             let real = if self.take("real") { Some(self.val()?) } else { None };
             self.expect("locals")?;
@@ -409,7 +410,7 @@ impl<'a> Words<'a, '_> {
             self.expect("stack")?;
             self.expect("[")?;
             let stack = self.sources("]")?;
-            snap.frames.push(Frame { code, function, real, offset, after, locals, stack });
+            snap.frames.push(Frame { code, function, real, offset, after, returns, locals, stack });
             if !self.take("/") {
                 break;
             }

@@ -3,7 +3,7 @@
 use super::region_name;
 use crate::event::Code;
 use crate::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
-use crate::snapshot::{Snapshot, Source, Then};
+use crate::snapshot::{Returns, Snapshot, Source, Then};
 use decal_uops::{ImmKind, Uop};
 use std::fmt::{Display, Formatter, Result};
 
@@ -155,6 +155,10 @@ impl Display for Snapshot {
             write!(f, "c{}@{}", frame.code.0, frame.offset)?;
             if frame.after != frame.offset {
                 write!(f, ">{}", frame.after)?;
+            }
+            match frame.returns {
+                Returns::Value => {}
+                Returns::Instance => f.write_str(" instance")?,
             }
             if frame.function != 0 {
                 write!(f, " fn {:#x}", frame.function)?;

@@ -36,6 +36,10 @@ pub fn host() -> Host {
         enumerate_iterator: 24,
         enumerate_result: 32,
         cell_content: 16,
+        values: 16,
+        values_capacity: 16,
+        values_size: 17,
+        values_first: 24,
         method_function: 16,
         method_self: 24,
         range_start: 16,
@@ -96,6 +100,8 @@ pub fn host() -> Host {
         set_slice_last: 0xf_0014,
         may_die: 0xf_0012,
         new_bool: 0xf_0013,
+        new_instance: 0xf_0015,
+        new_keywords: 0xf_0016,
     };
     Host { layout, objects, functions }
 }
@@ -244,6 +250,7 @@ impl Pass {
                 op,
                 operands: operands.to_vec(),
                 detail,
+                binds: Vec::new(),
             };
             self.recording.events.push(event);
             *offset += 2;

@@ -11,7 +11,7 @@ use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::event::{Code, CodeId};
 use decal_trace::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
 use decal_trace::regalloc::{Incoming, label_interface};
-use decal_trace::snapshot::{BoxId, FieldStore, Frame, SnapId, Snapshot, Source, Then};
+use decal_trace::snapshot::{BoxId, FieldStore, Frame, Returns, SnapId, Snapshot, Source, Then};
 use decal_uops::{ALL, Class, ImmKind, Uop};
 
 /// Numbers that decide everything; 0 when they run out.
@@ -286,7 +286,16 @@ impl Builder<'_, '_> {
             Vec::new()
         };
         let offset = self.choices.below(50) as u32;
-        let mut frames = vec![Frame { code: CodeId(0), function: 0, real: None, offset, after: offset, locals, stack }];
+        let mut frames = vec![Frame {
+            code: CodeId(0),
+            function: 0,
+            real: None,
+            offset,
+            after: offset,
+            returns: Returns::Value,
+            locals,
+            stack,
+        }];
         if self.choices.below(8) == 0 {
             let locals = (0..3).map(|_| Source::Null).collect();
             frames[0].after = offset + 4;
@@ -296,6 +305,7 @@ impl Builder<'_, '_> {
                 real: None,
                 offset: 7,
                 after: 7,
+                returns: Returns::Value,
                 locals,
                 stack: Vec::new(),
             });

@@ -1,0 +1,200 @@
+//! Python functions: their arguments become the locals of a frame that exists only in the trace.
+//!
+//! Observing has worked out which local gets what ([`Bind`]): here it is only carried out. What a local takes over it owns;
+//! what an argument borrows from a container gets a reference of its own.
+
+use super::state::{FrameState, Local, Own};
+use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
+use crate::event::{Bind, Callee, Detail, Event, Operand};
+use crate::ir::Region;
+use crate::snapshot::Returns;
+use decal_uops::Uop;
+use std::rc::Rc;
+
+impl Recorder<'_> {
+    /// Takes arguments off the stack, in their order.
+    pub(super) fn pop_arguments(&mut self, count: u32) -> Step<Vec<Sym>> {
+        let mut args = Vec::new();
+        for _ in 0..count {
+            args.push(self.pop()?);
+        }
+        args.reverse();
+        Ok(args)
+    }
+
+    /// A call with names of arguments.
+    pub(super) fn call_keywords(&mut self, count: u32, event: &Event) -> Step<()> {
+        let names = self.pop()?;
+        // Names are a constant of the code, which the observer has looked at.
+        if !matches!(names, Sym::Const(_)) {
+            return Err(AbortReason::Call("names of arguments that change"));
+        }
+        let mut args = self.pop_arguments(count)?;
+        let (receiver, callable) = (self.pop()?, self.pop()?);
+        match event.detail {
+            Detail::Enter(callee) => self.call_python(callee, callable, receiver, args, event),
+            Detail::New(making) => {
+                if receiver != Sym::Null {
+                    args.insert(0, receiver);
+                }
+                self.make_instance(making, callable, args, event)
+            }
+            Detail::Opaque(what) => Err(AbortReason::Call(what)),
+            _ => Err(AbortReason::Call("a builtin with names of arguments")),
+        }
+    }
+
+    /// A call of a Python function, or of a method object that is made of one.
+    pub(super) fn call_python(
+        &mut self,
+        callee: Callee,
+        callable: Sym,
+        receiver: Sym,
+        mut args: Vec<Sym>,
+        event: &Event,
+    ) -> Step<()> {
+        let seen = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;
+        if receiver != Sym::Null {
+            args.insert(0, receiver);
+        } else if callee.bound_self != 0 {
+            let bound = self.unbind(callee, &callable, seen)?;
+            args.insert(0, bound);
+            return self.enter(callee, &[callable], args, event, Returns::Value);
+        }
+        match &callable {
+            Sym::Const(operand) if operand.object != callee.function => {
+                return Err(AbortReason::Unstable("a constant that was another one"));
+            }
+            Sym::Const(_) => {}
+            Sym::Obj(val, _) => {
+                let (val, snap) = (*val, self.snap());
+                self.e.pure(Uop::guard_is, &[val], 0, callee.function, Some(snap));
+            }
+            _ => return Err(AbortReason::Call("not a function")),
+        }
+        self.enter(callee, &[callable], args, event, Returns::Value)
+    }
+
+    /// The object that a method is bound to, with a reference that outlives the method. The function is guarded.
+    fn unbind(&mut self, callee: Callee, method: &Sym, seen: Operand) -> Step<Sym> {
+        let Sym::Obj(val, _) = method else { return Err(AbortReason::Call("a method that is a constant")) };
+        let (val, snap, layout) = (*val, self.snap(), self.host.layout.clone());
+        self.e.guard_type(val, seen.ty, snap);
+        let function = self.e.load(Uop::load_obj, val, None, layout.method_function, Region::Fixed, Some(snap));
+        if self.e.constant_of(function) != Some(callee.function) {
+            self.e.pure(Uop::guard_is, &[function], 0, callee.function, Some(snap));
+        }
+        let object = self.e.load(Uop::load_obj, val, None, layout.method_self, Region::Fixed, Some(snap));
+        Ok(Sym::Obj(object, Own::Container))
+    }
+
+    /// Enters a Python function: a frame that exists only in the trace. `dropped` is what the call takes besides the arguments.
+    pub(super) fn enter(
+        &mut self,
+        callee: Callee,
+        dropped: &[Sym],
+        args: Vec<Sym>,
+        event: &Event,
+        returns: Returns,
+    ) -> Step<()> {
+        if self.frames.len() >= MAX_DEPTH {
+            return Err(AbortReason::TooDeep);
+        }
+        let rec = self.rec;
+        let code = rec.codes.get(callee.code.0 as usize).ok_or(AbortReason::Inconsistent("callee"))?;
+        if event.binds.is_empty() && args.len() != code.parameters as usize {
+            return Err(AbortReason::Inconsistent("arguments"));
+        }
+        let drops = self.guard_discard(dropped);
+        let dict = self.new_keywords(event)?;
+        // An argument borrowed from a container needs a reference that lasts.
+        let args: Vec<Sym> = args.into_iter().map(|arg| self.lasting(arg)).collect();
+        let mut locals = Vec::new();
+        if event.binds.is_empty() {
+            locals.extend(args.into_iter().map(Local::of));
+        } else {
+            let missing = AbortReason::Inconsistent("arguments");
+            for bind in &event.binds {
+                let sym = match bind {
+                    Bind::Argument(index) => args.get(*index as usize).cloned().ok_or(missing)?,
+                    Bind::Default(operand) => Sym::Const(*operand),
+                    Bind::Rest(from, to) => {
+                        let rest = args.get(*from as usize..*to as usize).ok_or(missing)?;
+                        Sym::Tuple(Rc::new(rest.to_vec()), self.new_box())
+                    }
+                    Bind::Keywords(_) => dict.clone().ok_or(missing)?,
+                };
+                locals.push(Local::of(sym));
+            }
+        }
+        locals.resize(code.locals as usize, Local::of(Sym::Null));
+        self.top().call = (event.offset, event.next);
+        self.top().returns = returns;
+        self.frames.push(FrameState {
+            code: callee.code,
+            function: callee.function,
+            real: None,
+            locals,
+            stack: Vec::new(),
+            call: (0, 0),
+            returns: Returns::Value,
+        });
+        self.max_depth = self.max_depth.max(self.frames.len() as u32 - 1);
+        self.drop_all(&drops);
+        Ok(())
+    }
+
+    /// The dict of a function that takes any named arguments.
+    fn new_keywords(&mut self, event: &Event) -> Step<Option<Sym>> {
+        let Some(Bind::Keywords(names)) = event.binds.last() else { return Ok(None) };
+        if !names.is_empty() {
+            return Err(AbortReason::Call("arguments for a function's **parameter"));
+        }
+        let objects = &self.host.objects;
+        let none = self.e.object(objects.none, objects.none_type);
+        let (snap, function) = (self.raise_snap(), self.host.functions.new_keywords);
+        let val = self.e.effect(Uop::call_obj_1, &[none], 0, function, Region::Fixed, Some(snap));
+        Ok(Some(Sym::Obj(val, Own::Owned)))
+    }
+
+    /// Leaves an inlined function with the result on top of its stack.
+    pub(super) fn leave(&mut self) -> Step<()> {
+        let below = self.frames.len() - 2;
+        let returns = self.frames[below].returns;
+        if returns == Returns::Instance {
+            self.guard_none()?;
+        }
+        // What the frame's locals own and the result, which is still on the stack, borrows goes to the result.
+        let position = self.frames.len() - 1;
+        let locals = std::mem::take(&mut self.frames[position].locals);
+        let syms: Vec<Sym> = locals.into_iter().map(|local| local.sym).collect();
+        let drops = self.guard_discard(&syms);
+        let result = self.pop()?;
+        let result = self.lasting(result);
+        self.push(result);
+        self.drop_all(&drops);
+        let result = self.pop()?;
+        self.frames.pop();
+        self.top().returns = Returns::Value;
+        match returns {
+            Returns::Value => self.push(result),
+            Returns::Instance => self.discard(&[result])?,
+        }
+        Ok(())
+    }
+
+    /// Guards that the top of the stack is `None`.
+    fn guard_none(&mut self) -> Step<()> {
+        let none = self.host.objects.none;
+        match self.peek(1)? {
+            Sym::Const(operand) if operand.object == none => Ok(()),
+            Sym::Obj(val, _) => {
+                let snap = self.snap();
+                self.e.pure(Uop::guard_is, &[val], 0, none, Some(snap));
+                self.e.set_type(val, self.host.objects.none_type);
+                Ok(())
+            }
+            _ => Err(AbortReason::Call("an __init__ that gives something")),
+        }
+    }
+}
