@@ -1,7 +1,7 @@
 //! The table of `cargo xtask bench`: what decal gained, and what it did for that.
 
 use super::details;
-use crate::demo::{seconds, times};
+use crate::demo::times;
 use crate::env::Env;
 use crate::measure::{Case, Outcome, count, measure};
 use crate::progress::Status;
@@ -53,8 +53,8 @@ fn row(outcome: &Outcome) -> Vec<String> {
     let ratio = if outcome.problem.is_some() { "WRONG".into() } else { times(outcome.ratio()) };
     let mut cells = vec![
         outcome.name.clone(),
-        seconds(outcome.cpython.map(|times| times.round)),
-        seconds(outcome.decal.map(|times| times.round)),
+        duration(outcome.cpython.map(|times| times.round)),
+        duration(outcome.decal.map(|times| times.round)),
         ratio,
         times(outcome.total_ratio()),
     ];
@@ -73,6 +73,16 @@ fn row(outcome: &Outcome) -> Vec<String> {
         ]);
     }
     cells
+}
+
+/// In the unit that fits.
+fn duration(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "-".into(),
+        Some(seconds) if seconds < 1e-3 => format!("{:.2} µs", seconds * 1e6),
+        Some(seconds) if seconds < 1.0 => format!("{:.2} ms", seconds * 1e3),
+        Some(seconds) => format!("{seconds:.2} s"),
+    }
 }
 
 /// What the columns mean, and what all programs have in common.
