@@ -131,6 +131,7 @@ def test_switched_off_by_the_environment() -> None:
         ("DECAL_OPTIMIZE", "2", "0, 1"),
         ("DECAL_DEBUG", "6", "0, 1, 2, 3, 4, 5"),
         ("DECAL_PERF", "x", "map"),
+        ("DECAL_COUNT", "2", "0, 1"),
         ("DECAL_STRESS", "guards:x", "hot"),
     ],
 )

@@ -169,7 +169,9 @@ def test_unreadable_script(folder: Path) -> None:
     assert re.fullmatch(r"decal: .*loop\.py.*\n", outcome.stderr), outcome.stderr
 
 
-@pytest.mark.parametrize("name", ["DECAL_JIT", "DECAL_OPTIMIZE", "DECAL_DEBUG", "DECAL_PERF", "DECAL_STRESS"])
+@pytest.mark.parametrize(
+    "name", ["DECAL_JIT", "DECAL_OPTIMIZE", "DECAL_DEBUG", "DECAL_PERF", "DECAL_COUNT", "DECAL_STRESS"]
+)
 def test_bad_environment(folder: Path, name: str) -> None:
     """The line names the variable and lists the known values."""
     outcome = python("-m", "decal", "look.py", cwd=folder, switches={name: "nonsense"})

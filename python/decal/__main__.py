@@ -32,7 +32,7 @@ Runs a Python program with decal switched on.
   --explain  afterwards, print to standard error which loops were compiled, which were not, and why
   --help     print this
 
-Environment: DECAL_JIT=0|1|interpreter, DECAL_OPTIMIZE=0|1, DECAL_DEBUG=0..5, DECAL_PERF=map,
+Environment: DECAL_JIT=0|1|interpreter, DECAL_OPTIMIZE=0|1, DECAL_DEBUG=0..5, DECAL_PERF=map, DECAL_COUNT=0|1,
 DECAL_STRESS=hot,guards:N,registers:SEED,dice:SEED,… (for tests)."""
 
 

@@ -27,14 +27,26 @@ pub struct Case {
     pub args: Vec<OsString>,
 }
 
+impl Case {
+    /// Whether its runner takes a number of loops and measures in rounds (`bench/rounds.py`).
+    pub fn repeats(&self) -> bool {
+        self.runner != "example_runner.py"
+    }
+}
+
 /// What a runner writes.
-#[derive(Deserialize)]
-struct Run {
-    rounds: Vec<f64>,
-    total: f64,
-    output: String,
-    failed: bool,
-    stats: BTreeMap<String, u64>,
+#[derive(Clone, Deserialize)]
+pub struct Run {
+    /// Seconds of each round.
+    pub rounds: Vec<f64>,
+    /// Seconds from before decal was switched on to the last round's end.
+    pub total: f64,
+    /// What was printed.
+    pub output: String,
+    /// Whether it raised.
+    pub failed: bool,
+    /// What decal did.
+    pub stats: BTreeMap<String, u64>,
 }
 
 /// Times of one side, in seconds.
@@ -44,6 +56,15 @@ pub struct Times {
     pub round: f64,
     /// Median of the whole runs, from before decal was switched on to the last round's end.
     pub total: f64,
+}
+
+/// Bytecode instructions of one round.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Instructions {
+    /// All, in plain CPython.
+    pub all: u64,
+    /// Those that ran in traces, with decal.
+    pub native: u64,
 }
 
 /// What came of a case.
@@ -57,11 +78,36 @@ pub struct Outcome {
     pub decal: Option<Times>,
     /// What decal did in the last run.
     pub stats: BTreeMap<String, u64>,
+    /// Bytecode instructions of a round after the warm-up, where they were counted.
+    pub instructions: Option<Instructions>,
     /// An output that differs, or a run that failed.
     pub problem: Option<String>,
 }
 
 impl Outcome {
+    /// Nothing yet.
+    pub fn of(case: &Case) -> Outcome {
+        Outcome {
+            name: case.name.clone(),
+            cpython: None,
+            decal: None,
+            stats: BTreeMap::new(),
+            instructions: None,
+            problem: None,
+        }
+    }
+
+    /// The numbers of a group of the statistics, `abort` or `exit`, by what stands behind the colon.
+    pub fn group(&self, group: &str) -> BTreeMap<String, u64> {
+        let of_group = |name: &String| Some(name.strip_prefix(group)?.strip_prefix(": ")?.to_string());
+        self.stats.iter().filter_map(|(name, count)| Some((of_group(name)?, *count))).collect()
+    }
+
+    /// Share of the bytecode instructions that ran in traces.
+    pub fn native_instructions(&self) -> Option<f64> {
+        self.instructions.filter(|counted| counted.all > 0).map(|counted| counted.native as f64 / counted.all as f64)
+    }
+
     /// How many times faster a round is.
     pub fn ratio(&self) -> Option<f64> {
         Some(self.cpython?.round / self.decal?.round)
@@ -145,7 +191,11 @@ pub fn runner(env: &Env, case: &Case, more: &[&str], limit: Duration) -> Result<
     }
 }
 
-fn once(env: &Env, case: &Case, decal: bool, limit: Duration) -> Result<Result<Run, String>> {
+/// Runs a case once; the inner error is the program's.
+///
+/// # Errors
+/// As [`runner`].
+pub fn once(env: &Env, case: &Case, decal: bool, limit: Duration) -> Result<Result<Run, String>> {
     let more: &[&str] = if decal { &["--decal"] } else { &[] };
     let side = if decal { "with decal" } else { "without decal" };
     let text = match runner(env, case, more, limit)? {
@@ -154,6 +204,22 @@ fn once(env: &Env, case: &Case, decal: bool, limit: Duration) -> Result<Result<R
     };
     let run: Run = serde_json::from_str(&text).with_context(|| format!("{}: result is no JSON", case.runner))?;
     Ok(Ok(run))
+}
+
+/// Counts the bytecode instructions of one round on both sides, in processes of their own: counting is slow. The same
+/// events are counted in CPython as decal records in its traces.
+///
+/// # Errors
+/// As [`runner`].
+pub fn count(env: &Env, case: &Case, status: &mut Status) -> Result<Option<Instructions>> {
+    let mut counts = [None; 2];
+    for (count, more) in counts.iter_mut().zip([&["--instructions"][..], &["--instructions", "--decal"]]) {
+        status.show(&format!("{}: counting instructions", case.name));
+        *count = runner(env, case, more, Duration::from_secs(600))?.ok().and_then(|text| text.trim().parse().ok());
+    }
+    status.clear();
+    let [all, native] = counts;
+    Ok(all.zip(native).map(|(all, native)| Instructions { all, native }))
 }
 
 /// Measures the case, both sides `pairs` times in turn. The first problem ends it.
@@ -189,16 +255,16 @@ pub fn measure(env: &Env, case: &Case, pairs: usize, status: &mut Status) -> Res
     }
     status.clear();
     Ok(Outcome {
-        name: case.name.clone(),
         cpython: times(&plain),
         decal: times(&decal),
         stats: decal.last().map(|run| run.stats.clone()).unwrap_or_default(),
         problem,
+        ..Outcome::of(case)
     })
 }
 
 /// The first line that is not the same.
-fn difference(first: &Run, other: &Run, with_decal: bool) -> Option<String> {
+pub fn difference(first: &Run, other: &Run, with_decal: bool) -> Option<String> {
     if first.output == other.output {
         return None;
     }

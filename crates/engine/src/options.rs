@@ -51,6 +51,8 @@ pub struct Options {
     pub debug: u8,
     /// `DECAL_PERF=map`: write a perf map.
     pub perf_map: bool,
+    /// `DECAL_COUNT=0|1`, default 0: traces count the bytecode instructions that they run.
+    pub count: bool,
     /// `DECAL_STRESS=hot,guards:N,registers:SEED,panic:compile`.
     pub stress: Stress,
     /// Backward jumps before a loop is observed.
@@ -78,6 +80,7 @@ impl Default for Options {
             optimize: true,
             debug: 0,
             perf_map: false,
+            count: false,
             stress: Stress::default(),
             loop_threshold: 600,
             exit_threshold: 60,
@@ -145,6 +148,13 @@ impl Options {
                 other => return Err(bad("DECAL_PERF", other, "map")),
             };
         }
+        if let Some(value) = get("DECAL_COUNT").filter(|value| !value.is_empty()) {
+            options.count = match value.as_str() {
+                "0" => false,
+                "1" => true,
+                other => return Err(bad("DECAL_COUNT", other, "0, 1")),
+            };
+        }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
             const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
@@ -190,14 +200,15 @@ mod tests {
         let stress =
             parse(&[("DECAL_STRESS", &format!("registers:{seed}"))]).map(|o| (o.stress.hot, o.stress.registers));
         assert_eq!(stress, Ok((false, Some(u64::MAX))));
-        let others = [("DECAL_OPTIMIZE", "0"), ("DECAL_DEBUG", "5"), ("DECAL_PERF", "map")];
-        let wanted = Options { optimize: false, debug: 5, perf_map: true, ..Options::default() };
+        let others = [("DECAL_OPTIMIZE", "0"), ("DECAL_DEBUG", "5"), ("DECAL_PERF", "map"), ("DECAL_COUNT", "1")];
+        let wanted = Options { optimize: false, debug: 5, perf_map: true, count: true, ..Options::default() };
         assert_eq!(parse(&others), Ok(wanted));
     }
 
     #[test]
     fn empty_values_are_as_if_not_set() {
-        let names = ["DECAL_JIT", "PYTHON_JIT", "DECAL_OPTIMIZE", "DECAL_DEBUG", "DECAL_PERF", "DECAL_STRESS"];
+        let names =
+            ["DECAL_JIT", "PYTHON_JIT", "DECAL_OPTIMIZE", "DECAL_DEBUG", "DECAL_PERF", "DECAL_COUNT", "DECAL_STRESS"];
         assert_eq!(parse(&names.map(|name| (name, ""))), Ok(Options::default()));
         // Python's own variable has other values, which are not for us to judge.
         assert_eq!(parse(&[("PYTHON_JIT", "whatever")]), Ok(Options::default()));
@@ -212,6 +223,7 @@ mod tests {
             ("DECAL_DEBUG", "9"),
             ("DECAL_DEBUG", "-1"),
             ("DECAL_PERF", "x"),
+            ("DECAL_COUNT", "yes"),
             ("DECAL_STRESS", "x:1"),
             ("DECAL_STRESS", "hot:1"),
             ("DECAL_STRESS", "hot,,guards:1"),

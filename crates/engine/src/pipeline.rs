@@ -11,8 +11,9 @@ use crate::callbacks::panic_text;
 use crate::executor::{Executor, exits};
 use crate::location::{Location, Never, State};
 use crate::observe::{self, Observation, Purpose};
-use crate::options::{Mode, Panic};
+use crate::options::{Mode, Options, Panic};
 use crate::state::{Engine, FUNCTION_START};
+use crate::stats;
 use crate::stress::force_exit;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, objects};
@@ -55,7 +56,10 @@ fn contained<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure>
 
 fn options(engine: &Engine, alive: &Rc<Cell<u32>>) -> record::Options {
     let valid = alive.as_ptr() as u64;
-    record::Options { optimize: engine.options.optimize, max_insts: engine.options.max_insts, valid }
+    let Options { optimize, max_insts, count, .. } = engine.options;
+    // Counting takes instructions of its own, which must not make a trace too long.
+    let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
+    record::Options { optimize, max_insts: max_insts * more, valid, count }
 }
 
 fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {

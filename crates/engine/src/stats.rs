@@ -4,6 +4,15 @@ use crate::location::State;
 use crate::state::Engine;
 use decal_trace::ir::Inst;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The instructions that traces ran, as the bits of a `float`, with `DECAL_COUNT=1`. Traces add to it by themselves.
+static INSTRUCTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// The address of that number.
+pub fn counter() -> u64 {
+    INSTRUCTIONS.as_ptr() as u64
+}
 
 /// Counters that only go up.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +85,9 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     let turns: u64 = c.turns;
     add("iterations_native", turns);
     add("iterations_cpython", c.jumps);
+    if engine.options.count {
+        add("instructions_native", f64::from_bits(INSTRUCTIONS.load(Ordering::Relaxed)) as u64);
+    }
     add("uops_compiled", c.uops);
     add("uops_emitted", c.emitted);
     add("uops_interpreted", c.interpreted);

@@ -70,11 +70,13 @@ pub struct Options {
     pub max_insts: usize,
     /// Address of 32 bits that are 1 as long as the trace is valid; 0 where nobody asks.
     pub valid: u64,
+    /// Address of a `float` that every instruction adds one to when it is done, for statistics.
+    pub count: Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { optimize: true, max_insts: 4000, valid: 0 }
+        Options { optimize: true, max_insts: 4000, valid: 0, count: None }
     }
 }
 
@@ -436,15 +438,19 @@ impl<'a> Recorder<'a> {
             if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
                 return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
             }
-            index += match self.instruction(event, next)? {
-                Covered::One => 1,
-                Covered::Two => 2,
+            let (covered, done) = match self.instruction(event, next)? {
+                Covered::One => (1, 1),
+                Covered::Two => (2, 2),
                 // What the interpreter was seen to do in the call is not the trace's.
                 Covered::Call => {
                     let inside = rec.events.iter().skip(index + 1).take_while(|inner| inner.depth > event.depth);
-                    1 + inside.count()
+                    (1 + inside.count(), 1)
                 }
             };
+            index += covered;
+            if let Some(address) = self.options.count {
+                self.count_instructions(address, done);
+            }
             self.general = false;
         }
         // A loop to close, or the end of what was seen, lies in a call that was not followed.
@@ -453,6 +459,17 @@ impl<'a> Recorder<'a> {
         } else {
             Ok(())
         }
+    }
+
+    /// Counts instructions that are done: all their exits lie behind. A `float`, since its addition never leaves; past
+    /// the emitter's memory, so that nothing else of the trace changes.
+    fn count_instructions(&mut self, address: u64, done: u32) {
+        let mut emit = |uop, args: &[Val], imm64| self.e.effect(uop, args, 0, imm64, Region::Counts, None);
+        let base = emit(Uop::const_raw, &[], address);
+        let before = emit(Uop::load_float, &[base], 0);
+        let done = emit(Uop::const_float, &[], f64::from(done).to_bits());
+        let after = emit(Uop::add_float, &[before, done], 0);
+        emit(Uop::store_float, &[base, after], 0);
     }
 
     /// The event as it must be where the stack has a constant in place of what was observed. The second pass over the
