@@ -7,6 +7,8 @@ unsafe extern "C" {
     pub static mut PyMethod_Type: PyTypeObject;
     /// A new bound method of function and object.
     pub fn PyMethod_New(function: *mut PyObject, object: *mut PyObject) -> *mut PyObject;
+    /// A new function of code and globals.
+    pub fn PyFunction_New(code: *mut PyObject, globals: *mut PyObject) -> *mut PyObject;
     /// The base bytecode of a code object: a new `bytes`.
     pub fn PyCode_GetCode(code: *mut PyCodeObject) -> *mut PyObject;
     /// Frees an object whose reference count is 0.

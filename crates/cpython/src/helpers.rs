@@ -9,6 +9,7 @@
 pub mod death;
 pub mod general;
 pub mod instances;
+pub mod instructions;
 pub mod sequences;
 
 use crate::version::layout;

@@ -213,6 +213,28 @@ fn general() -> GeneralFunctions {
         call: address!(general::call),
         call_with_sequence: address!(ffi::PyObject_Call),
         format: address!(ffi::PyObject_Format),
+        instructions: {
+            use helpers::instructions;
+            // In the order of `GeneralOp`.
+            [
+                address!(instructions::before_with),
+                address!(instructions::delete_attribute),
+                address!(instructions::load_global),
+                address!(instructions::store_global),
+                address!(instructions::delete_global),
+                address!(instructions::get_length),
+                address!(instructions::match_sequence),
+                address!(instructions::match_mapping),
+                address!(instructions::match_keys),
+                address!(instructions::match_class),
+                address!(instructions::intrinsic_1),
+                address!(instructions::intrinsic_2),
+                address!(instructions::make_function),
+                address!(instructions::set_function_attribute),
+                address!(instructions::assertion_error),
+                address!(instructions::unpack_star),
+            ]
+        },
         convert: [address!(ffi::PyObject_Str), address!(ffi::PyObject_Repr), address!(ffi::PyObject_ASCII)],
     }
 }

@@ -312,6 +312,7 @@ impl Observer {
                 | Op::Swap(_)
                 | Op::BuildTuple(_)
                 | Op::BuildList(_)
+                | Op::General(..)
                 | Op::Unsupported(_) => {}
             }
         }

@@ -44,6 +44,54 @@ pub enum JumpIf {
     NotNone,
 }
 
+/// An instruction without a fast form: a general operation in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum GeneralOp {
+    BeforeWith,
+    DeleteAttr,
+    LoadGlobal,
+    StoreGlobal,
+    DeleteGlobal,
+    GetLen,
+    MatchSequence,
+    MatchMapping,
+    MatchKeys,
+    MatchClass,
+    Intrinsic1,
+    Intrinsic2,
+    MakeFunction,
+    SetFunctionAttribute,
+    AssertionError,
+    UnpackStar,
+}
+
+/// How many there are.
+pub const GENERAL_OPS: usize = 16;
+
+impl GeneralOp {
+    /// How many objects from the top of the stack it looks at, how many of them it takes, and how many it gives.
+    pub fn shape(self, argument: u32) -> (u32, u32, u32) {
+        match self {
+            GeneralOp::BeforeWith => (1, 1, 2),
+            GeneralOp::DeleteAttr | GeneralOp::StoreGlobal => (1, 1, 0),
+            GeneralOp::LoadGlobal | GeneralOp::AssertionError => (0, 0, 1),
+            GeneralOp::DeleteGlobal => (0, 0, 0),
+            GeneralOp::GetLen | GeneralOp::MatchSequence | GeneralOp::MatchMapping => (1, 0, 1),
+            GeneralOp::MatchKeys => (2, 0, 1),
+            GeneralOp::MatchClass => (3, 3, 1),
+            GeneralOp::Intrinsic1 | GeneralOp::MakeFunction => (1, 1, 1),
+            GeneralOp::Intrinsic2 | GeneralOp::SetFunctionAttribute => (2, 2, 1),
+            GeneralOp::UnpackStar => (1, 1, (argument & 0xff) + (argument >> 8) + 1),
+        }
+    }
+
+    /// Whether its argument is the index of a name.
+    pub fn is_name(self) -> bool {
+        matches!(self, GeneralOp::DeleteAttr | GeneralOp::LoadGlobal | GeneralOp::StoreGlobal | GeneralOp::DeleteGlobal)
+    }
+}
+
 /// One instruction.
 ///
 /// Stack effects are written `before -- after`, top of the stack on the right.
@@ -156,6 +204,8 @@ pub enum Op {
     Return,
     /// The frame is left with a constant, an index into `co_consts`.
     ReturnConst(u32),
+    /// An instruction that is a general operation in any case, and its argument.
+    General(GeneralOp, u32),
     /// An instruction that traces do not handle, by name.
     Unsupported(&'static str),
 }

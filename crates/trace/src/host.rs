@@ -225,6 +225,8 @@ pub struct GeneralFunctions {
     pub call_with_sequence: u64,
     /// Of an object and a `str` or null.
     pub format: u64,
+    /// Of an array of objects and an argument, by [`GeneralOp`](crate::bytecode::GeneralOp).
+    pub instructions: [u64; crate::bytecode::GENERAL_OPS],
     /// `str`, `repr` and `ascii` of an object.
     pub convert: [u64; 3],
 }

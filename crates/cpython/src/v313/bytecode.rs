@@ -8,7 +8,7 @@
 
 use super::opcodes as op;
 use crate::code::{Handler, Instruction};
-use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
+use decal_trace::bytecode::{BinaryOp, CompareOp, GeneralOp, JumpIf, Op};
 
 /// What decoding finds in the code units.
 #[derive(Clone, PartialEq, Debug)]
@@ -142,8 +142,30 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::CALL_KW => Op::CallKw(argument),
         op::RETURN_VALUE => Op::Return,
         op::RETURN_CONST => Op::ReturnConst(argument),
-        _ => Op::Unsupported(name),
+        _ => general(opcode).map_or(Op::Unsupported(name), |general| Op::General(general, argument)),
     }
+}
+
+/// Instructions that are general operations in any case.
+fn general(opcode: u8) -> Option<GeneralOp> {
+    Some(match opcode {
+        op::BEFORE_WITH => GeneralOp::BeforeWith,
+        op::DELETE_ATTR => GeneralOp::DeleteAttr,
+        op::STORE_GLOBAL => GeneralOp::StoreGlobal,
+        op::DELETE_GLOBAL => GeneralOp::DeleteGlobal,
+        op::GET_LEN => GeneralOp::GetLen,
+        op::MATCH_SEQUENCE => GeneralOp::MatchSequence,
+        op::MATCH_MAPPING => GeneralOp::MatchMapping,
+        op::MATCH_KEYS => GeneralOp::MatchKeys,
+        op::MATCH_CLASS => GeneralOp::MatchClass,
+        op::CALL_INTRINSIC_1 => GeneralOp::Intrinsic1,
+        op::CALL_INTRINSIC_2 => GeneralOp::Intrinsic2,
+        op::MAKE_FUNCTION => GeneralOp::MakeFunction,
+        op::SET_FUNCTION_ATTRIBUTE => GeneralOp::SetFunctionAttribute,
+        op::LOAD_ASSERTION_ERROR => GeneralOp::AssertionError,
+        op::UNPACK_EX => GeneralOp::UnpackStar,
+        _ => return None,
+    })
 }
 
 /// The intrinsic function that is `+value`.
@@ -383,7 +405,7 @@ mod tests {
         assert_eq!(ops(&[op::BINARY_OP, 23]), [Op::Augmented(BinaryOp::Sub)]);
         assert_eq!(ops(&[op::BINARY_OP, 99]), [Op::Unsupported("BINARY_OP")]);
         assert_eq!(ops(&[op::COMPARE_OP, 5 << 5]), [Op::Compare(CompareOp::Ge, false)]);
-        assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5, op::CALL_INTRINSIC_1, 6])[0], Op::Positive);
+        assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5])[0], Op::Positive);
         assert_eq!(ops(&[255, 0]), [Op::Unsupported("an unknown instruction")]);
         assert_eq!(ops(&[op::CALL_FUNCTION_EX, 0]), [Op::Unsupported("CALL_FUNCTION_EX")]);
     }

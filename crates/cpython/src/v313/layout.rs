@@ -147,7 +147,7 @@ pub struct Function {
     _dict: *mut PyObject,
     _weak_references: *mut PyObject,
     _module: *mut PyObject,
-    _annotations: *mut PyObject,
+    pub annotations: *mut PyObject,
     _type_parameters: *mut PyObject,
     pub vectorcall: *mut c_void,
     _version: u32,

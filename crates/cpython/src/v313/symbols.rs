@@ -16,6 +16,22 @@ pub type FunctionCallback = unsafe extern "C" fn(c_int, *mut PyObject, *mut PyOb
 /// Signature of a code watcher: event, code.
 pub type CodeCallback = unsafe extern "C" fn(c_int, *mut PyObject) -> c_int;
 
+/// An intrinsic function of one object, with its name.
+#[repr(C)]
+pub struct Intrinsic1 {
+    /// The function.
+    pub function: unsafe extern "C" fn(*mut ThreadState, *mut PyObject) -> *mut PyObject,
+    _name: *const std::ffi::c_char,
+}
+
+/// An intrinsic function of two objects, with its name.
+#[repr(C)]
+pub struct Intrinsic2 {
+    /// The function.
+    pub function: unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *mut PyObject) -> *mut PyObject,
+    _name: *const std::ffi::c_char,
+}
+
 macro_rules! symbols {
     ($($(#[doc = $doc:literal])+ $field:ident = $name:literal: $type:ty;)*) => {
         /// The private symbols.
@@ -50,6 +66,20 @@ symbols! {
     /// Unpacks an iterable: thread, object, items, items behind a star or -1, end of the room. 0 with an exception.
     unpack_iterable = c"_PyEval_UnpackIterable":
         unsafe extern "C" fn(*mut ThreadState, *mut PyObject, c_int, c_int, *mut *mut PyObject) -> c_int;
+    /// Finds a special method on the type of an object, bound to it: object, interned name. Null perhaps without an exception.
+    lookup_special = c"_PyObject_LookupSpecial": unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
+    /// Raises an exception about a name: thread, exception, format, name.
+    format_name_error = c"_PyEval_FormatExcCheckArg":
+        unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *const std::ffi::c_char, *mut PyObject);
+    /// Matches keys of a mapping: thread, mapping, keys.
+    match_keys = c"_PyEval_MatchKeys": unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *mut PyObject) -> *mut PyObject;
+    /// Matches a class pattern: thread, subject, class, positional patterns, names.
+    match_class = c"_PyEval_MatchClass":
+        unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *mut PyObject, isize, *mut PyObject) -> *mut PyObject;
+    /// Intrinsic functions of one object.
+    unary_intrinsics = c"_PyIntrinsics_UnaryFunctions": *const Intrinsic1;
+    /// Intrinsic functions of two objects.
+    binary_intrinsics = c"_PyIntrinsics_BinaryFunctions": *const Intrinsic2;
     /// Finds a name in a class and its bases: a borrowed reference or null, no exception.
     type_lookup = c"_PyType_Lookup": unsafe extern "C" fn(*mut PyTypeObject, *mut PyObject) -> *mut PyObject;
     /// The function that runs frames in this interpreter (PEP 523).

@@ -75,6 +75,7 @@ impl AbortReason {
                 | AbortReason::Attribute(_)
                 | AbortReason::Call(_)
                 | AbortReason::TooDeep
+                | AbortReason::Global
         )
     }
 }

@@ -22,7 +22,7 @@
 
 use super::state::{Local, Own, Sym, owned_items};
 use super::{AbortReason, Recorder, Step};
-use crate::bytecode::Op;
+use crate::bytecode::{GeneralOp, Op};
 use crate::event::{Event, Kind, Operand};
 use crate::ir::{Region, Val};
 use crate::snapshot::Then;
@@ -52,6 +52,8 @@ pub(super) enum Gives {
     Nothing,
     /// That many objects, in the arguments of the context, which go onto the stack in this order.
     Objects(u32),
+    /// One object in the arguments of the context that is about to be called: it goes onto the stack, and a null.
+    Global,
     /// An iterator's next item, or the mark for its end: whether there was one, and where the loop ends.
     Next(bool, u32),
 }
@@ -107,7 +109,7 @@ impl Recorder<'_> {
         let raise = self.snap;
         match operation.gives {
             _ if operation.function == 0 => {}
-            Gives::Truth(_) | Gives::Nothing | Gives::Objects(_) => {
+            Gives::Truth(_) | Gives::Nothing | Gives::Objects(_) | Gives::Global => {
                 let zero = self.e.int(0);
                 self.e.pure(Uop::guard_ge_int, &[result, zero], 0, 0, Some(raise));
             }
@@ -142,7 +144,7 @@ impl Recorder<'_> {
         if operation.function == 0 {
             return Ok(self.e.int(0));
         }
-        let number = matches!(operation.gives, Gives::Truth(_) | Gives::Nothing | Gives::Objects(_));
+        let number = matches!(operation.gives, Gives::Truth(_) | Gives::Nothing | Gives::Objects(_) | Gives::Global);
         let uop = match (number, words.len()) {
             (false, 1) => Uop::call_any_1,
             (false, 2) => Uop::call_any_2,
@@ -436,6 +438,10 @@ impl Recorder<'_> {
                 }
                 self.push(Sym::Bool(truth));
             }
+            Gives::Global => {
+                self.give(result, Gives::Objects(1))?;
+                self.push(Sym::Null);
+            }
             Gives::Objects(count) => {
                 let base = self.e.effect(Uop::context, &[], offset::ARGUMENTS, 0, Region::Fixed, None);
                 for at in 0..count as i32 {
@@ -489,6 +495,8 @@ pub(super) fn has_general_form(op: Op) -> bool {
             | Op::ForIter(_)
             | Op::UnpackSequence(_)
             | Op::Call(_)
+            | Op::General(..)
+            | Op::LoadGlobal { .. }
             | Op::CallKw(_)
     )
 }
@@ -555,6 +563,23 @@ impl Recorder<'_> {
                 let words = [Stack(count + 3), Arguments, Fixed(u64::from(positional)), Stack(1)];
                 let arguments = Some((count + receiver + 1, count + receiver));
                 return self.perform(event, General { arguments, ..simple(f.call, &words, count + 3, Gives::Object) });
+            }
+            Op::General(general, argument) => {
+                let (looks, takes, gives) = general.shape(argument);
+                if gives as usize > decal_uops::ARGUMENTS {
+                    return Err(reason);
+                }
+                let number = if general.is_name() { self.name(event, argument)? } else { u64::from(argument) };
+                let words = [Arguments, Fixed(number)];
+                let arguments = (looks > 0).then_some((looks, looks));
+                let function = f.instructions[general as usize];
+                return self
+                    .perform(event, General { arguments, ..simple(function, &words, takes, Gives::Objects(gives)) });
+            }
+            Op::LoadGlobal { name, push_null } => {
+                let words = [Arguments, Fixed(self.name(event, name)?)];
+                let gives = if push_null { Gives::Global } else { Gives::Objects(1) };
+                return self.perform(event, simple(f.instructions[GeneralOp::LoadGlobal as usize], &words, 0, gives));
             }
             _ => return Err(reason),
         };

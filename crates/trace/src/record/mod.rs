@@ -633,6 +633,7 @@ impl<'a> Recorder<'a> {
                 }
                 _ => return Err(AbortReason::Instruction("BUILD_SLICE (a slice to store to)")),
             },
+            Op::General(..) => return Err(AbortReason::Instruction("an instruction without a fast form")),
             Op::Unsupported(name) => return Err(AbortReason::Instruction(name)),
         }
         Ok(false)
