@@ -138,6 +138,10 @@ mod tests {
         Place { base: Val(base), index: Some((Val(index), number)), disp: 0 }
     }
 
+    fn field(base: u32, disp: i32) -> Place {
+        Place { base: Val(base), index: None, disp }
+    }
+
     #[test]
     fn store_is_forwarded_to_load() {
         let mut heap = Heap::default();
@@ -163,7 +167,6 @@ mod tests {
 
     #[test]
     fn fields_alias_by_displacement_only() {
-        let field = |base, disp| Place { base: Val(base), index: None, disp };
         let mut heap = Heap::default();
         heap.learn(Region::Attributes, field(1, 8), Val(9));
         heap.store(Region::Attributes, field(2, 16), None);

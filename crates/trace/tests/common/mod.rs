@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 /// An interpreter that does not exist: displacements as in CPython 3.13, addresses that show what they are.
 pub fn host() -> Host {
     let layout = Layout {
+        frame_instruction: 56,
         frame_locals: 72,
         size: 16,
         list_items: 24,
@@ -74,6 +75,7 @@ pub fn host() -> Host {
         cell: ty(Kind::Cell),
         builtin: ty(Kind::Builtin),
         small_ints: 0x6_0000,
+        exhausted: 0x7_0020,
     };
     let functions = Functions {
         new_int: 0xf_0000,
@@ -99,6 +101,11 @@ pub fn host() -> Host {
         set_slice: 0xf_0011,
         set_slice_last: 0xf_0014,
         may_die: 0xf_0012,
+        may_die_all: 0xf_0017,
+        push_frame: 0xf_0018,
+        pop_frame: 0xf_0019,
+        undisturbed: 0xf_001a,
+        general: general(),
         new_bool: 0xf_0013,
         new_instance: 0xf_0015,
         new_keywords: 0xf_0016,
@@ -147,6 +154,35 @@ pub fn instance() -> Operand {
 pub fn list(length: u64) -> Operand {
     object(Kind::List, 0x31_0000, length)
 }
+/// General functions, numbered.
+fn general() -> decal_trace::host::GeneralFunctions {
+    decal_trace::host::GeneralFunctions {
+        binary: std::array::from_fn(|i| 0xf_1000 + i as u64),
+        augmented: std::array::from_fn(|i| 0xf_1100 + i as u64),
+        unary: std::array::from_fn(|i| 0xf_1200 + i as u64),
+        compare: 0xf_1300,
+        compare_truth: 0xf_1301,
+        truth: 0xf_1302,
+        contains: 0xf_1303,
+        get_item: 0xf_1304,
+        set_item: 0xf_1305,
+        delete_item: 0xf_1306,
+        get_slice: 0xf_1307,
+        set_slice: 0xf_1308,
+        get_attribute: 0xf_1309,
+        set_attribute: 0xf_130a,
+        delete_attribute: 0xf_130b,
+        iterator: 0xf_130c,
+        next: 0xf_130d,
+        unpack: 0xf_130e,
+        call: 0xf_130f,
+        call_with_sequence: 0xf_1310,
+        format: 0xf_1311,
+        convert: std::array::from_fn(|i| 0xf_1400 + i as u64),
+        instructions: std::array::from_fn(|i| 0xf_1500 + i as u64),
+    }
+}
+
 pub const NONE: Operand = Operand { object: 0x7_0010, ty: 0x1010, kind: Kind::None, bits: 0 };
 pub const NULL: Operand = Operand::NULL;
 
