@@ -112,12 +112,12 @@ impl Recorder<'_> {
             }
             Attribute::Unsupported(how) => return Err(AbortReason::Attribute(how)),
         };
-        self.discard(&[owner_sym])?;
+        // The owner may die, and what was borrowed from it must be on the state by then.
         self.push(result);
         if method {
             self.push(Sym::Null);
         }
-        Ok(())
+        self.discard(&[owner_sym])
     }
 
     /// Guards the owner of a constant attribute: a class or module itself, or the class of an instance.
