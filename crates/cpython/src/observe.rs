@@ -174,6 +174,49 @@ unsafe fn int_bits(object: *mut PyObject) -> (Kind, u64) {
     }
 }
 
+/// What an instruction does with a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum ListUse {
+    Length,
+    Subscript,
+    Store,
+    Iterate,
+}
+
+/// Whether an instance of a subclass of `list` does this as a list does.
+unsafe fn is_list_like(object: *mut PyObject, list_use: ListUse) -> bool {
+    // SAFETY: a live object; types that are subclasses of list have these tables, as list has.
+    unsafe {
+        let (ty, list) = (ffi::Py_TYPE(object), &raw const ffi::PyList_Type);
+        if ffi::PyList_Check(object) == 0 || ty as u64 == list as u64 {
+            return false;
+        }
+        let (sequence, mapping) = ((*ty).tp_as_sequence, (*ty).tp_as_mapping);
+        let (list_sequence, list_mapping) = ((*list).tp_as_sequence, (*list).tp_as_mapping);
+        if sequence.is_null() || mapping.is_null() {
+            return false;
+        }
+        let number = (*ty).tp_as_number;
+        match list_use {
+            ListUse::Length => {
+                (number.is_null() || (*number).nb_bool.is_none())
+                    && same_function(&(*sequence).sq_length, &(*list_sequence).sq_length)
+                    && same_function(&(*mapping).mp_length, &(*list_mapping).mp_length)
+            }
+            ListUse::Subscript => same_function(&(*mapping).mp_subscript, &(*list_mapping).mp_subscript),
+            ListUse::Store => same_function(&(*mapping).mp_ass_subscript, &(*list_mapping).mp_ass_subscript),
+            ListUse::Iterate => same_function(&(*ty).tp_iter, &(*list).tp_iter),
+        }
+    }
+}
+
+/// Whether two slots hold the same function.
+fn same_function<T: Copy>(left: &Option<T>, right: &Option<T>) -> bool {
+    // SAFETY: slots are words: function pointers or null.
+    let word = |slot: &Option<T>| unsafe { std::mem::transmute_copy::<Option<T>, usize>(slot) };
+    size_of::<Option<T>>() == size_of::<usize>() && word(left) == word(right)
+}
+
 struct Observer {
     frame: Frame,
     /// Stack depth before the instruction.
@@ -254,7 +297,12 @@ impl Observer {
                 Op::CopyFreeVars(count) => self.closure(count),
                 Op::LoadAttr { name, method } => {
                     self.take_stack(1);
-                    let found = self.load_attribute(self.top(1), self.name(name), method);
+                    let found = self.load_attribute(self.top(1), self.name(name), method, calls);
+                    return Detail::Attribute(found);
+                }
+                Op::LoadSuperAttr { name, .. } => {
+                    self.take_stack(3);
+                    let found = self.super_attribute(self.top(3), self.top(2), self.top(1), self.name(name));
                     return Detail::Attribute(found);
                 }
                 Op::StoreAttr { name } => {
@@ -267,11 +315,22 @@ impl Observer {
                     self.take_stack(2);
                     return self.comparison(op);
                 }
-                Op::Binary(_) | Op::Augmented(_) | Op::Is(_) | Op::Contains(_) | Op::Subscript => {
+                Op::Binary(_) | Op::Augmented(_) | Op::Is(_) | Op::Contains(_) => self.take_stack(2),
+                Op::Subscript => {
                     self.take_stack(2);
+                    self.as_list(2, ListUse::Subscript);
+                }
+                Op::ToBool => {
+                    self.take_stack(1);
+                    self.as_list(1, ListUse::Length);
+                }
+                Op::GetIter => {
+                    self.take_stack(1);
+                    self.as_list(1, ListUse::Iterate);
                 }
                 Op::StoreSubscript => {
                     self.take_stack(3);
+                    self.as_list(2, ListUse::Store);
                     self.take_replaced(self.replaced_item());
                 }
                 Op::Slice => self.take_stack(3),
@@ -281,8 +340,6 @@ impl Observer {
                 | Op::Positive
                 | Op::Invert
                 | Op::Not
-                | Op::ToBool
-                | Op::GetIter
                 | Op::PopTop
                 | Op::UnpackSequence(_)
                 | Op::Return => self.take_stack(1),
@@ -317,6 +374,24 @@ impl Observer {
             }
         }
         Detail::None
+    }
+
+    /// Says of the stack's nth object from the top, which is taken as an operand, that it is a list where it is of a subclass that
+    /// leaves this use to `list`.
+    unsafe fn as_list(&mut self, nth: u32, list_use: ListUse) {
+        // SAFETY: stack objects are alive; a subclass of list has its layout; its slots are those of its type.
+        unsafe {
+            let object = self.top(nth);
+            let Some(operand) = self.operands.len().checked_sub(nth as usize) else { return };
+            if object.is_null() || !is_list_like(object, list_use) {
+                return;
+            }
+            self.assume_type(ffi::Py_TYPE(object));
+            let size = (*object.cast::<layout::List>()).size as u64;
+            if let Some(operand) = self.operands.get_mut(operand) {
+                *operand = Operand { kind: Kind::List, bits: size, ..*operand };
+            }
+        }
     }
 
     unsafe fn raw_code(&self) -> *mut layout::Code {
@@ -424,7 +499,7 @@ impl Observer {
     unsafe fn replaced_item(&self) -> *mut PyObject {
         // SAFETY: stack objects are alive; an exact list has this layout, the index is checked.
         unsafe {
-            let (list, index) = (operand(self.top(2)), operand(self.top(1)));
+            let [.., list, index] = self.operands[..] else { return std::ptr::null_mut() };
             if list.kind != Kind::List || index.kind != Kind::Int {
                 return std::ptr::null_mut();
             }
@@ -439,7 +514,7 @@ impl Observer {
 }
 
 /// Whether this is a `dict` whose keys are all `str`, so that looking up a name runs no Python code.
-unsafe fn is_plain_dict(dict: *mut PyObject) -> bool {
+pub(crate) unsafe fn is_plain_dict(dict: *mut PyObject) -> bool {
     // SAFETY: a live object or null; an exact dict has this layout.
     unsafe {
         !dict.is_null()

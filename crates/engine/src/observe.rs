@@ -17,7 +17,7 @@ use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
-use decal_trace::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, Making, Operand, Recording};
+use decal_trace::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, Operand, Recording};
 use decal_trace::record::MAX_DEPTH;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -243,7 +243,12 @@ impl Observation {
                 self.keep_operand(a);
                 self.keep_operand(b);
             }
-            Detail::Attribute(Attribute::Constant { value }) => self.keep_operand(value),
+            Detail::Attribute(Attribute::Constant { value, .. }) => self.keep_operand(value),
+            Detail::Attribute(Attribute::Method { function, .. }) => self.keep_operand(function),
+            Detail::Attribute(Attribute::ClassMethod { function, class, .. }) => {
+                self.keep_operand(function);
+                self.keep_operand(class);
+            }
             _ => {}
         }
     }
@@ -539,8 +544,7 @@ impl Observation {
         let (op, detail) = (event.op, event.detail);
         self.recording.events.push(event);
         match (op, detail) {
-            (_, Detail::Enter(callee)) => self.entering = Some((callee.code, false)),
-            (_, Detail::New(Making { init: Some(init), .. })) => self.entering = Some((init.code, true)),
+            _ if let Some((callee, through_c)) = detail.entered() => self.entering = Some((callee.code, through_c)),
             // Nobody can follow from here; the recorder names the reason.
             (Op::Unsupported(_), _) => return Progress::Finished,
             (Op::Return | Op::ReturnConst(_), _) => {

@@ -137,6 +137,13 @@ pub enum Op {
         /// Whether a method call follows.
         method: bool,
     },
+    /// `super class self -- attribute`, or with function and `self` (or null) as for `LoadAttr`.
+    LoadSuperAttr {
+        /// Index into `co_names`.
+        name: u32,
+        /// Whether a method call follows.
+        method: bool,
+    },
     /// `value owner --`
     StoreAttr {
         /// Index into `co_names`.
@@ -216,7 +223,7 @@ impl Op {
         match self {
             Op::Binary(_) | Op::Augmented(_) | Op::Compare(..) | Op::Is(_) | Op::Contains(_) | Op::Subscript => 2,
             Op::StoreFastStoreFast(..) | Op::StoreAttr { .. } => 2,
-            Op::StoreSubscript | Op::Slice => 3,
+            Op::StoreSubscript | Op::Slice | Op::LoadSuperAttr { .. } => 3,
             Op::StoreSlice => 4,
             Op::BuildSlice(count) => count,
             Op::Call(count) => count.saturating_add(2),

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct CodeId(pub u32);
 
-/// What kind of object was seen. Kinds name exact types: an instance of a subclass is `Instance`.
+/// What kind of object was seen. Kinds name exact types: an instance of a subclass is `Other`, but `List` where an instruction is
+/// about to do with it what it does with a list.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
     /// No object: a null on the stack, an unbound local.
@@ -146,8 +147,10 @@ pub enum KnownCall {
     Math1(u64),
     /// Another function of `math` of two floats without state: the C function's address.
     Math2(u64),
-    /// A method of an exact list, which comes as `self`.
+    /// A method of a list, which comes as `self`.
     List(ListMethod),
+    /// `object.__init__` (at this address) bound to an object, without arguments: it does nothing.
+    ObjectInit(u64),
     /// A method bound to an exact list, which the builtin function object holds: its definition's address.
     BoundList(ListMethod, u64),
 }
@@ -159,6 +162,37 @@ pub enum ListMethod {
     Append,
     Insert,
     Pop,
+}
+
+/// What an instance could have of its own in place of what was found on its class, and so has to be guarded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shadow {
+    /// Nothing: instances have no attributes of their own, or the class comes first.
+    Nothing,
+    /// Not while the inline values are in use (the byte at this displacement is 1), and there are no more names of those than
+    /// were seen: address and value of their number.
+    Names {
+        /// Of the byte.
+        valid_disp: i32,
+        /// Of the number of names.
+        address: u64,
+        /// That number.
+        names: u32,
+    },
+    /// Not while the inline value at this displacement is null (and the values are in use).
+    Value {
+        /// Of the byte that says that.
+        valid_disp: i32,
+        /// Of the value.
+        disp: i32,
+    },
+    /// Not while the instance has no dict: the word at this displacement is null.
+    NoDict {
+        /// Of the word.
+        disp: i32,
+    },
+    /// Has to be looked up in the instance's dict.
+    InDict,
 }
 
 /// How an attribute was found. Everything named here is watched or guarded by the recorder.
@@ -180,20 +214,32 @@ pub enum Attribute {
         /// Of the value.
         disp: i32,
     },
-    /// A plain function found on the class: a method. Where instances could shadow it, `keys_version` is
-    /// the address and the value of the version of the shared keys, and `valid_disp` as in `Inline`.
+    /// In the instance's dict, which it has one of its own.
+    Dict,
+    /// A function found on the class: a method of the owner. A function of Python, or one in C that gets its `self` first.
     Method {
         /// The function.
-        function: u64,
-        /// Address and value of the shared keys' version, where instances have inline values.
-        keys_version: Option<(u64, u32)>,
-        /// Of the byte that says that inline values are in use, where instances have them.
-        valid_disp: i32,
+        function: Operand,
+        /// How the instance could have an attribute of that name.
+        shadow: Shadow,
     },
-    /// A constant found on the class or in a module whose dict is watched.
+    /// A class method: a function, and the class that it gets.
+    ClassMethod {
+        /// The function.
+        function: Operand,
+        /// The class.
+        class: Operand,
+        /// As above.
+        shadow: Shadow,
+    },
+    /// What the getter of a property gives, which is a function of Python.
+    Property(Callee),
+    /// A constant found on the class, or in a module whose dict is watched.
     Constant {
         /// The object.
         value: Operand,
+        /// As above.
+        shadow: Shadow,
     },
     /// Found in a way that traces do not handle: a few words for the user.
     Unsupported(&'static str),
@@ -236,7 +282,7 @@ pub enum Detail {
 /// * `LoadFastCheck`, `LoadFastAndClear`, `DeleteFast`: the local.
 /// * `Binary`, `Compare`, `Is`, `Contains`, `Subscript`: left, right.
 /// * `StoreSubscript`: value, container, index, and for lists the item that is replaced (else null).
-/// * `LoadAttr`: owner. `StoreAttr`: value, owner, and the attribute's old value (else null).
+/// * `LoadSuperAttr`: `super`, class, object. `LoadAttr`: owner. `StoreAttr`: value, owner, and the attribute's old value (else null).
 ///   The `bits` of what these two replace are 1 where there is one reference to it, else 0.
 /// * `Negative`, `Positive`, `Invert`, `Not`, `ToBool`, `PopJump`, `GetIter`, `ForIter`, `PopTop`,
 ///   `UnpackSequence`, `Return`, `StoreDeref`: top of the stack.
@@ -287,6 +333,18 @@ pub struct Code {
     pub extended: Vec<u8>,
     /// Addresses of the names that instructions mean by their index (`co_names`).
     pub names: Vec<u64>,
+}
+
+impl Detail {
+    /// The function that is entered next, and whether a function in C calls it.
+    pub fn entered(&self) -> Option<(Callee, bool)> {
+        match self {
+            Detail::Enter(callee) => Some((*callee, false)),
+            Detail::New(Making { init, .. }) => init.map(|init| (init, true)),
+            Detail::Attribute(Attribute::Property(getter)) => Some((*getter, true)),
+            _ => None,
+        }
+    }
 }
 
 impl Code {

@@ -167,6 +167,13 @@ pub struct Functions {
     pub may_die_all: u64,
     /// `PyBool_FromLong`.
     pub new_bool: u64,
+    /// Of function and object: a bound method.
+    pub new_method: u64,
+    /// Of an instance and a name: whether the instance lacks such an attribute of its own; -1 without an exception where that would
+    /// have to run Python code.
+    pub lacks_attribute: u64,
+    /// Of an instance with a dict and a name: the attribute, or null without an exception.
+    pub dict_attribute: u64,
     /// Of a class: a new instance, as `object.__new__` makes it.
     pub new_instance: u64,
     /// Of any object: a new dict.

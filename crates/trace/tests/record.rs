@@ -173,7 +173,8 @@ fn inlined_call() {
 #[test]
 fn inlined_method() {
     let slot = Detail::Attribute(Attribute::Slot { disp: 16 });
-    let found = Attribute::Method { function: function(2).object, keys_version: Some((0xa000, 77)), valid_disp: 0x21 };
+    let shadow = Shadow::Names { valid_disp: 0x21, address: 0xa000, names: 77 };
+    let found = Attribute::Method { function: function(2), shadow };
     let mut pass = Pass::new(1);
     let step = pass.code("P.step", 1, 1);
     let pass = pass

@@ -1,7 +1,10 @@
 //! Making instances, and dicts for them.
 
-use crate::PyObject;
 use crate::capi as ffi;
+use crate::version::layout;
+use crate::{PyObject, objects};
+use std::ffi::c_int;
+use std::ptr::null_mut;
 
 /// A new instance of a class, as `object.__new__` makes it; null where memory ran out.
 pub unsafe extern "C" fn new_instance(class: *mut PyObject) -> *mut PyObject {
@@ -13,4 +16,57 @@ pub unsafe extern "C" fn new_instance(class: *mut PyObject) -> *mut PyObject {
 pub unsafe extern "C" fn new_keywords(_: *mut PyObject) -> *mut PyObject {
     // SAFETY: the GIL is held.
     unsafe { ffi::PyDict_New() }
+}
+
+/// The dict of an instance, where it has one of its own whose keys are all `str`: looking a name up runs no Python code then.
+/// The second result says whether that is known.
+unsafe fn dict_of(instance: *mut PyObject) -> (*mut PyObject, bool) {
+    // SAFETY: the type says where its instances have a dict.
+    unsafe {
+        let ty = ffi::Py_TYPE(instance);
+        let flags = (*ty).tp_flags;
+        let disp = if flags & layout::TYPE_MANAGED_DICT != 0 {
+            if flags & layout::TYPE_INLINE_VALUES != 0
+                && *instance.byte_offset(layout::INLINE_VALID as isize).cast::<u8>() == 1
+            {
+                return (null_mut(), false);
+            }
+            layout::MANAGED_DICT as isize
+        } else if (*ty).tp_dictoffset > 0 {
+            (*ty).tp_dictoffset
+        } else {
+            return (null_mut(), false);
+        };
+        let dict = *instance.byte_offset(disp).cast::<*mut PyObject>();
+        if dict.is_null() {
+            return (dict, true);
+        }
+        (dict, crate::observe::is_plain_dict(dict))
+    }
+}
+
+/// Whether an instance with a dict lacks an attribute of its own: 1 or 0; -1 without an exception where that is not known.
+pub unsafe extern "C" fn lacks_attribute(instance: *mut PyObject, name: *mut PyObject) -> c_int {
+    // SAFETY: a live instance and a str.
+    unsafe {
+        match dict_of(instance) {
+            (_, false) => -1,
+            (dict, true) if dict.is_null() => 1,
+            (dict, true) => (ffi::PyDict_Contains(dict, name) == 0).into(),
+        }
+    }
+}
+
+/// An attribute in the dict of an instance: a new reference, or null without an exception.
+pub unsafe extern "C" fn dict_attribute(instance: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a live instance and a str.
+    unsafe {
+        let (dict, known) = dict_of(instance);
+        if dict.is_null() || !known {
+            return null_mut();
+        }
+        let value = ffi::PyDict_GetItemWithError(dict, name);
+        objects::incref(value);
+        value
+    }
 }

@@ -7,13 +7,13 @@
 //! attributes are among the keys that all instances of the class share, and shared keys are only ever added to:
 //! while their number is the same, the method's name is not among them. That number serves as their version.
 
-use super::{Assumption, Observer, is_plain_dict, operand};
+use super::{Assumption, Calls, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
-use decal_trace::event::Attribute;
+use decal_trace::event::{Attribute, Shadow};
 use std::ffi::CStr;
 use std::mem::offset_of;
 use std::ptr::null_mut;
@@ -29,6 +29,8 @@ enum Instance {
     Inline,
     /// A dict of its own.
     Dict,
+    /// Room for a dict, which it does not have yet: where that is.
+    NoDict(i32),
 }
 
 impl Observer {
@@ -38,6 +40,7 @@ impl Observer {
         owner: *mut PyObject,
         name: *mut PyObject,
         method: bool,
+        calls: &mut dyn Calls,
     ) -> Attribute {
         if owner.is_null() || name.is_null() {
             return UNKNOWN;
@@ -60,7 +63,7 @@ impl Observer {
                     Instance::Inline => self
                         .inline(owner, ty, name)
                         .map_or(UNKNOWN, |(attribute, value)| if value.is_null() { UNKNOWN } else { attribute }),
-                    Instance::Dict => Attribute::Unsupported("an attribute in an instance's dict"),
+                    Instance::Dict | Instance::NoDict(_) => self.in_dict(owner, ty, name).unwrap_or(UNKNOWN),
                     Instance::Bare => UNKNOWN,
                 };
             }
@@ -68,47 +71,163 @@ impl Observer {
                 self.assume_type(ty);
                 return Attribute::Slot { disp };
             }
+            if found == look_up(&raw mut ffi::PyBaseObject_Type, interned(c"__class__")) {
+                self.assume_type(ty);
+                return Attribute::Constant { value: operand(ty.cast()), shadow: Shadow::Nothing };
+            }
             let found_type = ffi::Py_TYPE(found);
             if (*found_type).tp_descr_set.is_some() {
+                if found_type as u64 == type_address!(PyProperty_Type) && !method {
+                    return self.property(ty, found, calls);
+                }
                 return Attribute::Unsupported(data_descriptor(found));
             }
             // The instance comes before what is not a data descriptor.
-            let kind = instance(owner, ty);
-            if let Instance::Inline = kind
-                && let Some((attribute, value)) = self.inline(owner, ty, name)
+            let shadow = match instance(owner, ty) {
+                Instance::Bare => Shadow::Nothing,
+                Instance::NoDict(disp) => Shadow::NoDict { disp },
+                Instance::Dict => match self.in_dict(owner, ty, name) {
+                    Some(attribute) => return attribute,
+                    None => Shadow::InDict,
+                },
+                Instance::Inline => match self.inline(owner, ty, name) {
+                    Some((Attribute::Inline { disp, valid_disp, .. }, value)) if value.is_null() => {
+                        Shadow::Value { valid_disp, disp }
+                    }
+                    Some((attribute, _)) => return attribute,
+                    None => names_of(ty),
+                },
+            };
+            self.assume_type(ty);
+            self.class_value(found, ty, shadow)
+        }
+    }
+
+    /// What was found on a class, as an instance or the class itself has it: `class` is the class then.
+    unsafe fn class_value(&mut self, found: *mut PyObject, class: *mut ffi::PyTypeObject, shadow: Shadow) -> Attribute {
+        // SAFETY: a live object; layouts are those of the exact types that are checked first.
+        unsafe {
+            let found_type = ffi::Py_TYPE(found);
+            let address = found_type as u64;
+            if address == type_address!(PyFunction_Type)
+                || address == type_address!(PyMethodDescr_Type)
+                || address == type_address!(PyWrapperDescr_Type)
             {
-                return if value.is_null() {
-                    Attribute::Unsupported("a name that is an attribute of the class and of instances")
-                } else {
-                    attribute
+                return Attribute::Method { function: operand(found), shadow };
+            }
+            if address == type_address!(PyClassMethod_Type) {
+                let function = (*found.cast::<layout::WrappedFunction>()).callable;
+                return match objects::type_of(function) == type_address!(PyFunction_Type) {
+                    true => {
+                        Attribute::ClassMethod { function: operand(function), class: operand(class.cast()), shadow }
+                    }
+                    false => Attribute::Unsupported("a class method that is no Python function"),
                 };
             }
-            if let Instance::Dict = kind {
-                return Attribute::Unsupported("a method of an instance with a dict");
-            }
-            let is_method = found_type as u64 == type_address!(PyFunction_Type)
-                || found_type as u64 == type_address!(PyMethodDescr_Type);
-            if is_method {
-                if !method {
-                    return Attribute::Unsupported("a bound method that is not called at once");
-                }
-                self.assume_type(ty);
-                return Attribute::Method {
-                    function: found as u64,
-                    keys_version: keys_version(&kind, ty),
-                    valid_disp: layout::INLINE_VALID,
+            if address == type_address!(PyStaticMethod_Type) {
+                let function = (*found.cast::<layout::WrappedFunction>()).callable;
+                return match function.is_null() {
+                    true => UNKNOWN,
+                    false => Attribute::Constant { value: operand(function), shadow },
                 };
             }
             if (*found_type).tp_descr_get.is_some() {
                 return Attribute::Unsupported("an attribute made by a descriptor");
             }
-            match kind {
-                Instance::Bare => {
-                    self.assume_type(ty);
-                    Attribute::Constant { value: operand(found) }
-                }
-                _ => Attribute::Unsupported("a class's constant read through an instance"),
+            Attribute::Constant { value: operand(found), shadow }
+        }
+    }
+
+    /// A property whose getter is a function of Python.
+    unsafe fn property(
+        &mut self,
+        ty: *mut ffi::PyTypeObject,
+        property: *mut PyObject,
+        calls: &mut dyn Calls,
+    ) -> Attribute {
+        // SAFETY: an exact property.
+        unsafe {
+            let getter = (*property.cast::<layout::Property>()).get;
+            if objects::type_of(getter) != type_address!(PyFunction_Type) {
+                return Attribute::Unsupported("a property whose getter is no Python function");
             }
+            match self.call_with(getter, 1, calls) {
+                Ok(callee) => {
+                    self.assume_type(ty);
+                    Attribute::Property(callee)
+                }
+                Err(reason) => Attribute::Unsupported(reason),
+            }
+        }
+    }
+
+    /// An attribute in the dict of an instance, where it is there.
+    unsafe fn in_dict(
+        &mut self,
+        owner: *mut PyObject,
+        ty: *mut ffi::PyTypeObject,
+        name: *mut PyObject,
+    ) -> Option<Attribute> {
+        // SAFETY: a live instance; the new reference is dropped while the dict holds the object.
+        unsafe {
+            let value = crate::helpers::instances::dict_attribute(owner, name);
+            if value.is_null() {
+                return None;
+            }
+            objects::decref(value);
+            self.assume_type(ty);
+            Some(Attribute::Dict)
+        }
+    }
+
+    /// `super(class, object).name`, or without arguments: what comes behind `class` in the bases of the object's class.
+    pub(super) unsafe fn super_attribute(
+        &mut self,
+        function: *mut PyObject,
+        class: *mut PyObject,
+        object: *mut PyObject,
+        name: *mut PyObject,
+    ) -> Attribute {
+        if function as u64 != type_address!(PySuper_Type) || class.is_null() || object.is_null() || name.is_null() {
+            return Attribute::Unsupported("a super() that is another one");
+        }
+        // SAFETY: live objects; a class has its bases in order in a tuple.
+        unsafe {
+            let of_class = ffi::PyType_Check(object) != 0 && ffi::PyType_IsSubtype(object.cast(), class.cast()) != 0;
+            let ty = if of_class { object.cast::<ffi::PyTypeObject>() } else { ffi::Py_TYPE(object) };
+            let plain = !of_class || objects::type_of(object) == type_address!(PyType_Type);
+            if ffi::PyType_Check(class) == 0
+                || ffi::PyType_IsSubtype(ty, class.cast()) == 0
+                || !plain
+                || name == interned(c"__class__")
+            {
+                return Attribute::Unsupported("a super() that is not of an object");
+            }
+            let bases = objects::tuple_items((*ty).tp_mro);
+            let behind = bases.iter().skip_while(|base| **base != class).skip(1);
+            for base in behind {
+                let dict = ffi::PyType_GetDict(base.cast());
+                if dict.is_null() || !is_plain_dict(dict) {
+                    objects::decref(dict);
+                    return UNKNOWN;
+                }
+                let found = ffi::PyDict_GetItemWithError(dict, name);
+                objects::decref(dict);
+                if !found.is_null() {
+                    self.assume_type(ty);
+                    if objects::type_of(found) == type_address!(PyProperty_Type) {
+                        return Attribute::Unsupported("a property");
+                    }
+                    return match self.class_value(found, ty, Shadow::Nothing) {
+                        // A class has its methods as they are.
+                        Attribute::Method { function, shadow } if of_class => {
+                            Attribute::Constant { value: function, shadow }
+                        }
+                        other => other,
+                    };
+                }
+            }
+            UNKNOWN
         }
     }
 
@@ -145,7 +264,7 @@ impl Observer {
                     Some(found) => found,
                     None => unsupported("a new attribute"),
                 },
-                Instance::Dict => unsupported("an attribute in an instance's dict"),
+                Instance::Dict | Instance::NoDict(_) => unsupported("an attribute in an instance's dict"),
                 Instance::Bare => unsupported("an attribute that cannot be set"),
             }
         }
@@ -163,7 +282,7 @@ impl Observer {
                 return UNKNOWN;
             }
             self.assumptions.push(Assumption::Dict { dict: dict as u64, key: name as u64 });
-            Attribute::Constant { value: operand(value) }
+            Attribute::Constant { value: operand(value), shadow: Shadow::Nothing }
         }
     }
 
@@ -179,12 +298,15 @@ impl Observer {
             if found.is_null() {
                 return UNKNOWN;
             }
-            let found_type = ffi::Py_TYPE(found);
-            if found_type as u64 != type_address!(PyFunction_Type) && (*found_type).tp_descr_get.is_some() {
+            if objects::type_of(found) == type_address!(PyProperty_Type) || member(found).is_some() {
                 return Attribute::Unsupported("an attribute made by a descriptor");
             }
             self.assume_type(class);
-            Attribute::Constant { value: operand(found) }
+            match self.class_value(found, class, Shadow::Nothing) {
+                // A class has its methods as they are.
+                Attribute::Method { function, shadow } => Attribute::Constant { value: function, shadow },
+                other => other,
+            }
         }
     }
 
@@ -235,11 +357,20 @@ unsafe fn instance(owner: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Instance
         let flags = (*ty).tp_flags;
         if flags & layout::TYPE_INLINE_VALUES != 0 {
             let valid = *owner.byte_offset(layout::INLINE_VALID as isize).cast::<u8>();
-            if valid == 1 { Instance::Inline } else { Instance::Dict }
-        } else if flags & layout::TYPE_MANAGED_DICT != 0 || (*ty).tp_dictoffset != 0 {
-            Instance::Dict
+            return if valid == 1 { Instance::Inline } else { Instance::Dict };
+        }
+        let disp = if flags & layout::TYPE_MANAGED_DICT != 0 {
+            Some(layout::MANAGED_DICT)
         } else {
-            Instance::Bare
+            i32::try_from((*ty).tp_dictoffset).ok().filter(|disp| *disp != 0)
+        };
+        match disp {
+            None => Instance::Bare,
+            Some(disp @ (layout::MANAGED_DICT | 1..)) => {
+                let dict = *owner.byte_offset(disp as isize).cast::<*mut PyObject>();
+                if dict.is_null() { Instance::NoDict(disp) } else { Instance::Dict }
+            }
+            Some(_) => Instance::Dict,
         }
     }
 }
@@ -290,13 +421,16 @@ unsafe fn shared_index(keys: *const layout::DictKeys, name: *mut PyObject) -> Op
     }
 }
 
-/// Address and value of the number of shared keys, which grows with each new one.
-unsafe fn keys_version(kind: &Instance, ty: *mut ffi::PyTypeObject) -> Option<(u64, u32)> {
-    let Instance::Inline = kind else { return None };
+/// Instances of this class have inline values, but none of a name: none has one while the number of names is the same.
+unsafe fn names_of(ty: *mut ffi::PyTypeObject) -> Shadow {
     // SAFETY: the type has inline values, so that it has shared keys. The lower half is enough: there are few.
     unsafe {
         let keys = shared_keys(ty);
-        Some((keys as u64 + offset_of!(layout::DictKeys, entries) as u64, (*keys).entries as u32))
+        Shadow::Names {
+            valid_disp: layout::INLINE_VALID,
+            address: keys as u64 + offset_of!(layout::DictKeys, entries) as u64,
+            names: (*keys).entries as u32,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a call calls.
 
 use super::attribute::{has_plain_getattr, interned, look_up, shared_names};
-use super::{Assumption, Calls, Observer, is_plain_dict, operand};
+use super::{Assumption, Calls, ListUse, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
@@ -87,6 +87,18 @@ impl Observer {
             self.assumptions.push(Assumption::Function(function as u64));
             Ok(Callee { function: function as u64, code, bound_self: bound_self as u64 })
         }
+    }
+
+    /// A call of a Python function with so many plain arguments that an instruction makes through C.
+    pub(super) unsafe fn call_with(
+        &mut self,
+        function: *mut PyObject,
+        count: u32,
+        calls: &mut dyn Calls,
+    ) -> Result<Callee, &'static str> {
+        let call = Arguments { callable: function, receiver: null_mut(), positional: &[], names: &[] };
+        // SAFETY: the caller's: an exact function.
+        unsafe { self.python_call(function, null_mut(), count, &call, calls) }
     }
 
     /// What each of a function's first locals gets: parameters, keyword-only ones, `*args`, `**kwargs`.
@@ -204,7 +216,19 @@ impl Observer {
     /// A builtin that traces know.
     unsafe fn known(&mut self, call: &Arguments<'_>) -> Option<KnownCall> {
         // SAFETY: live objects.
-        unsafe { known(call.callable, call.receiver).or_else(|| self.by_type(call)) }
+        unsafe {
+            if let Some(init) = object_init(call.callable)
+                && call.receiver.is_null()
+                && call.positional.is_empty()
+            {
+                return Some(KnownCall::ObjectInit(init));
+            }
+            if known(call.callable, call.receiver) == Some(KnownCall::Len) {
+                self.as_list(1, ListUse::Length);
+                return Some(KnownCall::Len);
+            }
+            known(call.callable, call.receiver).or_else(|| self.by_type(call))
+        }
     }
 
     /// A builtin whose answer types decide.
@@ -270,6 +294,20 @@ impl Observer {
     }
 }
 
+/// The descriptor of `object.__init__`, where it is that bound to an object.
+unsafe fn object_init(callable: *mut PyObject) -> Option<u64> {
+    // SAFETY: a live object; a method wrapper is known by the name of its type, which no Python class has: it is no heap type.
+    unsafe {
+        let ty = ffi::Py_TYPE(callable);
+        if (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0 || CStr::from_ptr((*ty).tp_name) != c"method-wrapper" {
+            return None;
+        }
+        let found = (*callable.cast::<layout::MethodWrapper>()).descriptor;
+        let init = look_up(&raw mut ffi::PyBaseObject_Type, interned(c"__init__"));
+        (found == init).then_some(init as u64)
+    }
+}
+
 /// Builtins whose answer types decide.
 enum Asked {
     Type,
@@ -314,7 +352,7 @@ unsafe fn known(callable: *mut PyObject, receiver: *mut PyObject) -> Option<Know
             .find_map(|(known, call)| (known == address && receiver.is_null()).then_some(call));
         }
         if ty == type_address!(PyMethodDescr_Type) {
-            if objects::type_of(receiver) != type_address!(PyList_Type) {
+            if receiver.is_null() || ffi::PyList_Check(receiver) == 0 {
                 return None;
             }
             return list_methods().iter().find(|(known, ..)| *known == address).map(|found| KnownCall::List(found.2));

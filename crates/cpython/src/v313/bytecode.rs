@@ -106,6 +106,7 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::STORE_DEREF => Op::StoreDeref(argument),
         op::COPY_FREE_VARS => Op::CopyFreeVars(argument),
         op::LOAD_ATTR => Op::LoadAttr { name: argument >> 1, method: argument & 1 != 0 },
+        op::LOAD_SUPER_ATTR => Op::LoadSuperAttr { name: argument >> 2, method: argument & 1 != 0 },
         op::STORE_ATTR => Op::StoreAttr { name: argument },
         op::BINARY_OP if argument < FORMS => binary(argument).map_or(Op::Unsupported(name), Op::Binary),
         op::BINARY_OP => binary(argument.wrapping_sub(FORMS)).map_or(Op::Unsupported(name), Op::Augmented),

@@ -161,6 +161,28 @@ pub struct Method {
     pub self_: *mut PyObject,
 }
 
+/// `classmethod` and `staticmethod` objects, which agree.
+#[repr(C)]
+pub struct WrappedFunction {
+    _head: [usize; 2],
+    pub callable: *mut PyObject,
+}
+
+/// The start of `propertyobject`.
+#[repr(C)]
+pub struct Property {
+    _head: [usize; 2],
+    pub get: *mut PyObject,
+}
+
+/// A method wrapper: a slot's descriptor bound to an object.
+#[repr(C)]
+pub struct MethodWrapper {
+    _head: [usize; 2],
+    pub descriptor: *mut PyObject,
+    pub self_: *mut PyObject,
+}
+
 /// `PyCellObject`.
 #[repr(C)]
 pub struct Cell {

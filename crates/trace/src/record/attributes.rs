@@ -7,8 +7,11 @@
 use super::numbers::one;
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
-use crate::event::{Attribute, Detail, Event, Kind, Operand};
+use crate::bytecode::Op;
+use crate::event::{Attribute, Detail, Event, Kind, Operand, Shadow};
 use crate::ir::{Region, Val};
+use crate::opt::heap::Place;
+use crate::snapshot::Returns;
 use decal_uops::Uop;
 
 impl Recorder<'_> {
@@ -43,10 +46,28 @@ impl Recorder<'_> {
     pub(super) fn load_attr(&mut self, method: bool, event: &Event) -> Step<()> {
         let owner_sym = self.pop()?;
         let seen = one(event)?;
+        self.load_from(owner_sym, seen, method, event)
+    }
+
+    /// `super().name`: what comes after a class in the bases of the object's class.
+    pub(super) fn load_super_attr(&mut self, method: bool, event: &Event) -> Step<()> {
+        let (owner, class, function) = (self.pop()?, self.pop()?, self.pop()?);
+        let [seen_function, seen_class, seen] = event.operands[..] else {
+            return Err(AbortReason::Inconsistent("missing operands"));
+        };
+        self.guard_callable(&function, seen_function)?;
+        self.guard_callable(&class, seen_class)?;
+        let drops = self.guard_discard(&[function, class]);
+        self.load_from(owner, seen, method, event)?;
+        self.drop_all(&drops);
+        Ok(())
+    }
+
+    /// An attribute of an owner that was taken off the stack.
+    fn load_from(&mut self, owner_sym: Sym, seen: Operand, method: bool, event: &Event) -> Step<()> {
         let Detail::Attribute(attribute) = event.detail else {
             return Err(AbortReason::Inconsistent("attribute"));
         };
-        let snap = self.snap();
         let result = match attribute {
             Attribute::Inline { disp, valid_disp, .. } => {
                 let owner = self.owner(&owner_sym, seen)?;
@@ -57,36 +78,137 @@ impl Recorder<'_> {
                 let owner = self.owner(&owner_sym, seen)?;
                 self.attribute_value(owner, disp)?
             }
-            Attribute::Method { function, keys_version, valid_disp } => {
+            Attribute::Dict => return self.load_from_dict(owner_sym, seen, method, event),
+            Attribute::Method { function, shadow } => {
                 let owner = self.owner(&owner_sym, seen)?;
-                if let Some((address, version)) = keys_version {
-                    self.guard_inline_values(owner, valid_disp);
-                    self.e.pure(Uop::guard_word32, &[], version as i32, address, Some(snap));
-                }
+                self.guard_shadow(owner, shadow, event)?;
                 if !method {
-                    return Err(AbortReason::Attribute("a bound method is made"));
+                    return self.bind_method(function, owner_sym);
                 }
-                let ty = self.host.objects.function;
-                self.push(Sym::Const(Operand { object: function, ty, kind: Kind::Function, bits: 0 }));
+                self.push(Sym::Const(function));
                 self.push(owner_sym);
                 return Ok(());
             }
-            Attribute::Constant { value } => {
-                if !matches!(seen.kind, Kind::Module | Kind::Type) {
-                    return Err(AbortReason::Attribute("class attribute through an instance"));
+            Attribute::ClassMethod { function, class, shadow } => {
+                self.constant_owner(&owner_sym, seen, shadow, event)?;
+                self.discard(&[owner_sym])?;
+                if !method {
+                    return self.bind_method(function, Sym::Const(class));
                 }
-                if let Sym::Obj(val, _) = &owner_sym {
-                    self.e.pure(Uop::guard_is, &[*val], 0, seen.object, Some(snap));
+                self.push(Sym::Const(function));
+                self.push(Sym::Const(class));
+                return Ok(());
+            }
+            Attribute::Property(getter) => {
+                self.owner(&owner_sym, seen)?;
+                if method {
+                    return Err(AbortReason::Attribute("a property that is called"));
                 }
+                return self.enter(getter, &[], vec![owner_sym], event, Returns::Value);
+            }
+            Attribute::Constant { value, shadow } => {
+                self.constant_owner(&owner_sym, seen, shadow, event)?;
                 Sym::Const(value)
             }
             Attribute::Unsupported(how) => return Err(AbortReason::Attribute(how)),
         };
-        self.discard(&[owner_sym])?;
+        // The owner may die, and what was borrowed from it must be on the state by then.
         self.push(result);
         if method {
             self.push(Sym::Null);
         }
+        self.discard(&[owner_sym])
+    }
+
+    /// Guards the owner of a constant attribute: a class or module itself, or the class of an instance.
+    fn constant_owner(&mut self, owner: &Sym, seen: Operand, shadow: Shadow, event: &Event) -> Step<()> {
+        if matches!(seen.kind, Kind::Module | Kind::Type) {
+            return self.guard_callable(owner, seen);
+        }
+        match owner {
+            Sym::Obj(..) | Sym::Const(_) => {
+                let owner = self.owner(owner, seen)?;
+                self.guard_shadow(owner, shadow, event)
+            }
+            other => self.guard_seen_type(other, seen.ty),
+        }
+    }
+
+    /// Guards that an instance has nothing of its own in place of what its class has.
+    fn guard_shadow(&mut self, owner: Val, shadow: Shadow, event: &Event) -> Step<()> {
+        let snap = self.snap();
+        match shadow {
+            Shadow::Nothing => {}
+            Shadow::Names { valid_disp, address, names } => {
+                self.guard_inline_values(owner, valid_disp);
+                self.e.pure(Uop::guard_word32, &[], names as i32, address, Some(snap));
+            }
+            Shadow::Value { valid_disp, disp } => {
+                self.guard_inline_values(owner, valid_disp);
+                let val = self.e.load(Uop::load_obj_unchecked, owner, None, disp, Region::Attributes, None);
+                self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
+                let null = self.e.object(0, 0);
+                self.e.heap().learn(Region::Attributes, Place { base: owner, index: None, disp }, null);
+            }
+            Shadow::NoDict { disp } => {
+                let dict = self.e.load(Uop::load_int, owner, None, disp, Region::AttributeState, None);
+                let zero = self.e.int(0);
+                self.e.pure(Uop::guard_eq_int, &[dict, zero], 0, 0, Some(snap));
+            }
+            Shadow::InDict => {
+                let (name, raise) = (self.name_of(event)?, self.raise_snap());
+                let function = self.host.functions.lacks_attribute;
+                let lacks = self.e.effect(Uop::call_truth_2, &[owner, name], 0, function, Region::Fixed, Some(raise));
+                let one = self.e.int(1);
+                self.e.pure(Uop::guard_eq_int, &[lacks, one], 0, 0, Some(snap));
+            }
+        }
+        Ok(())
+    }
+
+    /// The name that an instruction means, as an object.
+    fn name_of(&mut self, event: &Event) -> Step<Val> {
+        let (Op::LoadAttr { name, .. } | Op::LoadSuperAttr { name, .. } | Op::StoreAttr { name }) = event.op else {
+            return Err(AbortReason::Inconsistent("name"));
+        };
+        let code = self.rec.codes.get(event.code.0 as usize);
+        let name = code.and_then(|code| code.names.get(name as usize)).copied();
+        let name = name.ok_or(AbortReason::Inconsistent("name"))?;
+        Ok(self.e.object(name, self.host.objects.str_))
+    }
+
+    /// An attribute in the dict of an instance.
+    fn load_from_dict(&mut self, owner_sym: Sym, seen: Operand, method: bool, event: &Event) -> Step<()> {
+        let owner = self.owner(&owner_sym, seen)?;
+        let name = self.name_of(event)?;
+        let drops = self.guard_discard(&[owner_sym]);
+        let (raise, function) = (self.raise_snap(), self.host.functions.dict_attribute);
+        let val = self.e.effect(Uop::call_obj_2, &[owner, name], 0, function, Region::Fixed, Some(raise));
+        self.push(Sym::Obj(val, Own::Owned));
+        if method {
+            self.push(Sym::Null);
+        }
+        self.drop_all(&drops);
+        Ok(())
+    }
+
+    /// A method as an object, which is not called at once.
+    fn bind_method(&mut self, function: Operand, owner: Sym) -> Step<()> {
+        if function.kind != Kind::Function {
+            return Err(AbortReason::Attribute("a bound method of a builtin type"));
+        }
+        let bound = self.object(&owner)?;
+        let drops = self.guard_discard(&[owner]);
+        let function = self.e.object(function.object, function.ty);
+        let (raise, maker) = (self.raise_snap(), self.host.functions.new_method);
+        let method = self.e.effect(Uop::call_obj_2, &[function, bound], 0, maker, Region::Fixed, Some(raise));
+        self.e.set_type(method, self.host.objects.method);
+        let layout = self.host.layout.clone();
+        for (disp, val) in [(layout.method_function, function), (layout.method_self, bound)] {
+            self.e.heap().learn(Region::Fixed, Place { base: method, index: None, disp }, val);
+        }
+        self.push(Sym::Obj(method, Own::Owned));
+        self.drop_all(&drops);
         Ok(())
     }
 
@@ -112,7 +234,11 @@ impl Recorder<'_> {
             }
             Attribute::Slot { disp } => disp,
             Attribute::Unsupported(how) => return Err(AbortReason::Attribute(how)),
-            Attribute::Method { .. } | Attribute::Constant { .. } => {
+            Attribute::Method { .. }
+            | Attribute::ClassMethod { .. }
+            | Attribute::Constant { .. }
+            | Attribute::Dict
+            | Attribute::Property(_) => {
                 return Err(AbortReason::Attribute("not stored in the instance"));
             }
         };

@@ -15,7 +15,8 @@ impl Recorder<'_> {
             return Ok(false);
         }
         // A method object that the trace made none of is function and receiver here.
-        let apart = matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0);
+        let apart = matches!(event.detail, Detail::Known(KnownCall::ObjectInit(_)))
+            || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0);
         let bound = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
         if !apart && bound != (self.peek(count + 1)? != Sym::Null) {
             // A general operation made a method of what the interpreter has as function and receiver.
@@ -34,6 +35,16 @@ impl Recorder<'_> {
                     args.insert(0, receiver);
                 }
                 self.make_instance(making, callable, args, event)?;
+                Ok(false)
+            }
+            Detail::Known(KnownCall::ObjectInit(init)) => {
+                // What the observer saw as one bound object came of `super()`, and is two here.
+                if !matches!(callable, Sym::Const(operand) if operand.object == init) || receiver == Sym::Null {
+                    return Err(AbortReason::Call("object.__init__ of something else"));
+                }
+                self.discard(&[receiver])?;
+                let none = self.none();
+                self.push(none);
                 Ok(false)
             }
             Detail::Known(known) => {

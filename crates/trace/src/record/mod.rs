@@ -40,7 +40,7 @@ pub use side::Parent;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;
-use crate::event::{Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
+use crate::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
 use crate::host::Host;
 use crate::ir::{End, Region, Start, Trace, Val};
 use crate::opt::emit::Emitter;
@@ -254,7 +254,11 @@ enum Way {
 
 /// Whether this is the function that a call was seen to enter: the recorder has a bound method in two parts.
 fn called(event: &Event, operand: Operand) -> bool {
-    matches!(event.detail, Detail::Enter(callee) if callee.function == operand.object)
+    match event.detail {
+        Detail::Enter(callee) => callee.function == operand.object,
+        Detail::Known(KnownCall::ObjectInit(init)) => init == operand.object,
+        _ => false,
+    }
 }
 
 /// An instruction that cannot be translated is a better reason than what came of it, so this is asked after translating.
@@ -491,6 +495,7 @@ impl<'a> Recorder<'a> {
                 // What is called was followed, and where the attribute is was looked up.
                 Op::Call(_) | Op::CallKw(_) => index == 0 && !called(&event, operand),
                 Op::LoadAttr { .. } => !same_shape,
+                Op::LoadSuperAttr { .. } => index < 2 || !same_shape,
                 Op::StoreAttr { .. } => index == 1 && !same_shape,
                 Op::ForIter(_) => true,
                 _ => false,
@@ -524,7 +529,7 @@ impl<'a> Recorder<'a> {
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
                 self.general_form(event, next, reason)?;
-                Ok(if matches!(event.detail, Detail::Enter(_) | Detail::New(_)) { Covered::Call } else { Covered::One })
+                Ok(if event.detail.entered().is_some() { Covered::Call } else { Covered::One })
             }
             result => result.map(Covered::fused),
         }
@@ -582,6 +587,7 @@ impl<'a> Recorder<'a> {
             Op::StoreDeref(slot) => self.store_deref(slot, event)?,
             Op::CopyFreeVars(count) => self.copy_free_vars(count, event)?,
             Op::LoadAttr { method, .. } => self.load_attr(method, event)?,
+            Op::LoadSuperAttr { method, .. } => self.load_super_attr(method, event)?,
             Op::StoreAttr { .. } => self.store_attr(event)?,
             Op::Binary(op) | Op::Augmented(op) => self.binary(op, event)?,
             Op::Negative => self.negative(event)?,
@@ -761,9 +767,11 @@ impl<'a> Recorder<'a> {
             }
             let operand = match event.detail {
                 Detail::Const(operand) | Detail::Global(operand) | Detail::Cell(operand, _) => operand,
-                Detail::Attribute(crate::event::Attribute::Constant { value }) => value,
-                Detail::Attribute(crate::event::Attribute::Method { function, .. }) => {
-                    Operand { object: function, ty: self.host.objects.function, kind: Kind::Function, bits: 0 }
+                Detail::Attribute(Attribute::Constant { value, .. }) => value,
+                Detail::Attribute(Attribute::Method { function, .. }) => function,
+                Detail::Attribute(Attribute::ClassMethod { function, class, .. }) => {
+                    self.consts.insert(class.object, class);
+                    function
                 }
                 _ => Operand::NULL,
             };

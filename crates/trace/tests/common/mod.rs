@@ -107,6 +107,9 @@ pub fn host() -> Host {
         undisturbed: 0xf_001a,
         general: general(),
         new_bool: 0xf_0013,
+        new_method: 0xf_0017,
+        lacks_attribute: 0xf_0018,
+        dict_attribute: 0xf_0019,
         new_instance: 0xf_0015,
         new_keywords: 0xf_0016,
     };
