@@ -19,6 +19,10 @@ pub struct Exit {
     pub snap: SnapId,
     /// How to rebuild it, once it was taken.
     pub plan: OnceCell<Option<Plan>>,
+    /// The same where the frame returns and nobody can look at its locals.
+    pub returning: OnceCell<Option<Plan>>,
+    /// Whether the entry frame returns there.
+    pub returns: bool,
     /// Times taken.
     pub taken: Cell<u64>,
     /// Times until a side trace is tried; 0: no more.
@@ -100,6 +104,8 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             at: None,
             snap: map.snap,
             plan: OnceCell::new(),
+            returning: OnceCell::new(),
+            returns: false,
             taken: Cell::new(0),
             countdown: Cell::new(threshold),
             tries: Cell::new(0),
@@ -130,6 +136,8 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             _ => true,
         });
         let raises = raises || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise);
+        exit.returns = exit.at.is_none()
+            && snapshot.is_some_and(|snapshot| snapshot.then == Then::Resume && snapshot.frames.len() == 1);
         if exit.at.is_none() || raises {
             exit.countdown.set(0);
         }
@@ -143,6 +151,13 @@ impl Executor {
         let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
         let snapshot = self.recorded.trace.snaps.get(exit.snap.0 as usize)?;
         exit.plan.get_or_init(|| Plan::new(snapshot, map)).as_ref()
+    }
+
+    /// The same for an exit at which the entry frame returns, unseen.
+    pub fn plan_of_return(&self, index: usize) -> Option<&Plan> {
+        let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
+        let snapshot = self.recorded.trace.snaps.get(exit.snap.0 as usize)?;
+        exit.returning.get_or_init(|| Plan::returning(snapshot, map)).as_ref()
     }
 
     /// The exit of an instruction, for the trace interpreter.

@@ -22,6 +22,7 @@ mod observe;
 pub mod options;
 mod pipeline;
 mod plan;
+mod starts;
 mod state;
 pub mod stats;
 mod stress;

@@ -208,6 +208,12 @@ impl Observation {
         };
     }
 
+    /// Whether this frame, which starts, is the call that was seen last.
+    pub fn enters(&self, frame: Frame) -> bool {
+        let caller = self.frames.last().map(|caller| caller.frame);
+        self.entering.is_some() && caller.is_some() && frame.previous().map(Frame::address) == caller
+    }
+
     /// Marks it as worth nothing.
     pub fn spoil(&mut self) {
         self.stale = true;

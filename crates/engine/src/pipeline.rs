@@ -80,7 +80,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             engine.counters.roots += 1;
             engine.log(1, || format!("compiled {} as trace {id}", name(&executor)));
             engine.executors.push(Some(Rc::new(executor)));
-            let threshold = engine.options.loop_threshold;
+            let threshold = engine.threshold(offset);
             let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
             location.state = State::Compiled(id);
             Some(id)
@@ -97,7 +97,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
                 engine.complaint = Some(format!("{file}:{line}: {reason}"));
             }
             let dice = engine.roll();
-            let (threshold, tries) = (engine.options.loop_threshold, engine.options.max_tries);
+            let (threshold, tries) = (engine.threshold(offset), engine.options.max_tries);
             let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
             match failure {
                 Failure::Abort(abort) => location.failed(abort.reason, line, threshold, tries, dice),
