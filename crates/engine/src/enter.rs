@@ -9,7 +9,8 @@ use crate::executor::Executor;
 use crate::exit::{self, Left};
 use crate::machine::Memory;
 use crate::plan::Values;
-use crate::state::{self, Engine};
+use crate::state::{self, Engine, FUNCTION_START};
+use crate::worth;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{nothing, only_decal_in};
@@ -74,22 +75,32 @@ pub fn may_enter(executor: &Executor, site: &Site) -> bool {
 }
 
 /// Whether entering this trace has paid lately. A loop that is left in its first turn nearly each time costs more than
-/// it gains; what was recorded may be a rare case, or one of the past, so that it is recorded anew a few times.
+/// it gains, and so does a function's trace that comes not far; what was recorded may be a rare case, or one of the past,
+/// so that it is recorded anew a few times.
 pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
-    let (entries, turns) = (executor.entries.get(), executor.turns.get());
-    let (last_entries, last_turns) = executor.trial.get();
+    let entries = executor.entries.get();
+    let (last_entries, last_gained) = executor.trial.get();
     let entered = entries - last_entries;
-    if entered < engine.options.trial_entries || executor.recorded.label.is_none() {
+    if entered < engine.options.trial_entries {
         return true;
     }
-    executor.trial.set((entries, turns));
-    if turns - last_turns >= entered / 2 {
+    let function = executor.offset == FUNCTION_START;
+    if !function && executor.recorded.label.is_none() {
+        return true;
+    }
+    let (gained, least) = if function {
+        (worth::saved_by(engine, executor), entered * worth::ENTRY)
+    } else {
+        (executor.turns.get(), entered / 2)
+    };
+    executor.trial.set((entries, gained));
+    if gained.saturating_sub(last_gained) >= least {
         return true;
     }
     let (code, offset) = (executor.code, executor.offset);
     engine.invalidate(executor.id);
     engine.counters.withdrawn += 1;
-    let threshold = engine.options.loop_threshold;
+    let threshold = engine.threshold(offset);
     if let Some(location) = engine.locations.get_mut(&(code as usize, offset)) {
         location.withdrawn(threshold);
     }

@@ -27,3 +27,4 @@ mod state;
 pub mod stats;
 mod stress;
 mod wishes;
+mod worth;

@@ -15,6 +15,7 @@ use crate::options::{Mode, Options, Panic};
 use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
 use crate::stress::force_exit;
+use crate::worth;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
@@ -248,7 +249,12 @@ fn build(
     engine.counters.nanoseconds[2] += started.elapsed().as_nanos() as u64;
 
     let threshold = engine.options.exit_threshold;
-    let exits = exits(&recorded, &allocated, threshold);
+    let mut exits = exits(&recorded, &allocated, threshold);
+    let before = match &observation.purpose {
+        Purpose::Side { parent, exit } => parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.saved),
+        Purpose::Root { .. } => 0,
+    };
+    worth::weigh(&mut exits, &recorded.trace.snaps, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
     let native = machine_code(engine, &allocated, first_exit, trunk)?;

@@ -89,7 +89,13 @@ impl Engine {
             return Call::Nothing;
         }
         let busy = self.is_busy_compiling();
+        let loops = self.code(code).is_some_and(|decoded| !decoded.heads.is_empty());
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
+        if loops && !asked {
+            // They are compiled by themselves.
+            self.starts.insert(code as usize, Start::Never);
+            return Call::Disable;
+        }
         let location = self.locations.entry((code as usize, FUNCTION_START)).or_insert_with(|| Location::new(1));
         let (next, call) = match &location.state {
             State::Counting(left) if *left > 1 => {
