@@ -324,11 +324,11 @@ impl Calls for Inlining<'_> {
         if same.count() >= MAX_RECURSION {
             return Err("recursion that is deeper than traces follow");
         }
+        let known = self.observation.code_id(self.engine, code);
+        let (id, _) = known.ok_or("a function that cannot be watched")?;
+        // Asked only now, because code that has not run for long learns only here which tools there are.
         // SAFETY: the function's code is alive.
-        if !unsafe { only_decal(code) } {
-            return Err("a function that another tool watches");
-        }
-        self.observation.code_id(self.engine, code).map(|(id, _)| id).ok_or("a function that cannot be watched")
+        if unsafe { only_decal(code) } { Ok(id) } else { Err("a function that another tool watches") }
     }
 }
 
