@@ -89,12 +89,12 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         return true;
     }
     let (gained, least) = if function {
-        (worth::saved_by(engine, executor), entered * worth::ENTRY)
+        (worth::saved_by(engine, executor), entered as i64 * worth::ENTRY)
     } else {
-        (executor.turns.get(), entered / 2)
+        (executor.turns.get() as i64, entered as i64 / 2)
     };
     executor.trial.set((entries, gained));
-    if gained.saturating_sub(last_gained) >= least {
+    if gained - last_gained >= least {
         return true;
     }
     let (code, offset) = (executor.code, executor.offset);

@@ -26,7 +26,7 @@ pub struct Exit {
     /// Times taken.
     pub taken: Cell<u64>,
     /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
-    pub saved: u32,
+    pub saved: i32,
     /// Times until a side trace is tried; 0: no more.
     pub countdown: Cell<u32>,
     /// Tries so far.
@@ -87,7 +87,7 @@ pub struct Executor {
     /// Turns of its loop (roots, side traces included).
     pub turns: Cell<u64>,
     /// Entries, and turns (from a function's start: nanoseconds saved), when it was last asked whether entering pays.
-    pub trial: Cell<(u64, u64)>,
+    pub trial: Cell<(u64, i64)>,
     /// Side traces (roots).
     pub sides: RefCell<Vec<usize>>,
     /// Nanoseconds: observing to assembling.

@@ -12,17 +12,18 @@ use crate::executor::{Executor, Exit};
 use crate::state::Engine;
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Detail, Event, Kind, Recording};
-use decal_trace::snapshot::Snapshot;
+use decal_trace::ir::{Inst, Region, Trace};
+use decal_uops::{Form, Uop};
 
 /// What entering and leaving a trace at a function's start costs more than to start and to leave the function. Measured 52.
-pub const ENTRY: u64 = 60;
+pub const ENTRY: i64 = 60;
 /// What a turn of a loop counts for.
-const TURN: u64 = 40;
+const TURN: i64 = 40;
 /// What a frame costs which an exit has to make, and which gets an interpreter of its own.
-const FRAME: u32 = 80;
+const FRAME: i32 = 80;
 
-/// What CPython spends on an instruction and a trace does not, roughly.
-fn saved(event: &Event) -> u32 {
+/// What CPython spends on an instruction, roughly, without what a general operation spends as well.
+fn saved(event: &Event) -> i32 {
     let floats = || event.operands.iter().any(|operand| operand.kind == Kind::Float);
     match event.op {
         Op::Nop | Op::JumpForward(_) | Op::JumpBackward(_) | Op::Copy(_) | Op::Swap(_) | Op::PushNull => 1,
@@ -30,6 +31,7 @@ fn saved(event: &Event) -> u32 {
         Op::Binary(_) if floats() => 10,
         Op::Binary(_) => 7,
         Op::Call(_) if matches!(event.detail, Detail::Enter(_)) => 15,
+        Op::Call(_) if matches!(event.detail, Detail::Opaque(_)) => 2,
         Op::Call(_) => 10,
         Op::Compare(..) | Op::LoadAttr { .. } | Op::LoadGlobal { .. } | Op::Return | Op::ReturnConst(_) => 4,
         Op::StoreAttr { .. } | Op::Subscript | Op::StoreSubscript | Op::UnpackSequence(_) | Op::ForIter(_) => 6,
@@ -38,21 +40,39 @@ fn saved(event: &Event) -> u32 {
     }
 }
 
+/// What a trace spends on an instruction, in tenths of a nanosecond.
+fn spent(inst: &Inst) -> i32 {
+    let Inst::Uop(inst) = inst else { return 0 };
+    match inst.uop {
+        Uop::push_frame | Uop::pop_frame => 200,
+        Uop::guard_undisturbed => 60,
+        _ if inst.region == Region::Any && inst.uop.info().form == Form::Fixed => 150,
+        uop if uop.info().form == Form::Fixed => 40,
+        _ => 4,
+    }
+}
+
 /// Sets what is saved before each exit. `before` is what was saved before the trace's start.
-pub fn weigh(exits: &mut [Exit], snaps: &[Snapshot], recording: &Recording, before: u32) {
+pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i32) {
+    let mut spending = 0;
+    let mut costs = Vec::with_capacity(trace.insts.len());
+    for inst in &trace.insts {
+        costs.push(spending);
+        spending += spent(inst);
+    }
     let mut sum = before;
     let mut sums = Vec::with_capacity(recording.events.len());
     for event in &recording.events {
         sums.push(sum);
-        sum = sum.saturating_add(saved(event));
+        sum += saved(event);
     }
     // Exits come in the order of the trace, which is that of the events; a loop's second pass begins anew.
     let mut cursor = 0;
     for exit in exits {
-        let frames = snaps.get(exit.snap.0 as usize).map_or(&[][..], |snap| &snap.frames);
-        let made = (frames.len() as u32).saturating_sub(1);
+        let frames = trace.snaps.get(exit.snap.0 as usize).map_or(&[][..], |snap| &snap.frames);
+        let made = (frames.len() as i32 - 1).max(0);
         let here = |event: &Event| {
-            let place = (event.depth, event.code, event.offset);
+            let place = (event.depth as i32, event.code, event.offset);
             frames.last().is_some_and(|frame| place == (made, frame.code, frame.offset))
         };
         let ahead = recording.events.iter().skip(cursor).position(here).map(|index| cursor + index);
@@ -60,16 +80,17 @@ pub fn weigh(exits: &mut [Exit], snaps: &[Snapshot], recording: &Recording, befo
         cursor = found.unwrap_or(cursor);
         let end = exit.at.is_none() && found.is_none();
         let reached = if end { Some(sum) } else { sums.get(cursor).copied() };
-        exit.saved = reached.unwrap_or(before).saturating_sub(made * FRAME);
+        let cost = exit.at.and_then(|val| costs.get(val.index())).copied().unwrap_or(spending);
+        exit.saved = reached.unwrap_or(before) - cost / 10 - made * FRAME;
     }
 }
 
 /// What a root trace and its side traces have saved so far.
-pub fn saved_by(engine: &Engine, root: &Executor) -> u64 {
-    let of = |executor: &Executor| -> u64 {
-        executor.exits.iter().map(|exit| exit.taken.get() * u64::from(exit.saved)).sum()
+pub fn saved_by(engine: &Engine, root: &Executor) -> i64 {
+    let of = |executor: &Executor| -> i64 {
+        executor.exits.iter().map(|exit| exit.taken.get() as i64 * i64::from(exit.saved)).sum()
     };
     let sides = root.sides.borrow();
     let sides = sides.iter().filter_map(|id| engine.executors.get(*id).and_then(Option::as_ref));
-    of(root) + sides.map(|side| of(side)).sum::<u64>() + root.turns.get() * TURN
+    of(root) + sides.map(|side| of(side)).sum::<i64>() + root.turns.get() as i64 * TURN
 }
