@@ -21,8 +21,6 @@ pub struct Exit {
     pub plan: OnceCell<Option<Plan>>,
     /// The same where the frame returns and nobody can look at its locals.
     pub returning: OnceCell<Option<Plan>>,
-    /// Whether the entry frame returns there.
-    pub returns: bool,
     /// Times taken.
     pub taken: Cell<u64>,
     /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
@@ -107,7 +105,6 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             snap: map.snap,
             plan: OnceCell::new(),
             returning: OnceCell::new(),
-            returns: false,
             taken: Cell::new(0),
             saved: 0,
             countdown: Cell::new(threshold),
@@ -139,8 +136,6 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             _ => true,
         });
         let raises = raises || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise);
-        exit.returns = exit.at.is_none()
-            && snapshot.is_some_and(|snapshot| snapshot.then == Then::Resume && snapshot.frames.len() == 1);
         if exit.at.is_none() || raises {
             exit.countdown.set(0);
         }

@@ -47,7 +47,7 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     let snapshot = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap.0 as usize));
     let (Some(exit), Some(snapshot)) = (exit, snapshot) else { return Left::Resume };
     exit.taken.set(exit.taken.get() + 1);
-    let unseen = exit.returns && !site.frame.has_object();
+    let unseen = snapshot.then == Then::Return && !site.frame.has_object();
     let plan = if unseen { executor.plan_of_return(index) } else { executor.plan(index) };
     let Some(plan) = plan else { return Left::Resume };
     if unseen
