@@ -138,8 +138,9 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
         if state::replace(Some(engine)).is_err() {
             return Err(NotEnabled::Impossible("decal cannot be enabled from inside of itself".into()));
         }
-        let on =
-            state::with(|engine| engine.monitoring.set_global(true, true).and_then(|()| engine.monitoring.restart_events()));
+        let on = state::with(|engine| {
+            engine.monitoring.set_global(true, true).and_then(|()| engine.monitoring.restart_events())
+        });
         if on != Some(Ok(())) {
             disable();
             return Err(NotEnabled::Raised);

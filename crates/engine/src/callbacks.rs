@@ -136,6 +136,13 @@ unsafe fn started(code: *mut PyObject, from: u32, call: Call) -> *mut PyObject {
                 });
                 act(&site, from, decision.unwrap_or(Decision::Nothing))
             }
+            Call::Foreign => {
+                state::with(|engine| {
+                    let progress = observe::start(engine, site.frame);
+                    settle(engine, progress);
+                });
+                nothing()
+            }
             Call::Nothing | Call::Disable => nothing(),
         }
     }

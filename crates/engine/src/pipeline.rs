@@ -90,7 +90,8 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             let (reason, line) = describe(engine, observation, &failure);
             let what = if function { "function" } else { "loop" };
             let code = observation.recording.codes.first();
-            let at = code.map_or(0, |code| code.line(if offset == FUNCTION_START { 0 } else { offset }));
+            let at =
+                code.map_or(0, |code| if offset == FUNCTION_START { code.first_line() } else { code.line(offset) });
             let file = code.map_or("", |code| code.file.as_str());
             engine.log(1, || format!("{what} at {file}:{at} not compiled: line {line}: {reason}"));
             let strict = engine.codes.get(&(observation.code as usize)).is_some_and(|state| state.strict);

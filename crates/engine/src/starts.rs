@@ -39,6 +39,8 @@ pub enum Call {
     Enter(Rc<Executor>),
     /// The function is hot.
     Observe,
+    /// It may be, but a pass is under way.
+    Foreign,
 }
 
 impl Engine {
@@ -86,7 +88,7 @@ impl Engine {
     fn known(&mut self, code: *mut PyObject) -> Call {
         // There is one pass at a time.
         if self.observation.is_some() {
-            return Call::Nothing;
+            return Call::Foreign;
         }
         let busy = self.is_busy_compiling();
         let loops = self.code(code).is_some_and(|decoded| !decoded.heads.is_empty());
