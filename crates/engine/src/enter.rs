@@ -84,17 +84,12 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
     if entered < engine.options.trial_entries {
         return true;
     }
-    let function = executor.offset == FUNCTION_START;
-    if !function && executor.recorded.label.is_none() {
+    if executor.offset != FUNCTION_START && executor.recorded.label.is_none() {
         return true;
     }
-    let (gained, least) = if function {
-        (worth::saved_by(engine, executor), entered as i64 * worth::ENTRY)
-    } else {
-        (executor.turns.get() as i64, entered as i64 / 2)
-    };
+    let gained = worth::gained(engine, executor);
     executor.trial.set((entries, gained));
-    if gained - last_gained >= least {
+    if gained - last_gained >= worth::least(executor, entered) {
         return true;
     }
     let (code, offset) = (executor.code, executor.offset);

@@ -164,7 +164,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);
             // Entries so far say nothing of what comes now.
-            root.trial.set((root.entries.get(), root.turns.get()));
+            root.trial.set((root.entries.get(), worth::gained(engine, &root)));
             root.max_depth.set(root.max_depth.get().max(executor.max_depth.get()));
             for code in executor.covers.borrow().iter() {
                 if !root.covers.borrow().contains(code) {

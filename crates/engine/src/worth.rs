@@ -9,14 +9,14 @@
 //! here and now: the answer would depend on what else the machine does.
 
 use crate::executor::{Executor, Exit};
-use crate::state::Engine;
+use crate::state::{Engine, FUNCTION_START};
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Detail, Event, Kind, Recording};
 use decal_trace::ir::{Inst, Region, Trace};
 use decal_uops::{Form, Uop};
 
 /// What entering and leaving a trace at a function's start costs more than to start and to leave the function. Measured 52.
-pub const ENTRY: i64 = 60;
+const ENTRY: i64 = 60;
 /// What a turn of a loop counts for.
 const TURN: i64 = 40;
 /// What a frame costs which an exit has to make, and which gets an interpreter of its own.
@@ -85,8 +85,18 @@ pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i
     }
 }
 
+/// What a root trace has gained so far: turns of its loop; nanoseconds, where it starts with a function.
+pub fn gained(engine: &Engine, root: &Executor) -> i64 {
+    if root.offset == FUNCTION_START { saved_by(engine, root) } else { root.turns.get() as i64 }
+}
+
+/// What so many entries must gain.
+pub fn least(root: &Executor, entered: u64) -> i64 {
+    if root.offset == FUNCTION_START { entered as i64 * ENTRY } else { entered as i64 / 2 }
+}
+
 /// What a root trace and its side traces have saved so far.
-pub fn saved_by(engine: &Engine, root: &Executor) -> i64 {
+fn saved_by(engine: &Engine, root: &Executor) -> i64 {
     let of = |executor: &Executor| -> i64 {
         executor.exits.iter().map(|exit| exit.taken.get() as i64 * i64::from(exit.saved)).sum()
     };
