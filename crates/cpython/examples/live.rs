@@ -261,7 +261,7 @@ functions! {
     jumps |args| {
         // The lock is not held while Python works: callbacks may come.
         let monitoring = with(|state| state.monitoring.take()).unwrap();
-        let result = monitoring.set_jumps(args[0] == Py_True());
+        let result = monitoring.set_global(args[0] == Py_True(), false);
         with(|state| state.monitoring = Some(monitoring));
         if result.is_ok() { nothing() } else { null_mut() }
     }

@@ -145,6 +145,17 @@ fn extended(instructions: &[Option<Instruction>], offset: u32) -> u8 {
     found.map_or(0, |found| (found.unit - found.start) as u8)
 }
 
+/// Whether a trace could start where this code does, and the code has at least so many units. Reads nothing but the code
+/// object's head.
+///
+/// # Safety
+/// `code` is a live code object.
+pub unsafe fn may_start(code: *mut PyObject, least: u32) -> bool {
+    // SAFETY: the caller's.
+    let code = unsafe { &*code.cast::<layout::Code>() };
+    code.size >= least as isize && traceable(code).is_ok()
+}
+
 fn traceable(code: &layout::Code) -> Result<(), &'static str> {
     if code.flags & layout::flags::SUSPENDS != 0 {
         return Err("it is a generator or coroutine");

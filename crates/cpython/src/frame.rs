@@ -118,6 +118,12 @@ impl Frame {
         unsafe { !(*self.0).locals_dict.is_null() }
     }
 
+    /// Whether a frame object exists, through which its locals can be seen even after its end.
+    pub fn has_object(self) -> bool {
+        // SAFETY: as above.
+        unsafe { !(*self.0).frame_object.is_null() }
+    }
+
     /// The frame below, which may be one without code.
     pub fn previous(self) -> Option<Frame> {
         // SAFETY: as above; frames below a live frame live.

@@ -162,7 +162,7 @@ impl Monitoring {
         }
     }
 
-    /// Switches JUMP on or off for all code. Running code is changed at once, other code when it
+    /// Switches JUMP and PY_START events on or off for all code. Running code is changed at once, other code when it
     /// is next entered.
     ///
     /// # Safety
@@ -170,8 +170,8 @@ impl Monitoring {
     ///
     /// # Errors
     /// [`Raised`].
-    pub unsafe fn set_jumps(&self, on: bool) -> Result<(), Raised> {
-        let events = if on { self.jump } else { 0 };
+    pub unsafe fn set_global(&self, jumps: bool, starts: bool) -> Result<(), Raised> {
+        let events = if jumps { self.jump } else { 0 } | if starts { self.start } else { 0 };
         // SAFETY: as above.
         unsafe { call_none(self.module, c"set_events", &[number(TOOL), number(events)]) }
     }
@@ -238,7 +238,7 @@ impl Monitoring {
             for code in codes {
                 step(self.set_local(code as *mut PyObject, LocalEvents::default()));
             }
-            step(self.set_jumps(false));
+            step(self.set_global(false, false));
             step(self.register(self.start, c"", None));
             step(self.register(self.jump, c"", None));
             step(self.register(self.instruction, c"", None));
@@ -291,10 +291,19 @@ pub unsafe fn offset(argument: *mut PyObject) -> u32 {
 /// # Safety
 /// A live code object; the GIL is held.
 pub unsafe fn only_decal(code: *mut PyObject) -> bool {
+    // SAFETY: the caller's.
+    unsafe { only_decal_in(Thread::current(), code) }
+}
+
+/// The same for who knows the current thread.
+///
+/// # Safety
+/// As for [`only_decal`].
+pub unsafe fn only_decal_in(thread: Thread, code: *mut PyObject) -> bool {
     // SAFETY: the caller's; the table lives as long as the code.
     unsafe {
         let code = &*code.cast::<layout::Code>();
-        if code.instrumentation_version as u64 != Thread::current().breaker_quiet() {
+        if code.instrumentation_version as u64 != thread.breaker_quiet() {
             return false;
         }
         code.monitoring.is_null() || (*code.monitoring).active.iter().all(|tools| tools & !(1 << TOOL) == 0)

@@ -19,6 +19,7 @@ use std::fmt::Write;
 use std::ptr::null_mut;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Instant;
 
 /// Why decal was not enabled.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -124,6 +125,8 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             locations: FxHashMap::default(),
             executors: Vec::new(),
             exits: Vec::new(),
+            starts: FxHashMap::default(),
+            born: Instant::now(),
             observation: None,
             relying: FxHashMap::default(),
             contexts: Vec::new(),
@@ -135,8 +138,9 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
         if state::replace(Some(engine)).is_err() {
             return Err(NotEnabled::Impossible("decal cannot be enabled from inside of itself".into()));
         }
-        let on =
-            state::with(|engine| engine.monitoring.set_jumps(true).and_then(|()| engine.monitoring.restart_events()));
+        let on = state::with(|engine| {
+            engine.monitoring.set_global(true, true).and_then(|()| engine.monitoring.restart_events())
+        });
         if on != Some(Ok(())) {
             disable();
             return Err(NotEnabled::Raised);

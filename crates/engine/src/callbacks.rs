@@ -4,17 +4,19 @@
 //! code. A location that will never be compiled is switched off (`DISABLE`), so that it costs nothing from then on.
 //! Nothing may unwind into CPython: a panic, which would be a mistake of ours, switches decal off.
 
-use crate::enter::{self, Outcome, Site};
+use crate::enter::{self, Site};
 use crate::executor::Executor;
 use crate::location::{Location, Never, State};
 use crate::observe::{self, Progress, Purpose};
 use crate::options::Panic;
+use crate::starts::Call;
 use crate::state::{self, Engine, FUNCTION_START};
 use crate::{api, pipeline};
 use decal_cpython::frame::{Frame, Unwound};
 use decal_cpython::monitoring::{Callbacks, disable, nothing, offset, only_decal};
 use decal_cpython::thread::Thread;
 use decal_cpython::{PyObject, objects};
+use decal_uops::Context;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -37,7 +39,7 @@ pub const CALLBACKS: Callbacks = Callbacks { jump: on_jump, start: on_start, ins
 enum Decision {
     Nothing,
     Disable,
-    Enter(Rc<Executor>),
+    Enter(Rc<Executor>, Box<Context>),
     Complain(String),
 }
 
@@ -100,15 +102,50 @@ unsafe extern "C" fn on_start(_: *mut PyObject, arguments: *mut *mut PyObject, c
                 return nothing();
             }
             let code = *arguments;
-            let thread = Thread::current();
-            let site = Site { thread, frame: Frame::current(thread), code, destination: None };
-            if site.frame.code() != code {
-                return nothing();
+            // Most calls are only counted.
+            match state::with(|engine| engine.call(code)).unwrap_or(Call::Nothing) {
+                Call::Nothing => nothing(),
+                Call::Disable => disable(),
+                call => started(code, offset(*arguments.add(1)), call),
             }
-            let decision = state::with(|engine| start(engine, &site)).unwrap_or(Decision::Nothing);
-            act(&site, offset(*arguments.add(1)), decision)
         }
     })
+}
+
+/// A function starts that is hot or has a trace.
+///
+/// # Safety
+/// In that callback.
+unsafe fn started(code: *mut PyObject, from: u32, call: Call) -> *mut PyObject {
+    // SAFETY: the caller's.
+    unsafe {
+        let thread = Thread::current();
+        let site = Site { thread, frame: Frame::current(thread), code, destination: None };
+        if site.frame.code() != code {
+            return nothing();
+        }
+        match call {
+            Call::Enter(executor) => match state::with(|engine| ready(engine, &site, &executor)).flatten() {
+                Some(context) => enter::run(site, executor, context).result(),
+                None => nothing(),
+            },
+            Call::Observe => {
+                let decision = state::with(|engine| {
+                    engine.catch_up();
+                    begin(engine, &site, FUNCTION_START)
+                });
+                act(&site, from, decision.unwrap_or(Decision::Nothing))
+            }
+            Call::Foreign => {
+                state::with(|engine| {
+                    let progress = observe::start(engine, site.frame);
+                    settle(engine, progress);
+                });
+                nothing()
+            }
+            Call::Nothing | Call::Disable => nothing(),
+        }
+    }
 }
 
 unsafe extern "C" fn on_instruction(_: *mut PyObject, arguments: *mut *mut PyObject, count: isize) -> *mut PyObject {
@@ -148,10 +185,7 @@ unsafe fn act(site: &Site, from: u32, decision: Decision) -> *mut PyObject {
         match decision {
             Decision::Nothing => nothing(),
             Decision::Disable => disable(),
-            Decision::Enter(executor) => match enter::run(*site, executor) {
-                Outcome::Resume => nothing(),
-                Outcome::Null => null_mut(),
-            },
+            Decision::Enter(executor, context) => enter::run(*site, executor, context).result(),
             Decision::Complain(text) => {
                 objects::raise(api::compile_error(), &text);
                 let decoded = state::with(|engine| engine.code(site.code)).flatten();
@@ -201,7 +235,7 @@ fn pending_place(engine: &Engine) -> Option<(usize, u32)> {
 }
 
 fn count_again(engine: &mut Engine, place: Option<(usize, u32)>) {
-    let threshold = engine.options.loop_threshold;
+    let threshold = place.map_or(0, |(_, offset)| engine.threshold(offset));
     if let Some(location) = place.and_then(|place| engine.locations.get_mut(&place))
         && location.state == State::Observing
     {
@@ -227,14 +261,17 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         Some(code) if code.asked => 1,
         _ => engine.options.loop_threshold,
     };
-    engine.counters.jumps += 1;
     let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
     match &mut location.state {
         State::Counting(left) if *left > 1 => {
             *left -= 1;
+            engine.counters.jumps += 1;
             Decision::Nothing
         }
-        State::Counting(_) => begin(engine, site, to),
+        State::Counting(_) => {
+            engine.counters.jumps += 1;
+            begin(engine, site, to)
+        }
         State::Observing => {
             if engine.observation.is_none() {
                 location.state = State::Counting(threshold);
@@ -243,51 +280,33 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         }
         State::Compiled(id) => {
             let id = *id;
-            enter(engine, site, id)
-        }
-        State::Never(_) => Decision::Disable,
-    }
-}
-
-fn start(engine: &mut Engine, site: &Site) -> Decision {
-    engine.catch_up();
-    let place = (site.code as usize, FUNCTION_START);
-    let asked = engine.codes.get(&place.0).is_some_and(|code| code.starts);
-    if !asked {
-        return Decision::Disable;
-    }
-    let location = engine.locations.entry(place).or_insert_with(|| Location::new(1));
-    match &mut location.state {
-        State::Counting(left) if *left > 1 => {
-            *left -= 1;
-            Decision::Nothing
-        }
-        State::Counting(_) => begin(engine, site, FUNCTION_START),
-        State::Observing => {
-            if engine.observation.is_none() {
-                location.state = State::Counting(1);
+            match engine.executors.get(id).cloned().flatten() {
+                Some(executor) => enter(engine, site, executor),
+                None => Decision::Nothing,
             }
-            Decision::Nothing
-        }
-        State::Compiled(id) => {
-            let id = *id;
-            enter(engine, site, id)
         }
         State::Never(_) => Decision::Disable,
     }
 }
 
-fn enter(engine: &mut Engine, site: &Site, id: usize) -> Decision {
-    let Some(executor) = engine.executors.get(id).cloned().flatten() else { return Decision::Nothing };
-    if !enter::may_enter(&executor, site) {
+/// A context for this trace, where it is to be entered.
+fn ready(engine: &mut Engine, site: &Site, executor: &Rc<Executor>) -> Option<Box<Context>> {
+    engine.catch_up();
+    if !executor.valid.get() {
+        return None;
+    }
+    if !enter::may_enter(executor, site) {
         engine.counters.refused += 1;
-        return Decision::Nothing;
+        return None;
     }
-    if !enter::pays(engine, &executor) {
-        return Decision::Nothing;
+    enter::pays(engine, executor).then(|| engine.contexts.pop().unwrap_or_default())
+}
+
+fn enter(engine: &mut Engine, site: &Site, executor: Rc<Executor>) -> Decision {
+    match ready(engine, site, &executor) {
+        Some(context) => Decision::Enter(executor, context),
+        None => Decision::Nothing,
     }
-    engine.counters.jumps = engine.counters.jumps.saturating_sub(1);
-    Decision::Enter(executor)
 }
 
 /// Starts to observe, where nothing speaks against it.

@@ -9,13 +9,15 @@ use crate::executor::Executor;
 use crate::exit::{self, Left};
 use crate::machine::Memory;
 use crate::plan::Values;
-use crate::state::{self, Engine};
+use crate::state::{self, Engine, FUNCTION_START};
+use crate::worth;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
-use decal_cpython::monitoring::only_decal;
+use decal_cpython::monitoring::{nothing, only_decal_in};
 use decal_cpython::thread::Thread;
 use decal_trace::eval;
 use decal_uops::Context;
+use std::ptr::null_mut;
 use std::rc::Rc;
 
 /// Python calls that must still be possible beyond those of the trace.
@@ -45,6 +47,20 @@ pub enum Outcome {
     Null,
 }
 
+impl Outcome {
+    /// The callback's result.
+    ///
+    /// # Safety
+    /// The GIL is held.
+    pub unsafe fn result(self) -> *mut PyObject {
+        match self {
+            // SAFETY: the caller's.
+            Outcome::Resume => unsafe { nothing() },
+            Outcome::Null => null_mut(),
+        }
+    }
+}
+
 /// Whether a trace may be entered here and now.
 pub fn may_enter(executor: &Executor, site: &Site) -> bool {
     let Site { thread, frame, .. } = *site;
@@ -55,26 +71,31 @@ pub fn may_enter(executor: &Executor, site: &Site) -> bool {
         && (depth == 0 || thread.native_recursion_remaining() > NATIVE_MARGIN)
         && executor.names == (frame.globals() as u64, frame.builtins() as u64)
         // SAFETY: code objects of a valid executor are alive; a watcher says when one dies.
-        && executor.covers.borrow().iter().all(|code| unsafe { only_decal(*code) })
+        && executor.covers.borrow().iter().all(|code| unsafe { only_decal_in(thread, *code) })
 }
 
 /// Whether entering this trace has paid lately. A loop that is left in its first turn nearly each time costs more than
-/// it gains; what was recorded may be a rare case, or one of the past, so that it is recorded anew a few times.
+/// it gains, and so does a function's trace that comes not far; what was recorded may be a rare case, or one of the past,
+/// so that it is recorded anew a few times.
 pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
-    let (entries, turns) = (executor.entries.get(), executor.turns.get());
-    let (last_entries, last_turns) = executor.trial.get();
+    let entries = executor.entries.get();
+    let (last_entries, last_gained) = executor.trial.get();
     let entered = entries - last_entries;
-    if entered < engine.options.trial_entries || executor.recorded.label.is_none() {
+    if entered < engine.options.trial_entries {
         return true;
     }
-    executor.trial.set((entries, turns));
-    if turns - last_turns >= entered / 2 {
+    if executor.offset != FUNCTION_START && executor.recorded.label.is_none() {
+        return true;
+    }
+    let gained = worth::gained(engine, executor);
+    executor.trial.set((entries, gained));
+    if gained - last_gained >= worth::least(executor, entered) {
         return true;
     }
     let (code, offset) = (executor.code, executor.offset);
     engine.invalidate(executor.id);
     engine.counters.withdrawn += 1;
-    let threshold = engine.options.loop_threshold;
+    let threshold = engine.threshold(offset);
     if let Some(location) = engine.locations.get_mut(&(code as usize, offset)) {
         location.withdrawn(threshold);
     }
@@ -85,29 +106,40 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
 ///
 /// # Safety
 /// In a callback as `site` says; the executor starts where the frame stands, and [`may_enter`] said yes.
-pub unsafe fn run(site: Site, mut executor: Rc<Executor>) -> Outcome {
-    loop {
-        let context = state::with(|engine| engine.contexts.pop()).flatten().unwrap_or_default();
-        let mut context = context;
+pub unsafe fn run(site: Site, mut executor: Rc<Executor>, mut context: Box<Context>) -> Outcome {
+    let (mut entries, mut turns) = (0, 0);
+    let outcome = loop {
         // SAFETY: the caller's.
         let left = unsafe { run_one(&site, &executor, &mut context) };
-        let next = state::with(|engine| {
-            engine.contexts.push(context);
-            let Left::Enter(offset) = left else { return None };
-            if engine.observation.is_some() {
-                return None;
-            }
-            // Frames may have run since.
-            engine.catch_up();
-            let next = engine.executor_at(site.code, offset).filter(|executor| may_enter(executor, &site))?;
-            pays(engine, &next).then_some(next)
-        });
-        match (left, next.flatten()) {
-            (Left::Enter(_), Some(next)) => executor = next,
-            (Left::Null, _) => return Outcome::Null,
-            _ => return Outcome::Resume,
+        entries += 1;
+        turns += context.iterations;
+        let next = match left {
+            Left::Enter(offset) => state::with(|engine| next(engine, &site, offset)).flatten(),
+            Left::Resume => break Outcome::Resume,
+            Left::Null => break Outcome::Null,
+        };
+        match next {
+            Some(next) => executor = next,
+            None => break Outcome::Resume,
         }
+    };
+    state::with(|engine| {
+        engine.counters.entries += entries;
+        engine.counters.turns += turns;
+        engine.contexts.push(context);
+    });
+    outcome
+}
+
+/// The trace that goes on where another one has led.
+fn next(engine: &mut Engine, site: &Site, offset: u32) -> Option<Rc<Executor>> {
+    if engine.observation.is_some() {
+        return None;
     }
+    // Frames may have run since.
+    engine.catch_up();
+    let next = engine.executor_at(site.code, offset).filter(|executor| may_enter(executor, site))?;
+    pays(engine, &next).then_some(next)
 }
 
 unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Left {
@@ -126,7 +158,6 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
         // SAFETY: a valid executor's code is in memory, and what it takes for granted was checked or is watched.
         unsafe { decal_native::enter::enter(context, code.address) };
         drop(guard);
-        let _ = state::with(|engine| after(engine, root, context, 0));
         root.find_exit(context.exit).map(|(executor, index)| {
             // SAFETY: the values are those of this exit.
             unsafe { exit::leave(site, &executor, index, Values::Native(context)) }
@@ -135,26 +166,18 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
         let mut fuel = u64::MAX;
         let interpreted = interpret(root, context, &mut fuel);
         drop(guard);
-        let _ = state::with(|engine| after(engine, root, context, u64::MAX - fuel));
+        state::with(|engine| engine.counters.interpreted += u64::MAX - fuel);
         interpreted.map(|(executor, index, values)| {
             // SAFETY: as above.
             unsafe { exit::leave(site, &executor, index, Values::Interpreted(&values)) }
         })
     };
+    root.turns.set(root.turns.get() + context.iterations);
     root.running.set(root.running.get() - 1);
     if !root.valid.get() && root.running.get() == 0 {
         state::with(|engine| engine.bury(root));
     }
     left.unwrap_or(Left::Resume)
-}
-
-/// Keeps the books.
-fn after(engine: &mut Engine, root: &Executor, context: &Context, uops: u64) -> Option<()> {
-    engine.counters.entries += 1;
-    engine.counters.turns += context.iterations;
-    engine.counters.interpreted += uops;
-    root.turns.set(root.turns.get() + context.iterations);
-    Some(())
 }
 
 /// Runs a root trace and its side traces in the trace interpreter, until an exit that none continues.

@@ -19,8 +19,12 @@ pub struct Exit {
     pub snap: SnapId,
     /// How to rebuild it, once it was taken.
     pub plan: OnceCell<Option<Plan>>,
+    /// The same where the frame returns and nobody can look at its locals.
+    pub returning: OnceCell<Option<Plan>>,
     /// Times taken.
     pub taken: Cell<u64>,
+    /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
+    pub saved: i32,
     /// Times until a side trace is tried; 0: no more.
     pub countdown: Cell<u32>,
     /// Tries so far.
@@ -80,8 +84,8 @@ pub struct Executor {
     pub entries: Cell<u64>,
     /// Turns of its loop (roots, side traces included).
     pub turns: Cell<u64>,
-    /// Entries and turns when it was last asked whether entering pays.
-    pub trial: Cell<(u64, u64)>,
+    /// Entries, and turns (from a function's start: nanoseconds saved), when it was last asked whether entering pays.
+    pub trial: Cell<(u64, i64)>,
     /// Side traces (roots).
     pub sides: RefCell<Vec<usize>>,
     /// Nanoseconds: observing to assembling.
@@ -100,7 +104,9 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             at: None,
             snap: map.snap,
             plan: OnceCell::new(),
+            returning: OnceCell::new(),
             taken: Cell::new(0),
+            saved: 0,
             countdown: Cell::new(threshold),
             tries: Cell::new(0),
             side: Cell::new(None),
@@ -143,6 +149,13 @@ impl Executor {
         let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
         let snapshot = self.recorded.trace.snaps.get(exit.snap.0 as usize)?;
         exit.plan.get_or_init(|| Plan::new(snapshot, map)).as_ref()
+    }
+
+    /// The same for an exit at which the entry frame returns, unseen.
+    pub fn plan_of_return(&self, index: usize) -> Option<&Plan> {
+        let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
+        let snapshot = self.recorded.trace.snaps.get(exit.snap.0 as usize)?;
+        exit.returning.get_or_init(|| Plan::returning(snapshot, map)).as_ref()
     }
 
     /// The exit of an instruction, for the trace interpreter.

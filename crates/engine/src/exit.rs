@@ -16,7 +16,7 @@
 use crate::enter::Site;
 use crate::executor::{END_PATIENCE, Executor};
 use crate::observe::{self, Purpose};
-use crate::plan::{Plan, Values};
+use crate::plan::{Objects, Plan, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
@@ -47,7 +47,28 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     let snapshot = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap.0 as usize));
     let (Some(exit), Some(snapshot)) = (exit, snapshot) else { return Left::Resume };
     exit.taken.set(exit.taken.get() + 1);
-    let Some(plan) = executor.plan(index) else { return Left::Resume };
+    let unseen = snapshot.then == Then::Return && !site.frame.has_object();
+    let plan = if unseen { executor.plan_of_return(index) } else { executor.plan(index) };
+    let Some(plan) = plan else { return Left::Resume };
+    if unseen
+        && let Some(make) = plan.only_result()
+        && let [outer] = snapshot.frames.as_slice()
+    {
+        // SAFETY: the caller's. A C function that fails leads to another exit, so that no exception is set; the result
+        // is the only value on the stack.
+        unsafe {
+            let result = make.alone(values);
+            if result.is_null() {
+                objects::raise_memory_error();
+                return go_on(site, snapshot, true);
+            }
+            site.thread.set_current_frame(site.frame);
+            site.frame.set_stack(0, result);
+            site.frame.set_stack_depth(1);
+            site.frame.set_offset(outer.offset);
+        }
+        return Left::Resume;
+    }
     // SAFETY: the caller's; see the module's text for the order.
     unsafe {
         plan.write_fields(values);
@@ -88,8 +109,10 @@ type Frames = SmallVec<[Frame; 4]>;
 unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<'_>) -> (Option<Frames>, bool) {
     // SAFETY: the caller's: slots and depths are those of the frames' code.
     unsafe {
-        let (mut made, mut failed) = plan.make_objects(values);
-        let mut frames: Frames = SmallVec::from_elem(site.frame, 1);
+        let mut made = Objects::new();
+        let mut failed = plan.make_objects(values, &mut made);
+        let mut frames = Frames::new();
+        frames.push(site.frame);
         site.thread.set_current_frame(site.frame);
         let inner = made.iter().position(|filled| filled.frame > 0).unwrap_or(made.len());
         let (own, others) = made.split_at_mut(inner);

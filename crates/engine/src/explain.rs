@@ -2,6 +2,7 @@
 
 use crate::executor::Executor;
 use crate::location::State;
+use crate::starts::Start;
 use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
 use decal_trace::event::Code;
@@ -50,8 +51,17 @@ fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
         let Some(location) = engine.locations.get(&(owner, offset)) else { continue };
         let (what, line) = if offset == FUNCTION_START { ("function", first) } else { ("loop", code.line(offset)) };
         let mut note = match &location.state {
-            State::Counting(left) if location.tries == 0 => format!("not hot yet ({left} more turns)"),
-            State::Counting(left) => format!("not compiled, {left} more turns until the next try"),
+            State::Counting(left) => {
+                let (left, passes) = match engine.starts.get(&owner) {
+                    Some(Start::Counting(left)) if offset == FUNCTION_START => (left, "calls"),
+                    _ => (left, if offset == FUNCTION_START { "calls" } else { "turns" }),
+                };
+                if location.tries == 0 {
+                    format!("not hot yet ({left} more {passes})")
+                } else {
+                    format!("not compiled, {left} more {passes} until the next try")
+                }
+            }
             State::Observing => "being observed".to_string(),
             State::Never(why) => format!("not compiled: {why}"),
             State::Compiled(id) => match engine.executors.get(*id).and_then(Option::as_ref) {
@@ -73,6 +83,9 @@ fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
         }
         if location.invalidated > 0 {
             let _ = write!(note, "; invalidated {} times", location.invalidated);
+        }
+        if location.withdrawn > 0 {
+            let _ = write!(note, "; withdrawn {} times", location.withdrawn);
         }
         let _ = writeln!(text, "  line {line}: {what}: {note}");
         if let State::Compiled(id) = location.state {

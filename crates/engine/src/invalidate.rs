@@ -30,7 +30,8 @@ impl Engine {
         if self.memory.as_ref().is_ok_and(CodeMemory::is_foreign) {
             self.leave_parents_code();
         }
-        if MISSED.swap(false, Ordering::Relaxed) {
+        if MISSED.load(Ordering::Relaxed) {
+            MISSED.store(false, Ordering::Relaxed);
             for id in 0..self.executors.len() {
                 self.invalidate(id);
             }
@@ -87,6 +88,9 @@ impl Engine {
                 self.invalidate(id);
             }
         }
+        if let Changed::CodeDies(code) = what {
+            self.starts.remove(&(code as usize));
+        }
         if let Changed::CodeDies(code) = what
             && self.codes.remove(&(code as usize)).is_some()
         {
@@ -136,7 +140,7 @@ impl Engine {
             list.retain(|(_, id)| !gone.contains(id));
             !list.is_empty()
         });
-        let threshold = self.options.loop_threshold;
+        let threshold = self.threshold(executor.offset);
         let location = self.locations.entry(place).or_insert_with(|| Location::new(threshold));
         if location.state == State::Compiled(root) {
             location.invalidated(threshold);

@@ -107,6 +107,8 @@ impl Location {
     /// Its executor is gone because entering it did not pay.
     pub fn withdrawn(&mut self, threshold: u32) {
         self.withdrawn += 1;
+        // Nothing has changed, which is what it was invalidated for.
+        self.invalidated = self.invalidated.saturating_sub(1);
         self.state = if self.withdrawn >= MAX_WITHDRAWN {
             State::Never(Never::NoGain)
         } else {

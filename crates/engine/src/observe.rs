@@ -13,6 +13,7 @@ use decal_cpython::code::DecodedCode;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{LocalEvents, only_decal};
 use decal_cpython::observe::{Assumption, Calls, observe};
+use decal_cpython::thread::Thread;
 use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
@@ -96,6 +97,10 @@ pub struct Observation {
     entering: Option<(CodeId, bool)>,
     instrumented: Vec<*mut PyObject>,
     foreign: u32,
+    /// The frame in which it began is a generator's.
+    waits: bool,
+    /// Where it began.
+    thread: Thread,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
     arrival: Option<Arrival>,
     /// How often the pass came to the heads of hot loops in calls, by frame and offset.
@@ -143,6 +148,9 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         entering: None,
         instrumented: Vec::new(),
         foreign: 0,
+        waits: outer.is_generator(),
+        // SAFETY: the caller's.
+        thread: unsafe { Thread::current() },
         arrival: None,
         turns: FxHashMap::default(),
         stale: false,
@@ -208,6 +216,36 @@ impl Observation {
         };
     }
 
+    /// Whether this frame is the call that was seen last, and nothing of it was seen yet.
+    pub fn enters(&self, frame: Frame) -> bool {
+        let (Some((code, through_c)), Some(caller)) = (self.entering, self.frames.last()) else { return false };
+        let mut below = frame.previous();
+        if through_c && below.is_some_and(|below| below.address() != caller.frame) {
+            // A frame that the interpreter puts between.
+            below = below.and_then(Frame::previous);
+        }
+        let callee = self.codes.get(code.0 as usize);
+        below.map(Frame::address) == Some(caller.frame) && callee == Some(&frame.code())
+    }
+
+    /// Whether the frame in which the pass began is no more below this one: an exception has ended it without a sign.
+    /// A generator's frame may only be waiting, and so may another thread's.
+    fn is_over(&self, frame: Frame) -> bool {
+        let Some(outer) = self.frames.first() else { return true };
+        // SAFETY: the GIL is held whenever the engine works.
+        if self.waits || unsafe { Thread::current() } != self.thread {
+            return false;
+        }
+        let mut below = Some(frame);
+        while let Some(frame) = below {
+            if frame.address() == outer.frame {
+                return false;
+            }
+            below = frame.previous();
+        }
+        true
+    }
+
     /// Marks it as worth nothing.
     pub fn spoil(&mut self) {
         self.stale = true;
@@ -255,16 +293,9 @@ impl Observation {
 
     /// Whether the topmost frame, or the one that a call enters, is this one and may stand at this offset.
     fn accept(&mut self, frame: Frame, start: u32) -> Option<bool> {
-        if let Some((code, through_c)) = self.entering {
+        if self.entering.is_some() {
             let caller = self.frames.last()?;
-            let mut below = frame.previous();
-            if through_c && below.is_some_and(|below| below.address() != caller.frame) {
-                // A frame that the interpreter puts between.
-                below = below.and_then(Frame::previous);
-            }
-            let below = below.map(Frame::address);
-            let callee = *self.codes.get(code.0 as usize)?;
-            if below == Some(caller.frame) && frame.code() == callee {
+            if self.enters(frame) {
                 return Some(true);
             }
             // The call did not get that far: an exception, or somebody between.
@@ -323,11 +354,11 @@ impl Calls for Inlining<'_> {
         if same.count() >= MAX_RECURSION {
             return Err("recursion that is deeper than traces follow");
         }
+        let known = self.observation.code_id(self.engine, code);
+        let (id, _) = known.ok_or("a function that cannot be watched")?;
+        // Asked only now, because code that has not run for long learns only here which tools there are.
         // SAFETY: the function's code is alive.
-        if !unsafe { only_decal(code) } {
-            return Err("a function that another tool watches");
-        }
-        self.observation.code_id(self.engine, code).map(|(id, _)| id).ok_or("a function that cannot be watched")
+        if unsafe { only_decal(code) } { Ok(id) } else { Err("a function that another tool watches") }
     }
 }
 
@@ -352,14 +383,31 @@ pub fn jump(engine: &mut Engine, frame: Frame, destination: u32) -> Option<Progr
     } else if ours {
         observation.at_head(engine, destination).unwrap_or(Progress::Continue)
     } else {
-        observation.foreign += 1;
-        if observation.foreign > MAX_FOREIGN { Progress::Cancelled } else { Progress::Continue }
+        observation.foreign(frame)
     };
     engine.observation = Some(observation);
     (ours || progress != Progress::Continue).then_some(progress)
 }
 
+/// A function starts, while a pass is under way that it is no part of.
+pub fn start(engine: &mut Engine, frame: Frame) -> Progress {
+    let Some(mut observation) = engine.observation.take() else { return Progress::Continue };
+    let progress = if observation.enters(frame) { Progress::Continue } else { observation.foreign(frame) };
+    engine.observation = Some(observation);
+    progress
+}
+
 impl Observation {
+    /// Another frame runs.
+    fn foreign(&mut self, frame: Frame) -> Progress {
+        self.foreign += 1;
+        if self.is_over(frame) {
+            // The recording says that it was left.
+            return Progress::Finished;
+        }
+        if self.foreign > MAX_FOREIGN { Progress::Cancelled } else { Progress::Continue }
+    }
+
     /// The topmost frame comes to a loop's head: whether the pass ends.
     fn at_head(&mut self, engine: &Engine, offset: u32) -> Option<Progress> {
         let top = self.frames.last()?;
@@ -460,8 +508,7 @@ impl Observation {
         match self.accept(frame, start) {
             Some(true) => {}
             Some(false) => {
-                self.foreign += 1;
-                return if self.foreign > MAX_FOREIGN { Progress::Cancelled } else { Progress::Continue };
+                return self.foreign(frame);
             }
             None => return Progress::Finished,
         }

@@ -57,6 +57,12 @@ pub struct Options {
     pub stress: Stress,
     /// Backward jumps before a loop is observed.
     pub loop_threshold: u32,
+    /// Calls of a function before it is observed from its start.
+    pub call_threshold: u32,
+    /// Code units of a function that is tried, at least: shorter ones cost less than entering and leaving a trace.
+    pub least_units: u32,
+    /// Percent of the time that may be spent on compiling before functions that get hot have to wait.
+    pub compile_share: u32,
     /// Times that an exit is taken before it is continued by a side trace.
     pub exit_threshold: u32,
     /// Events of one pass, at most.
@@ -83,6 +89,9 @@ impl Default for Options {
             count: false,
             stress: Stress::default(),
             loop_threshold: 600,
+            call_threshold: 800,
+            least_units: 30,
+            compile_share: 10,
             exit_threshold: 60,
             max_events: 1500,
             max_insts: 12_000,
@@ -173,6 +182,9 @@ impl Options {
         }
         if options.stress.hot {
             options.loop_threshold = 1;
+            options.call_threshold = 1;
+            options.least_units = 0;
+            options.compile_share = u32::MAX;
             options.exit_threshold = 1;
             options.trial_entries = u64::MAX;
         }

@@ -15,6 +15,7 @@ use crate::options::{Mode, Options, Panic};
 use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
 use crate::stress::force_exit;
+use crate::worth;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
@@ -80,7 +81,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             engine.counters.roots += 1;
             engine.log(1, || format!("compiled {} as trace {id}", name(&executor)));
             engine.executors.push(Some(Rc::new(executor)));
-            let threshold = engine.options.loop_threshold;
+            let threshold = engine.threshold(offset);
             let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
             location.state = State::Compiled(id);
             Some(id)
@@ -89,7 +90,8 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             let (reason, line) = describe(engine, observation, &failure);
             let what = if function { "function" } else { "loop" };
             let code = observation.recording.codes.first();
-            let at = code.map_or(0, |code| code.line(if offset == FUNCTION_START { 0 } else { offset }));
+            let at =
+                code.map_or(0, |code| if offset == FUNCTION_START { code.first_line() } else { code.line(offset) });
             let file = code.map_or("", |code| code.file.as_str());
             engine.log(1, || format!("{what} at {file}:{at} not compiled: line {line}: {reason}"));
             let strict = engine.codes.get(&(observation.code as usize)).is_some_and(|state| state.strict);
@@ -97,7 +99,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
                 engine.complaint = Some(format!("{file}:{line}: {reason}"));
             }
             let dice = engine.roll();
-            let (threshold, tries) = (engine.options.loop_threshold, engine.options.max_tries);
+            let (threshold, tries) = (engine.threshold(offset), engine.options.max_tries);
             let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
             match failure {
                 Failure::Abort(abort) => location.failed(abort.reason, line, threshold, tries, dice),
@@ -162,7 +164,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);
             // Entries so far say nothing of what comes now.
-            root.trial.set((root.entries.get(), root.turns.get()));
+            root.trial.set((root.entries.get(), worth::gained(engine, &root)));
             root.max_depth.set(root.max_depth.get().max(executor.max_depth.get()));
             for code in executor.covers.borrow().iter() {
                 if !root.covers.borrow().contains(code) {
@@ -248,7 +250,12 @@ fn build(
     engine.counters.nanoseconds[2] += started.elapsed().as_nanos() as u64;
 
     let threshold = engine.options.exit_threshold;
-    let exits = exits(&recorded, &allocated, threshold);
+    let mut exits = exits(&recorded, &allocated, threshold);
+    let before = match &observation.purpose {
+        Purpose::Side { parent, exit } => parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.saved),
+        Purpose::Root { .. } => 0,
+    };
+    worth::weigh(&mut exits, &recorded.trace, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
     let native = machine_code(engine, &allocated, first_exit, trunk)?;

@@ -28,14 +28,15 @@ pub enum Values<'a> {
 
 /// A value: where native code leaves it, and its number.
 #[derive(Clone, Copy, Debug)]
-struct Wanted {
+pub struct Wanted {
     place: Place,
     val: Val,
 }
 
 /// What a slot is to hold.
 #[derive(Clone, Debug)]
-enum Make {
+#[allow(missing_docs, reason = "as in `Source`")]
+pub enum Make {
     Null,
     Bool(Wanted),
     Borrowed(Wanted),
@@ -48,7 +49,7 @@ enum Make {
 }
 
 #[derive(Clone, Debug)]
-enum New {
+pub enum New {
     Int(Wanted),
     Float(Wanted),
     Tuple(Vec<Make>),
@@ -152,7 +153,32 @@ impl Plan {
         }
         let stores = snapshot.stores.iter();
         let stores = stores.map(|store| Some((planner.wanted(store.base)?, store.disp, planner.wanted(store.value)?)));
-        Some(Plan { stores: stores.collect::<Option<_>>()?, frames, boxes: planner.boxes.len() })
+        let stores = stores.collect::<Option<_>>()?;
+        Some(Plan { stores, frames, boxes: planner.boxes.len() })
+    }
+
+    /// The plan of an exit where the entry frame, the only one, is about to return: its locals will be dropped, and
+    /// where no frame object exists nobody can look at them. So they keep what they have, but for those that take
+    /// over a reference.
+    pub fn returning(snapshot: &Snapshot, map: &ExitMap) -> Option<Plan> {
+        let mut snapshot = snapshot.clone();
+        for source in snapshot.frames.iter_mut().flat_map(|frame| &mut frame.locals) {
+            if !matches!(source, Source::Owned(_) | Source::Tuple(..)) {
+                *source = Source::Unchanged;
+            }
+        }
+        Plan::new(&snapshot, map)
+    }
+
+    /// The object on top of the stack, where that is all there is to be made.
+    pub fn only_result(&self) -> Option<&Make> {
+        match (self.frames.as_slice(), self.stores.is_empty()) {
+            ([frame], true) if frame.locals.is_empty() => match frame.stack.as_slice() {
+                [(0, make)] if !matches!(make, Make::New(_, New::Tuple(_))) => Some(make),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The address of a frame that exists already; 0 where it does not.
@@ -174,13 +200,13 @@ impl Plan {
         }
     }
 
-    /// Makes all objects. True in second place where memory ran out: some are null then.
+    /// Makes all objects. True where memory ran out: some are null then.
     ///
     /// # Safety
     /// As for [`Plan::write_fields`].
-    pub unsafe fn make_objects(&self, values: Values<'_>) -> (Objects, bool) {
-        let mut maker = Maker { values, boxes: SmallVec::from_elem(null_mut(), self.boxes), failed: false };
-        let mut objects = Objects::new();
+    pub unsafe fn make_objects(&self, values: Values<'_>, objects: &mut Objects) -> bool {
+        let mut maker = Maker { values, boxes: SmallVec::new(), failed: false };
+        maker.boxes.resize(self.boxes, null_mut());
         for (frame, plan) in self.frames.iter().enumerate() {
             for (stack, slots) in [(false, &plan.locals), (true, &plan.stack)] {
                 for (slot, make) in slots {
@@ -190,7 +216,7 @@ impl Plan {
                 }
             }
         }
-        (objects, maker.failed)
+        maker.failed
     }
 }
 
@@ -199,6 +225,27 @@ impl Wanted {
         match values {
             Values::Native(context) => bits(self.place, context),
             Values::Interpreted(values) => values.get(self.val.index()).copied().unwrap_or(0),
+        }
+    }
+}
+
+impl Make {
+    /// A new reference to an object that shares nothing with others that are made; null where memory ran out.
+    ///
+    /// # Safety
+    /// As for [`Plan::write_fields`].
+    #[inline]
+    pub unsafe fn alone(&self, values: Values<'_>) -> *mut PyObject {
+        // SAFETY: the caller's.
+        unsafe {
+            match self {
+                Make::Borrowed(val) => shared(val.bits(values) as *mut PyObject),
+                Make::Owned(val) => val.bits(values) as *mut PyObject,
+                Make::New(_, New::Int(val)) => objects::new_int(val.bits(values) as i64),
+                Make::New(_, New::Float(val)) => objects::new_float(f64::from_bits(val.bits(values))),
+                Make::Const(address) => shared(*address as *mut PyObject),
+                _ => Maker { values, boxes: SmallVec::from_elem(null_mut(), 1), failed: false }.object(self),
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::executor::Executor;
 use crate::location::{Location, Never, State};
 use crate::observe::Observation;
 use crate::options::Options;
+use crate::starts::Start;
 use crate::stats::Counters;
 use decal_cpython::PyObject;
 use decal_cpython::code::DecodedCode;
@@ -18,6 +19,7 @@ use decal_uops::Context;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// What is known of a code object.
 #[derive(Debug)]
@@ -50,6 +52,10 @@ pub struct Engine {
     pub codes: FxHashMap<usize, CodeState>,
     /// Locations by code object and offset of the loop's head; functions' starts have the offset `u32::MAX`.
     pub locations: FxHashMap<(usize, u32), Location>,
+    /// What is known of functions' starts, by code object.
+    pub starts: FxHashMap<usize, Start>,
+    /// When decal was enabled.
+    pub born: Instant,
     /// Executors by number.
     pub executors: Vec<Option<Rc<Executor>>>,
     /// For each exit number: executor and index.
@@ -136,9 +142,14 @@ impl Engine {
         self.dice
     }
 
+    /// How often a location is passed before it is hot.
+    pub fn threshold(&self, offset: u32) -> u32 {
+        if offset == FUNCTION_START { self.options.call_threshold } else { self.options.loop_threshold }
+    }
+
     /// Gives a location up.
     pub fn never(&mut self, code: *mut PyObject, offset: u32, why: Never) {
-        let threshold = self.options.loop_threshold;
+        let threshold = self.threshold(offset);
         let location = self.locations.entry((code as usize, offset)).or_insert_with(|| Location::new(threshold));
         location.state = State::Never(why);
     }

@@ -360,6 +360,13 @@ impl Code {
     }
 }
 
+impl Code {
+    /// The source line of its start, 0 where there is none.
+    pub fn first_line(&self) -> u32 {
+        self.lines.iter().copied().find(|line| *line > 0).unwrap_or(0)
+    }
+}
+
 /// How observing ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {

@@ -87,6 +87,8 @@ pub struct Frame {
 pub enum Then {
     /// CPython goes on at the innermost frame's instruction.
     Resume,
+    /// The only frame is the entry frame and returns: nobody will look at its locals, unless a frame object exists.
+    Return,
     /// An exception is set, raised by the innermost frame's instruction.
     Raise,
     /// The innermost frame is the entry frame and stands at the head of a compiled loop: enter it.

@@ -432,6 +432,7 @@ impl<'a> Words<'a, '_> {
         let all = self.rest;
         snap.then = match self.word("`resume`, `raise` or `enter`")? {
             "resume" => Then::Resume,
+            "return" => Then::Return,
             "raise" => Then::Raise,
             "enter" => Then::Enter,
             _ => return Err(("`resume`, `raise` or `enter`", all)),

@@ -182,6 +182,7 @@ impl Display for Snapshot {
         }
         f.write_str(match self.then {
             Then::Resume => " then resume",
+            Then::Return => " then return",
             Then::Raise => " then raise",
             Then::Enter => " then enter",
         })

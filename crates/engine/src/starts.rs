@@ -1,0 +1,128 @@
+//! Functions' starts: which are counted, for how long, and when one is observed.
+//!
+//! A start event comes with every call of every function until it is switched off for that function, and costs some
+//! twenty nanoseconds, which is much beside a short function and little beside a long one. So a function that is too
+//! short to gain from a trace of its own is switched off at its first call, and the others are counted a bounded number
+//! of times. While a function is counted its calls are looked up here, by one small entry; everything else is
+//! in its [`Location`], which exists once it is hot.
+//!
+//! A trace from a function's start pays where it replaces more than entering and leaving it costs. That is known only
+//! once it is entered: see [`worth`](crate::worth).
+
+use crate::executor::Executor;
+use crate::location::{Location, State};
+use crate::state::{Engine, FUNCTION_START};
+use decal_cpython::PyObject;
+use decal_cpython::code::may_start;
+use decal_cpython::frame::Frame;
+use decal_cpython::thread::Thread;
+use std::rc::Rc;
+
+/// What is known of a function's start.
+#[derive(Debug)]
+pub enum Start {
+    /// So many calls are left until it is hot.
+    Counting(u32),
+    /// It has a trace; out of use where the executor is not valid.
+    Compiled(Rc<Executor>),
+    /// Never: its event is off, or will be after the next call.
+    Never,
+}
+
+/// What to do about a call.
+pub enum Call {
+    /// Nothing.
+    Nothing,
+    /// Switch the event off.
+    Disable,
+    /// Enter this trace.
+    Enter(Rc<Executor>),
+    /// The function is hot.
+    Observe,
+    /// It may be, but a pass is under way.
+    Foreign,
+}
+
+impl Engine {
+    /// A function starts.
+    ///
+    /// # Safety
+    /// A live code object, in its PY_START callback.
+    pub unsafe fn call(&mut self, code: *mut PyObject) -> Call {
+        match self.starts.get_mut(&(code as usize)) {
+            Some(Start::Counting(left)) if *left > 1 => {
+                *left -= 1;
+                Call::Nothing
+            }
+            Some(Start::Compiled(executor)) if executor.valid.get() => {
+                let executor = Rc::clone(executor);
+                // SAFETY: the caller's.
+                if unsafe { self.is_followed() } { Call::Nothing } else { Call::Enter(executor) }
+            }
+            Some(_) => self.known(code),
+            // SAFETY: the caller's.
+            None => unsafe { self.first_call(code) },
+        }
+    }
+
+    /// The first call that is seen.
+    unsafe fn first_call(&mut self, code: *mut PyObject) -> Call {
+        let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
+        // SAFETY: the caller's.
+        if !asked && !unsafe { may_start(code, self.options.least_units) } {
+            return Call::Disable;
+        }
+        let calls = if asked { 1 } else { self.options.call_threshold };
+        self.starts.insert(code as usize, Start::Counting(calls));
+        if calls == 1 { self.known(code) } else { Call::Nothing }
+    }
+
+    /// Whether the pass that is being observed goes on with this call: a trace would hide its instructions.
+    unsafe fn is_followed(&self) -> bool {
+        // SAFETY: the caller's: in a callback.
+        let frame = || unsafe { Frame::current(Thread::current()) };
+        self.observation.as_ref().is_some_and(|observation| observation.enters(frame()))
+    }
+
+    /// A call that is more than a count.
+    fn known(&mut self, code: *mut PyObject) -> Call {
+        // There is one pass at a time.
+        if self.observation.is_some() {
+            return Call::Foreign;
+        }
+        let busy = self.is_busy_compiling();
+        let loops = self.code(code).is_some_and(|decoded| !decoded.heads.is_empty());
+        let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
+        if loops && !asked {
+            // They are compiled by themselves.
+            self.starts.insert(code as usize, Start::Never);
+            return Call::Disable;
+        }
+        let location = self.locations.entry((code as usize, FUNCTION_START)).or_insert_with(|| Location::new(1));
+        let (next, call) = match &location.state {
+            State::Counting(left) if *left > 1 => {
+                let left = *left;
+                location.state = State::Counting(1);
+                (Start::Counting(left), Call::Nothing)
+            }
+            State::Counting(_) | State::Observing if busy && !asked => {
+                (Start::Counting(self.options.call_threshold), Call::Nothing)
+            }
+            State::Counting(_) | State::Observing => (Start::Counting(1), Call::Observe),
+            State::Compiled(id) => match self.executors.get(*id).cloned().flatten() {
+                Some(executor) => (Start::Compiled(Rc::clone(&executor)), Call::Enter(executor)),
+                None => (Start::Counting(1), Call::Nothing),
+            },
+            State::Never(_) => (Start::Never, Call::Disable),
+        };
+        self.starts.insert(code as usize, next);
+        call
+    }
+
+    /// Whether so much was compiled lately that functions have to wait.
+    fn is_busy_compiling(&self) -> bool {
+        let spent: u64 = self.counters.nanoseconds.iter().sum();
+        let allowed = u128::from(self.options.compile_share) * self.born.elapsed().as_nanos();
+        u128::from(spent) * 100 > allowed
+    }
+}
