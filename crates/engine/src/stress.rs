@@ -10,14 +10,15 @@ use decal_trace::opt::dce;
 use decal_trace::record::Recorded;
 use decal_uops::{Class, Uop};
 
-/// The trace, cut at its exit with this number (modulo its exits).
-pub fn force_exit(recorded: &mut Recorded, number: u32) {
+/// The trace, cut at its exit with this number (modulo its exits). What asks whether an iterator gave `end` is no such
+/// exit: it does not go back to where the iterator was not asked yet.
+pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
     let trace = &mut recorded.trace;
     let exits: Vec<usize> = trace
         .insts
         .iter()
         .enumerate()
-        .filter(|(_, inst)| matches!(inst, Inst::Uop(UopInst { snap: Some(_), uop, .. }) if !uop.info().effects.raises))
+        .filter(|(_, inst)| matches!(inst, Inst::Uop(UopInst { snap: Some(_), uop, imm64, .. }) if !uop.info().effects.raises && *imm64 != end))
         .map(|(index, _)| index)
         .collect();
     let Some(at) = exits.get(number as usize % exits.len().max(1)).copied() else { return };
