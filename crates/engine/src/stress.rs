@@ -8,19 +8,23 @@
 use decal_trace::ir::{End, Inst, Region, UopInst, Val};
 use decal_trace::opt::dce;
 use decal_trace::record::Recorded;
+use decal_trace::snapshot::Then;
 use decal_uops::{Class, Uop};
 
-/// The trace, cut at its exit with this number (modulo its exits). What asks whether an iterator gave `end` is no such
-/// exit: it does not go back to where the iterator was not asked yet.
+/// The trace, cut at its exit with this number (modulo its exits). What asks whether an iterator gave `end`, or
+/// whether an exception was raised, is no such exit: it does not go back to where that was not known yet.
 pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
     let trace = &mut recorded.trace;
-    let exits: Vec<usize> = trace
-        .insts
-        .iter()
-        .enumerate()
-        .filter(|(_, inst)| matches!(inst, Inst::Uop(UopInst { snap: Some(_), uop, imm64, .. }) if !uop.info().effects.raises && *imm64 != end))
-        .map(|(index, _)| index)
-        .collect();
+    let snaps = &trace.snaps;
+    let goes_back = |inst: &&Inst| match inst {
+        Inst::Uop(UopInst { snap: Some(snap), uop, imm64, .. }) => {
+            let raises = snaps.get(snap.0 as usize).is_none_or(|snap| snap.then == Then::Raise);
+            !uop.info().effects.raises && !raises && *imm64 != end
+        }
+        _ => false,
+    };
+    let exits: Vec<usize> =
+        trace.insts.iter().enumerate().filter(|(_, inst)| goes_back(inst)).map(|(index, _)| index).collect();
     let Some(at) = exits.get(number as usize % exits.len().max(1)).copied() else { return };
     let Inst::Uop(UopInst { snap: Some(snap), .. }) = trace.insts[at] else { return };
     trace.insts.truncate(at);

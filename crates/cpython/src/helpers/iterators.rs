@@ -82,7 +82,5 @@ unsafe fn may_reuse(tuple: *mut PyObject) -> bool {
 /// The next item, or the mark for the end.
 pub unsafe extern "C" fn next(iterator: *mut PyObject) -> *mut PyObject {
     // SAFETY: a live object.
-    unsafe {
-        if is_safe(iterator, DEPTH) { general::next(iterator) } else { null_mut() }
-    }
+    unsafe { if is_safe(iterator, DEPTH) { general::next(iterator) } else { null_mut() } }
 }

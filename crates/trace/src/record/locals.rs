@@ -51,7 +51,7 @@ impl Recorder<'_> {
         if sym == Sym::Null {
             // A store of two locals has no room for what clearing one may need.
             let plain = self.frames.len() > 1 || self.make_plain(slot, old)?;
-            return if plain { self.empty_local(slot, old) } else { Err(AbortReason::Unstable) };
+            return if plain { self.empty_local(slot, old) } else { Err(AbortReason::Unstable("a variable that is unbound")) };
         }
         let deferred = !matches!(sym, Sym::Obj(..));
         if deferred && self.make_plain(slot, old)? {
@@ -168,6 +168,24 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// Makes sure that the stack's nth slot from the top, where there may be a null, has one or not, as was seen.
+    pub(super) fn settle_null(&mut self, nth: u32, seen: Operand) -> Step<()> {
+        let Sym::Obj(val, _) = self.peek(nth)? else { return Ok(()) };
+        if self.e.type_of(val).is_some() || !self.e.is_from_memory(val) {
+            return Ok(());
+        }
+        let snap = self.snap();
+        if seen.kind == Kind::Null {
+            self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
+            let stack = &mut self.top().stack;
+            let slot = stack.len() - nth as usize;
+            stack[slot] = Sym::Null;
+        } else {
+            self.e.pure(Uop::guard_is_not, &[val], 0, 0, Some(snap));
+        }
+        Ok(())
+    }
+
     /// `-- local`, which holds nothing afterwards. Comprehensions do so with the variables that they use for themselves.
     pub(super) fn load_and_clear(&mut self, slot: u32, event: &Event) -> Step<()> {
         let seen = super::numbers::one(event)?;
@@ -278,7 +296,7 @@ impl Recorder<'_> {
         }
         let sym = self.local(slot)?;
         match sym {
-            Sym::Null => return Err(AbortReason::Unstable),
+            Sym::Null => return Err(AbortReason::Unstable("a variable that is unbound")),
             Sym::Obj(val, Own::Slot(_)) => {
                 let snap = self.snap();
                 self.e.pure(Uop::guard_is_not, &[val], 0, 0, Some(snap));

@@ -547,7 +547,7 @@ impl<'a> Recorder<'a> {
                 }
                 let sym = self.local(slot)?;
                 if sym == Sym::Null {
-                    return Err(AbortReason::Unstable);
+                    return Err(AbortReason::Unstable("a variable that is unbound"));
                 }
                 if let Sym::Obj(val, Own::Slot(_)) = sym {
                     let snap = self.snap();
@@ -563,6 +563,7 @@ impl<'a> Recorder<'a> {
             }
             Op::StoreFast(slot) => {
                 let [seen, old] = numbers::two(event)?;
+                self.settle_null(1, seen)?;
                 if self.peek(1)? == Sym::Null {
                     self.pop()?;
                     self.clear_local(slot, old, event)?;
@@ -644,7 +645,10 @@ impl<'a> Recorder<'a> {
             Op::UnpackSequence(count) => self.unpack(count, event)?,
             Op::Subscript => self.subscript(event)?,
             Op::StoreSubscript => self.store_subscript(event)?,
-            Op::Call(count) => return self.call(count, event, next),
+            Op::Call(count) => {
+                self.settle_null(count + 1, event.operands.get(1).copied().unwrap_or(Operand::NULL))?;
+                return self.call(count, event, next);
+            }
             Op::CallKw(count) => self.call_keywords(count, event)?,
             Op::Return => self.leave()?,
             Op::ReturnConst(_) => match event.detail {
