@@ -121,7 +121,10 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
                 locals: raw.locals_plus as u32,
                 parameters: raw.arg_count as u32,
                 lines,
-                handlers: handlers.iter().map(|handler| handler.map(|h| h.target)).collect(),
+                handlers: match decoded.reraise {
+                    Some(_) => Vec::new(),
+                    None => handlers.iter().map(|handler| handler.map(|h| h.target)).collect(),
+                },
                 names: objects::tuple_items(raw.names).iter().map(|name| *name as u64).collect(),
                 first_unit: &raw const raw.code as u64,
                 extended: (0..units as u32).map(|at| extended(&decoded.instructions, at)).collect(),

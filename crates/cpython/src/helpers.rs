@@ -7,10 +7,14 @@
 #![allow(clippy::missing_safety_doc, reason = "called from traces with operands that guards checked; the GIL is held")]
 
 pub mod death;
+pub mod dicts;
 pub mod general;
 pub mod instances;
 pub mod instructions;
+pub mod iterators;
+mod keys;
 pub mod sequences;
+pub mod sets;
 
 use crate::version::layout;
 use crate::{PyObject, objects};
@@ -97,6 +101,22 @@ fn is_small(long: &layout::Long) -> bool {
 fn small_value(long: &layout::Long) -> i64 {
     let digit = if long.tag >> 3 == 0 { 0 } else { i64::from(long.digits[0]) };
     if long.tag & 3 == 2 { -digit } else { digit }
+}
+
+/// The value of an exact int of at most 60 bits.
+unsafe fn small_int(object: *mut PyObject) -> Option<i64> {
+    // SAFETY: an exact int; digits are as many as the tag says.
+    unsafe {
+        let long = object.cast::<layout::Long>();
+        let digits = (&raw const (*long).digits).cast::<u32>();
+        let magnitude = match (*long).tag >> 3 {
+            0 => 0,
+            1 => i64::from(*digits),
+            2 => i64::from(*digits) | i64::from(*digits.add(1)) << 30,
+            _ => return None,
+        };
+        Some(if (*long).tag & 3 == 2 { -magnitude } else { magnitude })
+    }
 }
 
 /// -1, 0 or 1: how two exact ints of any size compare.

@@ -12,7 +12,7 @@ use std::mem::offset_of;
 /// The GIL is held, and [`crate::support::check`] found nothing.
 pub unsafe fn host() -> Host {
     // SAFETY: the caller's.
-    Host { layout: layout(), objects: unsafe { objects() }, functions: functions() }
+    Host { layout: layout(), objects: unsafe { objects() }, functions: functions(), leaf: leaf::leaf() }
 }
 
 macro_rules! offset {
@@ -97,12 +97,16 @@ unsafe fn objects() -> Objects {
     }
 }
 
+mod leaf;
+
 /// Address of a function; the type says which one it is of several with that name.
 macro_rules! address {
     ($function:expr) => {
         $function as *const () as u64
     };
 }
+
+pub(crate) use address;
 
 fn functions() -> Functions {
     Functions {

@@ -7,6 +7,7 @@
 
 mod attribute;
 mod call;
+pub(crate) mod known;
 
 use crate::capi as ffi;
 use crate::code::DecodedCode;
@@ -133,6 +134,16 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
             (Kind::Enumerate, 0)
         } else if ty == type_address!(PyRange_Type) {
             (Kind::Range, 0)
+        } else if ty == type_address!(PyDict_Type) {
+            (Kind::Dict, (*object.cast::<layout::Dict>()).used as u64)
+        } else if ty == type_address!(PySet_Type) {
+            (Kind::Set, 0)
+        } else if ty == type_address!(PyFrozenSet_Type) {
+            (Kind::FrozenSet, 0)
+        } else if known::is_view(ty) {
+            (Kind::View, 0)
+        } else if known::is_iterator(ty) {
+            (Kind::Iterator, 0)
         } else if ty == type_address!(PyFunction_Type) {
             (Kind::Function, 0)
         } else if ty == type_address!(PyMethod_Type) {
@@ -335,7 +346,27 @@ impl Observer {
                 }
                 Op::Slice => self.take_stack(3),
                 Op::StoreSlice => self.take_stack(4),
-                Op::BuildSlice(count) => self.take_stack(count),
+                Op::BuildSlice(_)
+                | Op::BuildList(_)
+                | Op::BuildSet(_)
+                | Op::BuildMap(_)
+                | Op::BuildConstKeyMap(_)
+                | Op::BuildString(_)
+                | Op::DeleteSubscript
+                | Op::ListToTuple
+                | Op::UnpackEx(..)
+                | Op::FormatSimple
+                | Op::FormatWithSpec
+                | Op::ConvertValue(_) => self.take_stack(op.taken()),
+                Op::ListAppend(nth)
+                | Op::ListExtend(nth)
+                | Op::SetAdd(nth)
+                | Op::SetUpdate(nth)
+                | Op::MapAdd(nth)
+                | Op::DictUpdate(nth) => {
+                    self.take_stack(op.taken());
+                    self.take(self.top(op.taken().saturating_add(nth)));
+                }
                 Op::Negative
                 | Op::Positive
                 | Op::Invert
@@ -368,7 +399,6 @@ impl Observer {
                 | Op::Copy(_)
                 | Op::Swap(_)
                 | Op::BuildTuple(_)
-                | Op::BuildList(_)
                 | Op::General(..)
                 | Op::Unsupported(_) => {}
             }

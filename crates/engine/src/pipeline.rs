@@ -223,7 +223,7 @@ fn build(
     }
     engine.log(3, || format!("trace {id}\n{}", recorded.trace));
     if let Some(number) = engine.options.stress.guard {
-        force_exit(&mut recorded, number);
+        force_exit(&mut recorded, number, engine.host.objects.exhausted);
     }
     if cfg!(debug_assertions) {
         verify(&recorded.trace).map_err(|error| {

@@ -8,19 +8,23 @@
 use decal_trace::ir::{End, Inst, Region, UopInst, Val};
 use decal_trace::opt::dce;
 use decal_trace::record::Recorded;
-use decal_trace::snapshot::{SnapId, Then};
+use decal_trace::snapshot::Then;
 use decal_uops::{Class, Uop};
 
-/// The trace, cut at its exit with this number (modulo its exits).
-pub fn force_exit(recorded: &mut Recorded, number: u32) {
+/// The trace, cut at its exit with this number (modulo its exits). What asks whether an iterator gave `end`, or
+/// whether an exception was raised, is no such exit: it does not go back to where that was not known yet.
+pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
     let trace = &mut recorded.trace;
-    // One that leaves with an exception set cannot be had without the exception.
-    let raises = |snap: SnapId| trace.snaps.get(snap.0 as usize).is_none_or(|snap| snap.then == Then::Raise);
-    let may_fail = |inst: &Inst| match inst {
-        Inst::Uop(UopInst { snap: Some(snap), uop, .. }) => !uop.info().effects.raises && !raises(*snap),
+    let snaps = &trace.snaps;
+    let goes_back = |inst: &&Inst| match inst {
+        Inst::Uop(UopInst { snap: Some(snap), uop, imm64, .. }) => {
+            let raises = snaps.get(snap.0 as usize).is_none_or(|snap| snap.then == Then::Raise);
+            !uop.info().effects.raises && !raises && *imm64 != end
+        }
         _ => false,
     };
-    let exits: Vec<usize> = (0..trace.insts.len()).filter(|index| may_fail(&trace.insts[*index])).collect();
+    let exits: Vec<usize> =
+        trace.insts.iter().enumerate().filter(|(_, inst)| goes_back(inst)).map(|(index, _)| index).collect();
     let Some(at) = exits.get(number as usize % exits.len().max(1)).copied() else { return };
     let Inst::Uop(UopInst { snap: Some(snap), .. }) = trace.insts[at] else { return };
     trace.insts.truncate(at);

@@ -182,7 +182,7 @@ impl Counts<'_> {
         let wanted = if fails { Uop::guard_is_not } else { Uop::guard_is };
         let val = *inst.args.first().filter(|_| inst.uop == wanted)?;
         match self.trace.insts.get(val.index()) {
-            Some(Inst::Uop(made)) if gives_any(made.uop) => {
+            Some(Inst::Uop(made)) if gives_any(made.uop) || self.steps(made) => {
                 self.add(val, -1);
                 Some(val)
             }
@@ -195,6 +195,11 @@ impl Counts<'_> {
         let objects = &self.host.objects;
         let small = objects.small_ints..objects.small_ints + 262 * 32;
         [0, objects.none, objects.true_, objects.false_].contains(&object) || small.contains(&object)
+    }
+
+    /// Whether it steps an iterator, whose end is no object.
+    fn steps(&self, inst: &UopInst) -> bool {
+        inst.uop == Uop::call_obj_1 && inst.imm64 == self.host.leaf.next && inst.imm64 != 0
     }
 
     fn step(&mut self, val: Val, inst: &UopInst) {
@@ -229,6 +234,7 @@ impl Counts<'_> {
                 | Uop::call_obj_1
                 | Uop::call_obj_2
                 | Uop::call_obj_3
+                | Uop::call_fast
                 | Uop::call_index
                 | Uop::call_slice,
                 _,

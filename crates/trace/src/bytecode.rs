@@ -92,6 +92,15 @@ impl GeneralOp {
     }
 }
 
+/// What a value in an f-string is made a string with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum Conversion {
+    Str,
+    Repr,
+    Ascii,
+}
+
 /// One instruction.
 ///
 /// Stack effects are written `before -- after`, top of the stack on the right.
@@ -191,6 +200,36 @@ pub enum Op {
     BuildTuple(u32),
     /// `items -- list`
     BuildList(u32),
+    /// `items -- set`
+    BuildSet(u32),
+    /// `key value key value … -- dict`, so many pairs.
+    BuildMap(u32),
+    /// `values keys -- dict`, the keys a constant tuple of this length.
+    BuildConstKeyMap(u32),
+    /// `pieces -- string`
+    BuildString(u32),
+    /// `item --`, which goes to the end of the list that is the nth from the top then.
+    ListAppend(u32),
+    /// `iterable --`, whose items go to the end of the list that is the nth from the top then.
+    ListExtend(u32),
+    /// `item --`, which goes into the set that is the nth from the top then.
+    SetAdd(u32),
+    /// `iterable --`, whose items go into the set that is the nth from the top then.
+    SetUpdate(u32),
+    /// `key value --`, which go into the dict that is the nth from the top then.
+    MapAdd(u32),
+    /// `mapping --`, whose items go into the dict that is the nth from the top then.
+    DictUpdate(u32),
+    /// `list -- tuple`
+    ListToTuple,
+    /// `sequence -- last … rest first`: so many first items, a list of the rest, so many last ones.
+    UnpackEx(u32, u32),
+    /// `value -- format(value)`
+    FormatSimple,
+    /// `value spec -- format(value, spec)`
+    FormatWithSpec,
+    /// `value -- str(value)`, or `repr`, or `ascii`.
+    ConvertValue(Conversion),
     /// `sequence -- items`, the first item on top.
     UnpackSequence(u32),
     /// `container index -- item`
@@ -199,6 +238,8 @@ pub enum Op {
     StoreSubscript,
     /// `container start stop -- container[start:stop]`
     Slice,
+    /// `container index --`
+    DeleteSubscript,
     /// `value container start stop --`
     StoreSlice,
     /// `parts -- slice`, two or three parts.
@@ -225,6 +266,12 @@ impl Op {
             Op::StoreFastStoreFast(..) | Op::StoreAttr { .. } => 2,
             Op::StoreSubscript | Op::Slice | Op::LoadSuperAttr { .. } => 3,
             Op::StoreSlice => 4,
+            Op::DeleteSubscript | Op::MapAdd(_) | Op::FormatWithSpec => 2,
+            Op::BuildList(count) | Op::BuildSet(count) | Op::BuildString(count) => count,
+            Op::BuildMap(count) => count.saturating_mul(2),
+            Op::BuildConstKeyMap(count) => count.saturating_add(1),
+            Op::ListAppend(_) | Op::ListExtend(_) | Op::SetAdd(_) | Op::SetUpdate(_) | Op::DictUpdate(_) => 1,
+            Op::ListToTuple | Op::UnpackEx(..) | Op::FormatSimple | Op::ConvertValue(_) => 1,
             Op::BuildSlice(count) => count,
             Op::Call(count) => count.saturating_add(2),
             Op::CallKw(count) => count.saturating_add(3),

@@ -48,6 +48,16 @@ pub enum Kind {
     TupleIter,
     /// An `enumerate`.
     Enumerate,
+    /// A `dict`.
+    Dict,
+    /// A `set`.
+    Set,
+    /// A `frozenset`.
+    FrozenSet,
+    /// What `keys()`, `values()` or `items()` of a dict gives.
+    View,
+    /// An iterator of another builtin type, which is stepped by a C function that declines where Python code would run.
+    Iterator,
     /// A Python function.
     Function,
     /// A bound method.
@@ -74,7 +84,7 @@ pub struct Operand {
     /// Its kind.
     pub kind: Kind,
     /// Its value, as 64 bits: of `Int` the number, of `Float` the double's bits, of `Bool` 0 or 1, of
-    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray` the length, of `RangeIter` 1 where there is one reference to it; else 0. Objects that can change are as they were
+    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray`, `Dict` the length, of `RangeIter` 1 where there is one reference to it; else 0. Objects that can change are as they were
     /// when seen, so that this is a hint for them; for constants it is the value.
     pub bits: u64,
 }
@@ -289,6 +299,9 @@ pub enum Detail {
 /// * `Call(n)`: callable, self or null, n arguments; then for some builtins what [`KnownCall`] says. `CallKw(n)`: the same, the last
 ///   arguments with names, and the names' tuple.
 /// * `CopyFreeVars(n)`: the closure's n cells.
+/// * `BuildList`, `BuildSet`, `BuildMap`, `BuildConstKeyMap`, `BuildString`, `DeleteSubscript`, `ListToTuple`, `UnpackEx`,
+///   `FormatSimple`, `FormatWithSpec`, `ConvertValue`: all that they take.
+/// * `ListAppend`, `ListExtend`, `SetAdd`, `SetUpdate`, `MapAdd`, `DictUpdate`: all that they take, then the container.
 /// * `Slice`: container, start, stop. `StoreSlice`: value, container, start, stop. `BuildSlice(n)`: its operands.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
@@ -325,7 +338,8 @@ pub struct Code {
     pub parameters: u32,
     /// Source line of each code unit, 0 where there is none.
     pub lines: Vec<u32>,
-    /// For each code unit, offset of the handler that the exception table names for it, if any.
+    /// For each code unit, offset of the handler that the exception table names for it, if any. Empty where it makes no
+    /// difference: an exception that no handler here catches finds its way out from everywhere.
     pub handlers: Vec<Option<u32>>,
     /// Address of the first code unit.
     pub first_unit: u64,

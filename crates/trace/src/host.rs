@@ -1,5 +1,9 @@
 //! What the recorder needs to know of the running interpreter, as plain numbers.
 
+mod leaf;
+
+pub use leaf::Leaf;
+
 /// Displacements in bytes of fields in objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -247,4 +251,6 @@ pub struct Host {
     pub objects: Objects,
     /// C functions.
     pub functions: Functions,
+    /// C functions of containers and strings.
+    pub leaf: Leaf,
 }

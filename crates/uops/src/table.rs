@@ -641,6 +641,23 @@ uops! {
         let r = m.call(function, a.0, b.0, 0, 0) as i32;
         if r < 0 { Err(SideExit) } else { Ok(r as i64) }
     };
+    /// Calls a C function in the convention of a fast builtin method: an object, then the address of the arguments, their
+    /// number, and no keyword names. A null result is an exception, or none: the function has done nothing.
+    call_fast(a: obj, count: int; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {
+        let arguments = m.context().wrapping_add(crate::offset::ARGUMENTS as u64);
+        let r = m.call(function, a.0, arguments, count as u64, 0);
+        if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
+    };
+    /// Calls a C function of three objects that gives a truth value; -1 is an exception, or none: the function has done nothing.
+    call_truth_3(a: obj, b: obj, c: obj; function: imm64) -> [int or exit] [Fixed, raises, writes] |m| {
+        let r = m.call(function, a.0, b.0, c.0, 0) as i32;
+        if r < 0 { Err(SideExit) } else { Ok(r as i64) }
+    };
+    /// Calls a C function of two objects that gives a number of 64 bits; the lowest one is an exception, or none.
+    call_int_2(a: obj, b: obj; function: imm64) -> [int or exit] [Fixed, raises, writes] |m| {
+        let r = m.call(function, a.0, b.0, 0, 0) as i64;
+        if r == i64::MIN { Err(SideExit) } else { Ok(r) }
+    };
     /// Calls a C function of an object and a number; a null result is an exception, or none: the function has done nothing.
     call_index(a: obj, b: int; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {
         let r = m.call(function, a.0, b as u64, 0, 0);

@@ -10,6 +10,7 @@
 
 use crate::capi as ffi;
 use crate::host::type_address;
+use crate::observe::known::is_iterator;
 use crate::{PyObject, objects};
 use std::ffi::{c_int, c_void};
 
@@ -62,8 +63,9 @@ unsafe fn dies_quietly(object: *mut PyObject) -> bool {
             type_address!(PySetIter_Type),
             type_address!(PySlice_Type),
             type_address!(PyRange_Type),
+            type_address!(PyByteArray_Type),
         ];
-        if known.contains(&address) {
+        if known.contains(&address) || is_iterator(address) {
             // Sets and methods can have weak references.
             return !has_weak_references(object);
         }
@@ -186,4 +188,10 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
 pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
     // SAFETY: a live object.
     unsafe { may_die_all(&raw const object, 1) }
+}
+
+/// Whether a reference to an object may be dropped in a trace.
+pub(super) unsafe fn droppable(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::Py_REFCNT(object) != 1 || may_die(object) != 0 }
 }

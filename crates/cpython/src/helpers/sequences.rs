@@ -31,7 +31,7 @@ fn adjust(start: i64, stop: i64, step: i64, size: i64) -> (i64, i64) {
     (start, count)
 }
 
-unsafe fn items<'a>(list: *mut PyObject) -> &'a mut [*mut PyObject] {
+pub(super) unsafe fn items<'a>(list: *mut PyObject) -> &'a mut [*mut PyObject] {
     // SAFETY: an exact list whose items nobody else looks at while the slice is used.
     unsafe {
         let list = list.cast::<layout::List>();
@@ -159,6 +159,13 @@ unsafe fn put_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyOb
 pub unsafe extern "C" fn list_append(list: *mut PyObject, item: *mut PyObject) -> c_int {
     // SAFETY: an exact list; growing it frees nothing but its old array.
     let failed = unsafe { ffi::PyList_Append(list, item) < 0 };
+    if failed { -1 } else { 1 }
+}
+
+/// `list.extend(iterable)` of an exact list and another container of a known type: 1.
+pub unsafe extern "C" fn list_extend(list: *mut PyObject, iterable: *mut PyObject) -> c_int {
+    // SAFETY: as for `list_append`; iterating over these types runs no Python code.
+    let failed = unsafe { ffi::PyList_Extend(list, iterable) < 0 };
     if failed { -1 } else { 1 }
 }
 

@@ -8,7 +8,7 @@
 
 use super::opcodes as op;
 use crate::code::{Handler, Instruction};
-use decal_trace::bytecode::{BinaryOp, CompareOp, GeneralOp, JumpIf, Op};
+use decal_trace::bytecode::{BinaryOp, CompareOp, Conversion, GeneralOp, JumpIf, Op};
 
 /// What decoding finds in the code units.
 #[derive(Clone, PartialEq, Debug)]
@@ -119,6 +119,7 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::UNARY_INVERT => Op::Invert,
         op::UNARY_NOT => Op::Not,
         op::CALL_INTRINSIC_1 if argument == UNARY_POSITIVE => Op::Positive,
+        op::CALL_INTRINSIC_1 if argument == LIST_TO_TUPLE => Op::ListToTuple,
         op::TO_BOOL => Op::ToBool,
         op::COMPARE_OP => compare(argument >> 5).map_or(Op::Unsupported(name), |c| Op::Compare(c, argument & 16 != 0)),
         op::IS_OP => Op::Is(argument & 1 != 0),
@@ -138,6 +139,21 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::SWAP => Op::Swap(argument),
         op::BUILD_TUPLE => Op::BuildTuple(argument),
         op::BUILD_LIST => Op::BuildList(argument),
+        op::BUILD_SET => Op::BuildSet(argument),
+        op::BUILD_MAP => Op::BuildMap(argument),
+        op::BUILD_CONST_KEY_MAP => Op::BuildConstKeyMap(argument),
+        op::BUILD_STRING => Op::BuildString(argument),
+        op::LIST_APPEND => Op::ListAppend(argument),
+        op::LIST_EXTEND => Op::ListExtend(argument),
+        op::SET_ADD => Op::SetAdd(argument),
+        op::SET_UPDATE => Op::SetUpdate(argument),
+        op::MAP_ADD => Op::MapAdd(argument),
+        op::DICT_UPDATE => Op::DictUpdate(argument),
+        op::DELETE_SUBSCR => Op::DeleteSubscript,
+        op::UNPACK_EX => Op::UnpackEx(argument & 0xff, argument >> 8),
+        op::FORMAT_SIMPLE => Op::FormatSimple,
+        op::FORMAT_WITH_SPEC => Op::FormatWithSpec,
+        op::CONVERT_VALUE => conversion(argument).map_or(Op::Unsupported(name), Op::ConvertValue),
         op::UNPACK_SEQUENCE => Op::UnpackSequence(argument),
         op::CALL => Op::Call(argument),
         op::CALL_KW => Op::CallKw(argument),
@@ -171,6 +187,17 @@ fn general(opcode: u8) -> Option<GeneralOp> {
 
 /// The intrinsic function that is `+value`.
 const UNARY_POSITIVE: u32 = 5;
+/// The intrinsic function that makes a tuple of a list.
+const LIST_TO_TUPLE: u32 = 6;
+
+fn conversion(argument: u32) -> Option<Conversion> {
+    Some(match argument {
+        1 => Conversion::Str,
+        2 => Conversion::Repr,
+        3 => Conversion::Ascii,
+        _ => return None,
+    })
+}
 
 /// Binary operators; the augmented forms follow the plain ones in the same order.
 const FORMS: u32 = 13;
@@ -406,7 +433,7 @@ mod tests {
         assert_eq!(ops(&[op::BINARY_OP, 23]), [Op::Augmented(BinaryOp::Sub)]);
         assert_eq!(ops(&[op::BINARY_OP, 99]), [Op::Unsupported("BINARY_OP")]);
         assert_eq!(ops(&[op::COMPARE_OP, 5 << 5]), [Op::Compare(CompareOp::Ge, false)]);
-        assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5])[0], Op::Positive);
+        assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5, op::CALL_INTRINSIC_1, 7])[0], Op::Positive);
         assert_eq!(ops(&[255, 0]), [Op::Unsupported("an unknown instruction")]);
         assert_eq!(ops(&[op::CALL_FUNCTION_EX, 0]), [Op::Unsupported("CALL_FUNCTION_EX")]);
     }

@@ -249,6 +249,8 @@ pub struct ByteArray {
 pub struct Str {
     _head: [usize; 2],
     pub length: Py_ssize_t,
+    /// -1 where it was not asked for yet.
+    pub hash: Py_ssize_t,
 }
 
 /// `rangeobject`.
@@ -317,12 +319,21 @@ pub struct UnicodeEntry {
     pub value: *mut PyObject,
 }
 
+/// `PyDictKeyEntry`: entries of keys of kind 0.
+#[repr(C)]
+pub struct Entry {
+    pub hash: Py_ssize_t,
+    pub key: *mut PyObject,
+    pub value: *mut PyObject,
+}
+
 /// `PyDictObject`.
 #[repr(C)]
 pub struct Dict {
     _head: [usize; 2],
     pub used: Py_ssize_t,
-    _version_tag: u64,
+    /// The low byte is not zero while somebody watches the dict.
+    pub watchers: u64,
     pub keys: *mut DictKeys,
     /// Null where the values are in the keys' entries.
     pub values: *mut DictValues,
@@ -337,6 +348,68 @@ pub struct DictValues {
     /// 1 while the values are in use (not moved into a dict of their own).
     pub valid: u8,
     pub values: [*mut PyObject; 1],
+}
+
+/// `setentry`.
+#[repr(C)]
+pub struct SetEntry {
+    pub key: *mut PyObject,
+    pub hash: Py_ssize_t,
+}
+
+/// The start of `PySetObject`.
+#[repr(C)]
+pub struct Set {
+    _head: [usize; 2],
+    /// Entries in use, and those that were.
+    pub fill: Py_ssize_t,
+    pub used: Py_ssize_t,
+    pub mask: Py_ssize_t,
+    pub table: *mut SetEntry,
+    _hash: Py_ssize_t,
+    _finger: Py_ssize_t,
+    _small_table: [SetEntry; 8],
+    pub weak_references: *mut PyObject,
+}
+
+/// An iterator of a dict or of one of its views.
+#[repr(C)]
+pub struct DictIter {
+    _head: [usize; 2],
+    /// Null when exhausted.
+    pub dict: *mut PyObject,
+    pub used: Py_ssize_t,
+    pub position: Py_ssize_t,
+    /// Of items: the tuple that is used again where nobody else holds it.
+    pub result: *mut PyObject,
+    pub left: Py_ssize_t,
+}
+
+/// An iterator of a set.
+#[repr(C)]
+pub struct SetIter {
+    _head: [usize; 2],
+    /// Null when exhausted.
+    pub set: *mut PyObject,
+    pub used: Py_ssize_t,
+    pub position: Py_ssize_t,
+    pub left: Py_ssize_t,
+}
+
+/// `keys()`, `values()` and `items()` of a dict.
+#[repr(C)]
+pub struct View {
+    _head: [usize; 2],
+    pub dict: *mut PyObject,
+}
+
+/// A `zip`.
+#[repr(C)]
+pub struct Zip {
+    _head: [usize; 2],
+    pub size: Py_ssize_t,
+    pub iterators: *mut PyObject,
+    pub result: *mut PyObject,
 }
 
 /// From an instance to its inline values.
@@ -383,4 +456,7 @@ const _: () = {
     assert!(offset_of!(DictKeys, indices) == 32);
     assert!(offset_of!(DictValues, values) == 8);
     assert!(offset_of!(Dict, values) == 40);
+    assert!(offset_of!(Str, hash) == 24);
+    assert!(offset_of!(Set, table) == 40);
+    assert!(offset_of!(Set, weak_references) == 192);
 };

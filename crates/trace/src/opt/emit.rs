@@ -70,6 +70,14 @@ impl Emitter {
         self.insts.is_empty()
     }
 
+    /// Whether a value is what a frame held, or came from another trace, so that it may be null.
+    pub fn is_from_memory(&self, val: Val) -> bool {
+        match self.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) => inst.uop == Uop::load_obj_unchecked,
+            _ => true,
+        }
+    }
+
     /// Whether what was emitted since then only computes and guards, so that it may stand for nothing.
     pub fn changes_nothing_since(&self, len: usize) -> bool {
         self.insts.iter().skip(len).all(|inst| match inst {

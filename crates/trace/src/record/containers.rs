@@ -30,6 +30,7 @@ impl Recorder<'_> {
             Kind::ByteArray => (layout.size, Region::BytesHead),
             Kind::Tuple | Kind::Bytes => (layout.size, Region::Fixed),
             Kind::Str => (layout.str_length, Region::Fixed),
+            Kind::Dict | Kind::Set | Kind::FrozenSet => return Ok(self.count_items(val, seen.kind)),
             _ => return Err(AbortReason::Call("len() of this type")),
         };
         Ok(self.e.load(Uop::load_int, val, None, disp, region, None))
@@ -64,6 +65,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn subscript(&mut self, event: &Event) -> Step<()> {
+        if two(event)?[0].kind == Kind::Dict {
+            return self.dict_item(event);
+        }
         let (index, container) = (self.pop()?, self.pop()?);
         let [seen, seen_index] = two(event)?;
         if let Sym::Tuple(items, _) = &container {
@@ -119,6 +123,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn store_subscript(&mut self, event: &Event) -> Step<()> {
+        if event.operands.get(1).is_some_and(|seen| seen.kind == Kind::Dict) {
+            return self.store_dict_item(event);
+        }
         let (index, container, value) = (self.pop()?, self.pop()?, self.pop()?);
         let [seen_value, seen, seen_index, seen_old] = match event.operands.as_slice() {
             [a, b, c, d, ..] => [*a, *b, *c, *d],
@@ -288,6 +295,9 @@ impl Recorder<'_> {
 
     /// `x in (1, 2, 3)` for numbers, guarding the outcome that was seen.
     pub(super) fn contains(&mut self, inverted: bool, event: &Event) -> Step<()> {
+        if matches!(two(event)?[1].kind, Kind::Dict | Kind::Set | Kind::FrozenSet) {
+            return self.key_in(inverted, event);
+        }
         let (container, needle) = (self.pop()?, self.pop()?);
         let [seen_needle, _] = two(event)?;
         let rec = self.rec;

@@ -549,6 +549,7 @@ impl Recorder<'_> {
                 return self.perform(event, simple(f.set_attribute, &words, 2, Gives::Nothing));
             }
             Op::Call(count) => {
+                self.settle_null(count + 1, event.operands.get(1).copied().unwrap_or(Operand::NULL))?;
                 let receiver = self.peek(count + 1)? != Sym::Null;
                 let passed = count + u32::from(receiver);
                 let words = [Stack(count + 2), Arguments, Fixed(u64::from(passed)), Fixed(0)];

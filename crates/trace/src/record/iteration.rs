@@ -3,12 +3,14 @@
 //! The fields of an iterator that exists are kept in registers between turns and written back by
 //! exits (`FieldStore`): only code that runs outside the trace could see them.
 
+use super::build::is_iterable;
 use super::numbers::one;
 use super::state::{IterState, Own};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::Op;
 use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
+use crate::snapshot::Then;
 use decal_uops::Uop;
 
 impl Recorder<'_> {
@@ -18,12 +20,13 @@ impl Recorder<'_> {
             return self.iterate_range(seen);
         }
         let (function, ty) = match seen.kind {
-            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate => {
+            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator => {
                 let sym = self.peek(1)?;
                 return self.guard_exact(&sym, seen);
             }
-            Kind::List => (self.host.functions.new_list_iter, self.host.objects.list_iter),
-            Kind::Tuple => (self.host.functions.new_tuple_iter, self.host.objects.tuple_iter),
+            Kind::List => (self.host.functions.new_list_iter, Some(self.host.objects.list_iter)),
+            Kind::Tuple => (self.host.functions.new_tuple_iter, Some(self.host.objects.tuple_iter)),
+            kind if is_iterable(kind) => (self.host.leaf.iterate, None),
             _ => return Err(AbortReason::Iterate),
         };
         let sym = self.pop()?;
@@ -35,7 +38,9 @@ impl Recorder<'_> {
         let drops = self.guard_discard(&[sym]);
         let snap = self.raise_snap();
         let val = self.e.effect(Uop::call_obj_1, &[base], 0, function, Region::Fixed, Some(snap));
-        self.e.set_type(val, ty);
+        if let Some(ty) = ty {
+            self.e.set_type(val, ty);
+        }
         self.drop_all(&drops);
         self.push(Sym::Obj(val, Own::Owned));
         Ok(())
@@ -88,10 +93,11 @@ impl Recorder<'_> {
     /// Steps the loop's iterator; true where the next instruction was taken along.
     pub(super) fn for_iter(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
         let unpacks = next.is_some_and(|next| next.op == Op::UnpackSequence(2));
-        let Detail::Next(more) = event.detail else {
-            return Err(AbortReason::Iterate);
-        };
         let seen = one(event)?;
+        let more = match event.detail {
+            Detail::Next(more) if seen.kind != Kind::Iterator => more,
+            _ => return self.step_any(event, next).map(|()| false),
+        };
         let sym = self.peek(1)?;
         let snap = self.snap();
         if let Sym::RangeIter(next, step, left, id) = sym {
@@ -119,7 +125,7 @@ impl Recorder<'_> {
             Kind::RangeIter => self.step_range(iterator, seen, more),
             Kind::ListIter | Kind::TupleIter => self.step_sequence(iterator, seen, more),
             Kind::Enumerate if more && unpacks => return self.step_enumerate(iterator, seen).map(|()| true),
-            _ => Err(AbortReason::Iterate),
+            _ => self.step_any(event, next),
         }
         .map(|()| false)
     }
@@ -220,6 +226,82 @@ impl Recorder<'_> {
         let value = self.int_sym(index);
         self.push(value);
         Ok(())
+    }
+
+    /// A step by a C function, which gives an object of its own at the end. The exit for the way that was not seen goes
+    /// behind this instruction: the iterator was asked, and must not be asked again.
+    fn step_any(&mut self, event: &Event, next: Option<&Event>) -> Step<()> {
+        let Op::ForIter(behind) = event.op else { return Err(AbortReason::Inconsistent("loop")) };
+        let seen = one(event)?;
+        let Some(after) = next.filter(|next| next.depth == event.depth).map(|next| next.offset) else {
+            return Err(AbortReason::Iterate);
+        };
+        let known = matches!(seen.kind, Kind::Iterator | Kind::Enumerate);
+        if !known || !matches!(self.peek(1)?, Sym::Obj(..)) {
+            return Err(AbortReason::Iterate);
+        }
+        // The iterator may let go of what it goes through.
+        self.own_before(event.offset);
+        let Sym::Obj(iterator, _) = self.peek(1)? else { return Err(AbortReason::Iterate) };
+        let snap = self.snap();
+        self.e.guard_type(iterator, seen.ty, snap);
+        // It may ask iterators whose fields are in registers.
+        let asks = seen.kind == Kind::Enumerate || seen.ty == self.host.leaf.zip;
+        if asks {
+            self.write_iterators();
+        }
+        let (snap, function, end) = (self.raise_snap(), self.host.leaf.next, self.host.objects.exhausted);
+        let item = self.e.effect(Uop::call_obj_1, &[iterator], 0, function, Region::Iterators, Some(snap));
+        if asks {
+            self.read_iterators();
+        }
+        // There the iterator is popped.
+        let leaving = behind.checked_sub(1).ok_or(AbortReason::Inconsistent("loop"))?;
+        if after == event.next {
+            let snap = self.build_snapshot(leaving, Then::Resume);
+            self.e.pure(Uop::guard_is_not, &[item], 0, end, Some(snap));
+            self.push(Sym::Obj(item, Own::Owned));
+            return Ok(());
+        }
+        if after != behind {
+            return Err(AbortReason::Inconsistent("loop"));
+        }
+        self.push(Sym::Obj(item, Own::Owned));
+        let snap = self.build_snapshot(event.next, Then::Resume);
+        self.pop()?;
+        self.e.pure(Uop::guard_is, &[item], 0, end, Some(snap));
+        self.restart(leaving);
+        let iterator = self.pop()?;
+        self.discard(&[iterator])
+    }
+
+    /// Brings the iterators whose fields are in registers up to date in memory.
+    fn write_iterators(&mut self) {
+        let layout = self.host.layout.clone();
+        for iter in self.iters.clone().into_iter().filter(|iter| iter.dirty) {
+            let disp = if iter.left.is_some() { layout.range_iter_start } else { iter.index_disp(&layout) };
+            self.e.store(Uop::store_int, iter.iterator, None, iter.next, disp, Region::Iterators, None);
+            if let Some(left) = iter.left {
+                let disp = layout.range_iter_len;
+                self.e.store(Uop::store_int, iter.iterator, None, left, disp, Region::Iterators, None);
+            }
+        }
+    }
+
+    /// The other way round, after a call that may have stepped them.
+    fn read_iterators(&mut self) {
+        let layout = self.host.layout.clone();
+        self.e.heap().clobber(Region::Iterators);
+        self.e.heap().clobber(Region::Results);
+        for at in 0..self.iters.len() {
+            let iter = self.iters[at].clone();
+            let disp = if iter.left.is_some() { layout.range_iter_start } else { iter.index_disp(&layout) };
+            let next = self.e.load(Uop::load_int, iter.iterator, None, disp, Region::Iterators, None);
+            let left = iter.left.map(|_| {
+                self.e.load(Uop::load_int, iter.iterator, None, layout.range_iter_len, Region::Iterators, None)
+            });
+            self.iters[at] = IterState { next, left, dirty: false, sole: false, ..iter };
+        }
     }
 
     /// An iterator is exhausted: it lets go of its sequence and leaves the stack.

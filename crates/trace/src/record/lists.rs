@@ -23,7 +23,7 @@ impl Recorder<'_> {
     }
 
     /// Nothing is known any more of what lists hold.
-    fn lists_changed(&mut self) {
+    pub(super) fn lists_changed(&mut self) {
         self.e.heap().clobber(Region::ListHead);
         self.e.heap().clobber(Region::ListItems);
     }
@@ -148,15 +148,6 @@ impl Recorder<'_> {
         }
         self.drop_all(&drops);
         Ok(())
-    }
-
-    /// Drops what a symbol owns of an object that is not the last to hold what it holds, or is itself held elsewhere.
-    fn drop_held(&mut self, sym: &Sym) {
-        if let Sym::Obj(val, Own::Owned) = sym
-            && !self.hand_over(*val, Own::Virtual)
-        {
-            self.decref_plain(*val);
-        }
     }
 
     /// A call of a list's method: as an attribute that was just loaded, or bound earlier.

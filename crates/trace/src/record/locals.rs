@@ -5,7 +5,7 @@
 
 use super::state::{Local, Own, Sym};
 use super::{AbortReason, Recorder, Step};
-use crate::event::{Kind, Operand};
+use crate::event::{Event, Kind, Operand};
 use crate::ir::{Region, Val};
 use decal_uops::Uop;
 
@@ -47,6 +47,11 @@ impl Recorder<'_> {
     pub(super) fn store_local(&mut self, slot: u32, sym: Sym, seen: Operand, old: Operand) -> Step<()> {
         if self.frames.len() > 1 {
             return self.store_virtual(vec![(slot, sym)]);
+        }
+        if sym == Sym::Null {
+            // A store of two locals has no room for what clearing one may need.
+            let plain = self.frames.len() > 1 || self.make_plain(slot, old)?;
+            return if plain { self.empty_local(slot, old) } else { Err(AbortReason::Unstable("a variable that is unbound")) };
         }
         let deferred = !matches!(sym, Sym::Obj(..));
         if deferred && self.make_plain(slot, old)? {
@@ -161,6 +166,144 @@ impl Recorder<'_> {
         self.frames[0].locals[slot as usize] =
             Local { sym: Sym::Obj(value, Own::Slot(slot)), memory: Some(value), plain };
         Ok(())
+    }
+
+    /// Makes sure that the stack's nth slot from the top, where there may be a null, has one or not, as was seen.
+    pub(super) fn settle_null(&mut self, nth: u32, seen: Operand) -> Step<()> {
+        let Sym::Obj(val, _) = self.peek(nth)? else { return Ok(()) };
+        if self.e.type_of(val).is_some() || !self.e.is_from_memory(val) {
+            return Ok(());
+        }
+        let snap = self.snap();
+        if seen.kind == Kind::Null {
+            self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
+            let stack = &mut self.top().stack;
+            let slot = stack.len() - nth as usize;
+            stack[slot] = Sym::Null;
+        } else {
+            self.e.pure(Uop::guard_is_not, &[val], 0, 0, Some(snap));
+        }
+        Ok(())
+    }
+
+    /// `-- local`, which holds nothing afterwards. Comprehensions do so with the variables that they use for themselves.
+    pub(super) fn load_and_clear(&mut self, slot: u32, event: &Event) -> Step<()> {
+        let seen = super::numbers::one(event)?;
+        let sym = self.local(slot)?;
+        if let Sym::Obj(val, Own::Slot(_)) = sym {
+            let snap = self.snap();
+            if seen.kind == Kind::Null {
+                self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
+                self.frames[0].locals[slot as usize] = Local { sym: Sym::Null, memory: Some(val), plain: true };
+                self.push(Sym::Null);
+                return Ok(());
+            }
+            self.e.pure(Uop::guard_is_not, &[val], 0, 0, Some(snap));
+            // The stack takes the slot's reference over.
+            let (frame, disp) = (self.e.frame(), self.local_disp(slot));
+            self.empty_slot(slot, frame, disp);
+            self.push(Sym::Obj(val, Own::Owned));
+            let at = self.top().stack.len() - 1;
+            self.frames[0].locals[slot as usize] = Local { sym: Sym::Null, memory: None, plain: true };
+            self.reborrow(val, Own::Slot(slot), at);
+            return Ok(());
+        }
+        let depth = self.frames.len() - 1;
+        let sym = std::mem::replace(&mut self.frames[depth].locals[slot as usize].sym, Sym::Null);
+        self.push(sym);
+        Ok(())
+    }
+
+    /// Those that borrowed an object from a place borrow it from the top frame's stack slot at `at` now.
+    fn reborrow(&mut self, val: Val, holder: Own, at: usize) {
+        let top = self.frames.len() - 1;
+        let kept = self.frames[top].stack[at].clone();
+        self.each_sym(&mut |sym| {
+            if let Sym::Obj(v, own) = sym
+                && *v == val
+                && *own == holder
+            {
+                *own = Own::Virtual;
+            }
+        });
+        self.frames[top].stack[at] = kept;
+    }
+
+    /// Memory of a local of frame 0 holds nothing from now on.
+    fn empty_slot(&mut self, slot: u32, frame: Val, disp: i32) {
+        self.e.effect(Uop::store_null, &[frame], disp, 0, Region::Frame, None);
+        let place = crate::opt::heap::Place { base: frame, index: None, disp };
+        self.e.heap().store(Region::Frame, place, None);
+        self.written.insert(slot);
+    }
+
+    /// Makes a local hold nothing. `old` is what was observed there. What it held may end with that, and run Python code
+    /// where the fast form has failed.
+    pub(super) fn clear_local(&mut self, slot: u32, old: Operand, event: &Event) -> Step<()> {
+        if !self.general || old.kind.is_plain() {
+            return self.empty_local(slot, old);
+        }
+        let held = if self.frames.len() == 1 {
+            let before = self.bound_memory_of(slot);
+            let (frame, disp) = (self.e.frame(), self.local_disp(slot));
+            self.empty_slot(slot, frame, disp);
+            self.frames[0].locals[slot as usize] = Local { sym: Sym::Null, memory: None, plain: true };
+            if self.hand_over(before, Own::Slot(slot)) { Sym::Null } else { Sym::Obj(before, Own::Owned) }
+        } else {
+            let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
+            std::mem::replace(&mut local.sym, Sym::Null)
+        };
+        self.push(held);
+        self.drop_top(event)
+    }
+
+    fn empty_local(&mut self, slot: u32, old: Operand) -> Step<()> {
+        if self.frames.len() > 1 {
+            return self.store_virtual(vec![(slot, Sym::Null)]);
+        }
+        if self.make_plain(slot, old)? {
+            let previous = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, Sym::Null);
+            return match previous {
+                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) => self.discard(&[previous]),
+                // Memory keeps it until an exit writes the slot, and so may whoever borrows it from there.
+                _ => Ok(()),
+            };
+        }
+        let previous = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, Sym::Null);
+        if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
+            self.discard(&[previous])?;
+        }
+        let before = self.bound_memory_of(slot);
+        let handed = self.hand_over(before, Own::Slot(slot));
+        if !handed {
+            self.guard_dying(before);
+            self.own_borrowed();
+        }
+        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
+        self.empty_slot(slot, frame, disp);
+        if !handed {
+            self.decref_plain(before);
+        }
+        self.frames[0].locals[slot as usize] = Local { sym: Sym::Null, memory: None, plain: true };
+        Ok(())
+    }
+
+    /// `del x`.
+    pub(super) fn delete_local(&mut self, slot: u32, event: &Event) -> Step<()> {
+        let seen = super::numbers::one(event)?;
+        if seen.kind == Kind::Null {
+            return Err(AbortReason::Instruction("DELETE_FAST of an unbound local"));
+        }
+        let sym = self.local(slot)?;
+        match sym {
+            Sym::Null => return Err(AbortReason::Unstable("a variable that is unbound")),
+            Sym::Obj(val, Own::Slot(_)) => {
+                let snap = self.snap();
+                self.e.pure(Uop::guard_is_not, &[val], 0, 0, Some(snap));
+            }
+            _ => {}
+        }
+        self.clear_local(slot, seen, event)
     }
 
     /// Puts a local of frame 0 whose object the trace owns into memory.

@@ -17,8 +17,10 @@
 mod abort;
 mod arguments;
 mod attributes;
+mod build;
 mod calls;
 mod containers;
+mod dicts;
 mod fit;
 mod general;
 mod instances;
@@ -549,6 +551,9 @@ impl<'a> Recorder<'a> {
                     return Err(AbortReason::Instruction("LOAD_FAST_CHECK of an unbound local"));
                 }
                 let sym = self.local(slot)?;
+                if sym == Sym::Null {
+                    return Err(AbortReason::Unstable("a variable that is unbound"));
+                }
                 if let Sym::Obj(val, Own::Slot(_)) = sym {
                     let snap = self.snap();
                     self.e.pure(Uop::guard_is_not, &[val], 0, 0, Some(snap));
@@ -563,6 +568,12 @@ impl<'a> Recorder<'a> {
             }
             Op::StoreFast(slot) => {
                 let [seen, old] = numbers::two(event)?;
+                self.settle_null(1, seen)?;
+                if self.peek(1)? == Sym::Null {
+                    self.pop()?;
+                    self.clear_local(slot, old, event)?;
+                    return Ok(false);
+                }
                 if self.general && !old.kind.is_plain() {
                     self.store_over(slot, seen, event)?;
                     return Ok(false);
@@ -600,10 +611,33 @@ impl<'a> Recorder<'a> {
             Op::Contains(inverted) => self.contains(inverted, event)?,
             Op::PopJump(on, _) => self.pop_jump(on, event)?,
             Op::GetIter => self.get_iter(event)?,
+            Op::LoadFastAndClear(slot) => self.load_and_clear(slot, event)?,
+            Op::DeleteFast(slot) => self.delete_local(slot, event)?,
+            Op::BuildList(count) => self.build_list(count, event)?,
+            Op::BuildSet(_) => self.build_set(event)?,
+            Op::BuildMap(_) => self.build_map(event)?,
+            Op::BuildConstKeyMap(_) => self.build_const_key_map(event)?,
+            Op::ListAppend(nth) => self.list_append(nth, event)?,
+            Op::ListExtend(nth) => self.list_extend(nth, event)?,
+            Op::ListToTuple => self.list_to_tuple(event)?,
+            Op::SetAdd(nth) => self.set_add(nth, event)?,
+            Op::SetUpdate(nth) => self.update(nth, event, Kind::Set)?,
+            Op::MapAdd(nth) => self.map_add(nth, event)?,
+            Op::DictUpdate(nth) => self.update(nth, event, Kind::Dict)?,
+            Op::DeleteSubscript => self.delete_subscript(event)?,
+            Op::UnpackEx(..) => return Err(AbortReason::Instruction("UNPACK_EX")),
+            Op::BuildString(_) => return Err(AbortReason::Instruction("BUILD_STRING")),
+            Op::FormatSimple => return Err(AbortReason::Instruction("FORMAT_SIMPLE")),
+            Op::FormatWithSpec => return Err(AbortReason::Instruction("FORMAT_WITH_SPEC")),
+            Op::ConvertValue(_) => return Err(AbortReason::Instruction("CONVERT_VALUE")),
             Op::ForIter(_) => return self.for_iter(event, next),
             Op::PopTop if self.general => self.drop_top(event)?,
             Op::PopTop => {
                 let sym = self.pop()?;
+                let seen = numbers::one(event)?;
+                if seen.kind.is_plain() && matches!(sym, Sym::Obj(_, Own::Owned)) {
+                    self.guard_exact(&sym, seen)?;
+                }
                 self.discard(&[sym])?;
             }
             Op::PushNull => self.push(Sym::Null),
@@ -617,7 +651,10 @@ impl<'a> Recorder<'a> {
             Op::UnpackSequence(count) => self.unpack(count, event)?,
             Op::Subscript => self.subscript(event)?,
             Op::StoreSubscript => self.store_subscript(event)?,
-            Op::Call(count) => return self.call(count, event, next),
+            Op::Call(count) => {
+                self.settle_null(count + 1, event.operands.get(1).copied().unwrap_or(Operand::NULL))?;
+                return self.call(count, event, next);
+            }
             Op::CallKw(count) => self.call_keywords(count, event)?,
             Op::Return => self.leave()?,
             Op::ReturnConst(_) => match event.detail {
@@ -627,9 +664,6 @@ impl<'a> Recorder<'a> {
                 }
                 _ => return Err(AbortReason::Inconsistent("constant")),
             },
-            Op::LoadFastAndClear(_) => return Err(AbortReason::Instruction("LOAD_FAST_AND_CLEAR (a comprehension)")),
-            Op::DeleteFast(_) => return Err(AbortReason::Instruction("DELETE_FAST (del)")),
-            Op::BuildList(_) => return Err(AbortReason::Instruction("BUILD_LIST (a new list)")),
             Op::Slice => self.slice(event)?,
             Op::StoreSlice => self.store_slice(event)?,
             Op::BuildSlice(count) => match next {

@@ -24,7 +24,13 @@ impl Recorder<'_> {
         let stack = &mut self.top().stack;
         let slot = stack.len() - n as usize;
         stack[slot] = Sym::Null;
-        let val = self.owned_object(&sym, seen)?;
+        let mut val = self.owned_object(&sym, seen)?;
+        if let Sym::Int(number, _) = sym {
+            // A small int is one value however often it is asked for, but each slot has a reference of its own.
+            val = self.e.effect(Uop::renamed, &[val], 0, 0, Region::Fixed, None);
+            self.e.set_type(val, self.host.objects.int);
+            self.e.learn_pure(Uop::unbox_int, val, number);
+        }
         self.top().stack[slot] = Sym::Obj(val, Own::Owned);
         Ok(())
     }

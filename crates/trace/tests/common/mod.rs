@@ -5,7 +5,7 @@ use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::balance::balance;
 use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
 use decal_trace::event::{Callee, Code, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
-use decal_trace::host::{Functions, Host, Layout, Objects};
+use decal_trace::host::{Functions, Host, Layout, Leaf, Objects};
 use decal_trace::ir::{Inst, Start, Trace, Val};
 use decal_trace::record::{Abort, Options, Parent, Recorded, root, side};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
@@ -113,7 +113,7 @@ pub fn host() -> Host {
         new_instance: 0xf_0015,
         new_keywords: 0xf_0016,
     };
-    Host { layout, objects, functions }
+    Host { layout, objects, functions, leaf: Leaf::default() }
 }
 
 fn type_of(kind: Kind) -> u64 {

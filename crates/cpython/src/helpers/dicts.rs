@@ -1,0 +1,286 @@
+//! What traces do with exact dicts.
+//!
+//! All functions refuse what they do not handle, by null, 0 or -1 without an exception and before they have changed anything:
+//! the trace is left, and CPython runs the instruction itself. That is so for keys that are not simple, for missing keys
+//! where that is an error, for what would run code when it dies, and, where a dict is changed, for dicts
+//! that are watched or share their keys with instances.
+
+use super::death::droppable;
+use super::keys::{Lookup, in_dict, int_in_dict, is_simple};
+use crate::capi as ffi;
+use crate::host::type_address;
+use crate::version::layout::Dict;
+use crate::{PyObject, objects};
+use std::ffi::c_int;
+use std::ptr::null_mut;
+
+/// Refused, or an exception is set.
+const REFUSED: c_int = -1;
+
+unsafe fn new_reference(object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a live object.
+    unsafe { objects::incref(object) };
+    object
+}
+
+/// Whether a dict may be changed here.
+unsafe fn may_change(dict: *mut PyObject) -> bool {
+    // SAFETY: an exact dict.
+    unsafe {
+        let raw = &*dict.cast::<Dict>();
+        raw.watchers & 0xff == 0 && raw.values.is_null()
+    }
+}
+
+/// `dict[key]`.
+pub unsafe extern "C" fn get(dict: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+    // SAFETY: an exact dict, as the callers guard.
+    unsafe {
+        match in_dict(dict, key) {
+            Lookup::Found(place) => new_reference(*place.value),
+            _ => null_mut(),
+        }
+    }
+}
+
+/// `dict[key]` of a number.
+pub unsafe extern "C" fn get_int(dict: *mut PyObject, key: i64) -> *mut PyObject {
+    // SAFETY: as above.
+    unsafe {
+        match int_in_dict(dict, key) {
+            Lookup::Found(place) => new_reference(*place.value),
+            _ => null_mut(),
+        }
+    }
+}
+
+/// `dict.get(key, default)`.
+pub unsafe extern "C" fn get_or(dict: *mut PyObject, key: *mut PyObject, default: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as above.
+    unsafe {
+        match in_dict(dict, key) {
+            Lookup::Found(place) => new_reference(*place.value),
+            Lookup::Missing => new_reference(default),
+            Lookup::Unknown => null_mut(),
+        }
+    }
+}
+
+/// `key in dict`.
+pub unsafe extern "C" fn contains(dict: *mut PyObject, key: *mut PyObject) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        match in_dict(dict, key) {
+            Lookup::Found(_) => 1,
+            Lookup::Missing => 0,
+            Lookup::Unknown => REFUSED,
+        }
+    }
+}
+
+/// `dict[key] = value`.
+pub unsafe extern "C" fn set(dict: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> c_int {
+    // SAFETY: as above; what is replaced may be dropped, and a simple key is put in without running code.
+    unsafe {
+        if !may_change(dict) {
+            return REFUSED;
+        }
+        match in_dict(dict, key) {
+            Lookup::Found(place) => {
+                let old = *place.value;
+                if !droppable(old) {
+                    return REFUSED;
+                }
+                if (*ffi::Py_TYPE(value)).tp_flags & ffi::Py_TPFLAGS_HAVE_GC == 0 {
+                    *place.value = new_reference(value);
+                    objects::decref(old);
+                    return 1;
+                }
+            }
+            Lookup::Missing => {}
+            Lookup::Unknown => return REFUSED,
+        }
+        if ffi::PyDict_SetItem(dict, key, value) < 0 { REFUSED } else { 1 }
+    }
+}
+
+/// `dict[key] = value` of a number. The second number is not used.
+pub unsafe extern "C" fn set_int(dict: *mut PyObject, key: i64, _: i64, value: *mut PyObject) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        if !may_change(dict) {
+            return REFUSED;
+        }
+        if let Lookup::Found(place) = int_in_dict(dict, key)
+            && (*ffi::Py_TYPE(value)).tp_flags & ffi::Py_TPFLAGS_HAVE_GC == 0
+            && droppable(*place.value)
+        {
+            objects::decref(std::mem::replace(&mut *place.value, new_reference(value)));
+            return 1;
+        }
+        let key = objects::new_int(key);
+        if key.is_null() {
+            return REFUSED;
+        }
+        let done = set(dict, key, value);
+        objects::decref(key);
+        done
+    }
+}
+
+/// `del dict[key]`.
+pub unsafe extern "C" fn delete(dict: *mut PyObject, key: *mut PyObject) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        match in_dict(dict, key) {
+            Lookup::Found(place) if may_change(dict) && droppable(*place.value) && droppable(place.key) => {
+                if ffi::PyDict_DelItem(dict, key) < 0 {
+                    REFUSED
+                } else {
+                    1
+                }
+            }
+            _ => REFUSED,
+        }
+    }
+}
+
+/// `dict.setdefault(key, default)`.
+pub unsafe extern "C" fn set_default(dict: *mut PyObject, key: *mut PyObject, default: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as above.
+    unsafe {
+        match in_dict(dict, key) {
+            Lookup::Found(place) => new_reference(*place.value),
+            Lookup::Missing if may_change(dict) && ffi::PyDict_SetItem(dict, key, default) == 0 => {
+                new_reference(default)
+            }
+            _ => null_mut(),
+        }
+    }
+}
+
+unsafe fn take_out(dict: *mut PyObject, key: *mut PyObject) -> Lookup<*mut PyObject> {
+    // SAFETY: as above. The value is held by who gets it.
+    unsafe {
+        match in_dict(dict, key) {
+            Lookup::Found(place) if may_change(dict) && droppable(place.key) => {
+                let value = new_reference(*place.value);
+                if ffi::PyDict_DelItem(dict, key) < 0 {
+                    objects::decref(value);
+                    return Lookup::Unknown;
+                }
+                Lookup::Found(value)
+            }
+            Lookup::Missing => Lookup::Missing,
+            _ => Lookup::Unknown,
+        }
+    }
+}
+
+/// `dict.pop(key)`.
+pub unsafe extern "C" fn pop(dict: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the caller's.
+    match unsafe { take_out(dict, key) } {
+        Lookup::Found(value) => value,
+        _ => null_mut(),
+    }
+}
+
+/// `dict.pop(key, default)`.
+pub unsafe extern "C" fn pop_or(dict: *mut PyObject, key: *mut PyObject, default: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the caller's.
+    unsafe {
+        match take_out(dict, key) {
+            Lookup::Found(value) => value,
+            Lookup::Missing => new_reference(default),
+            Lookup::Unknown => null_mut(),
+        }
+    }
+}
+
+/// A new dict of `count` objects, keys and values in turn. The first operand is not used.
+pub unsafe extern "C" fn build(
+    _: *mut PyObject,
+    objects: *const *mut PyObject,
+    count: isize,
+    _: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: so many live objects. The dict that is filled belongs to nobody else.
+    unsafe {
+        let pairs = std::slice::from_raw_parts(objects, count as usize);
+        if !pairs.chunks_exact(2).all(|pair| is_simple(pair[0])) {
+            return null_mut();
+        }
+        let dict = ffi::PyDict_New();
+        if dict.is_null() {
+            return dict;
+        }
+        for pair in pairs.chunks_exact(2) {
+            if ffi::PyDict_SetItem(dict, pair[0], pair[1]) < 0 {
+                objects::decref(dict);
+                return null_mut();
+            }
+        }
+        dict
+    }
+}
+
+/// Whether all keys of a dict are simple.
+unsafe fn has_simple_keys(dict: *mut PyObject) -> bool {
+    // SAFETY: an exact dict that nobody changes meanwhile.
+    unsafe {
+        if (*(*dict.cast::<Dict>()).keys).kind != 0 {
+            return true;
+        }
+        let (mut position, mut key) = (0, null_mut());
+        while ffi::PyDict_Next(dict, &mut position, &mut key, null_mut()) != 0 {
+            if !is_simple(key) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// `dict.update(other)` of two exact dicts, where the first one is not read by anybody else yet or replaces nothing that
+/// could run code when it dies.
+pub unsafe extern "C" fn update(dict: *mut PyObject, other: *mut PyObject) -> c_int {
+    // SAFETY: exact dicts, as the callers guard.
+    unsafe {
+        if dict == other {
+            return 1;
+        }
+        if !may_change(dict) || !has_simple_keys(other) {
+            return REFUSED;
+        }
+        if (*dict.cast::<Dict>()).used > 0 {
+            let (mut position, mut key) = (0, null_mut());
+            while ffi::PyDict_Next(other, &mut position, &mut key, null_mut()) != 0 {
+                match in_dict(dict, key) {
+                    Lookup::Found(place) if !droppable(*place.value) => return REFUSED,
+                    Lookup::Unknown => return REFUSED,
+                    _ => {}
+                }
+            }
+        }
+        if ffi::PyDict_Update(dict, other) < 0 { REFUSED } else { 1 }
+    }
+}
+
+/// `dict(other)` of an exact dict.
+pub unsafe extern "C" fn copy(other: *mut PyObject) -> *mut PyObject {
+    // SAFETY: an exact dict; copying it compares no keys.
+    unsafe { ffi::PyDict_Copy(other) }
+}
+
+/// `len(dict)`.
+pub unsafe extern "C" fn length(dict: *mut PyObject, _: *mut PyObject) -> i64 {
+    // SAFETY: an exact dict.
+    unsafe { (*dict.cast::<Dict>()).used as i64 }
+}
+
+/// Whether this is an exact dict.
+pub(super) unsafe fn is_dict(object: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe { objects::type_of(object) == type_address!(PyDict_Type) }
+}

@@ -1,0 +1,33 @@
+//! Addresses of what works on containers and strings.
+
+use super::address;
+use crate::capi as ffi;
+use crate::helpers::{dicts, iterators, sequences, sets};
+use decal_trace::host::Leaf;
+
+pub(super) fn leaf() -> Leaf {
+    Leaf {
+        dict: type_address!(PyDict_Type),
+        set: type_address!(PySet_Type),
+        frozenset: type_address!(PyFrozenSet_Type),
+        build_dict: address!(dicts::build),
+        build_set: address!(sets::build),
+        dict_get: address!(dicts::get),
+        dict_get_int: address!(dicts::get_int),
+        dict_contains: address!(dicts::contains),
+        dict_set: address!(dicts::set),
+        dict_set_int: address!(dicts::set_int),
+        dict_delete: address!(dicts::delete),
+        dict_update: address!(dicts::update),
+        dict_length: address!(dicts::length),
+        set_contains: address!(sets::contains),
+        set_add: address!(sets::add),
+        set_update: address!(sets::update),
+        set_length: address!(sets::length),
+        list_extend: address!(sequences::list_extend),
+        list_to_tuple: address!(ffi::PyList_AsTuple),
+        iterate: address!(iterators::iterate),
+        next: address!(iterators::next),
+        zip: type_address!(PyZip_Type),
+    }
+}

@@ -1,0 +1,40 @@
+//! C functions that work on containers and strings and run no Python code.
+//!
+//! Each refuses what it does not handle before it has changed anything: null, 0 or -1 without an exception. The trace is
+//! left then, and CPython runs the instruction.
+
+/// Addresses. The operands are objects unless said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Leaf {
+    pub dict: u64,
+    pub set: u64,
+    pub frozenset: u64,
+    /// Of `call_fast`: keys and values in turn.
+    pub build_dict: u64,
+    /// Of `call_fast`.
+    pub build_set: u64,
+    pub dict_get: u64,
+    /// Of a dict and a number.
+    pub dict_get_int: u64,
+    pub dict_contains: u64,
+    pub dict_set: u64,
+    /// Of a dict, a number, a number that is not used, and the value.
+    pub dict_set_int: u64,
+    pub dict_delete: u64,
+    pub dict_update: u64,
+    /// A number; the second operand is not used.
+    pub dict_length: u64,
+    pub set_contains: u64,
+    pub set_add: u64,
+    pub set_update: u64,
+    /// A number; the second operand is not used.
+    pub set_length: u64,
+    pub list_extend: u64,
+    pub list_to_tuple: u64,
+    /// `iter(iterable)`.
+    pub iterate: u64,
+    /// The next item, or the mark of general operations.
+    pub next: u64,
+    pub zip: u64,
+}

@@ -1,0 +1,148 @@
+//! Dicts and sets: looking up, storing, deleting, membership, lengths.
+//!
+//! All of it is done by C functions that refuse what could run Python code, such as keys that are not simple; the exit then
+//! goes back to the instruction's start. What they give has a reference of its own.
+
+use super::numbers::{Number, two};
+use super::state::Own;
+use super::{AbortReason, Recorder, Step, Sym};
+use crate::event::{Event, Kind, Operand};
+use crate::ir::{Region, Val};
+use decal_uops::Uop;
+
+impl Recorder<'_> {
+    /// The unboxed number of a key that is one.
+    fn number_key(&mut self, key: &Sym, seen: Operand) -> Step<Option<Val>> {
+        let number = matches!(key, Sym::Int(..)) || matches!(key, Sym::Obj(..)) && seen.kind == Kind::Int;
+        if number && self.number(key, seen) == Number::Int { self.as_int(key, seen).map(Some) } else { Ok(None) }
+    }
+
+    /// `dict[key]`.
+    pub(super) fn dict_item(&mut self, event: &Event) -> Step<()> {
+        let [seen, seen_key] = two(event)?;
+        let (key, dict) = (self.pop()?, self.pop()?);
+        self.guard_exact(&dict, seen)?;
+        let base = self.object(&dict)?;
+        let leaf = self.host.leaf.clone();
+        if let Some(number) = self.number_key(&key, seen_key)? {
+            let drops = self.guard_discard(&[dict, key]);
+            let snap = self.raise_snap();
+            let function = leaf.dict_get_int;
+            let val = self.e.effect(Uop::call_index, &[base, number], 0, function, Region::Fixed, Some(snap));
+            self.push(Sym::Obj(val, Own::Owned));
+            self.drop_all(&drops);
+            return Ok(());
+        }
+        self.push(dict);
+        self.push(key);
+        self.realize_top(&[seen, seen_key], event.offset)?;
+        let (key, dict) = (self.pop()?, self.pop()?);
+        let key_val = self.key(&key, seen_key)?;
+        let drops = self.guard_discard(&[dict, key]);
+        let snap = self.raise_snap();
+        let val = self.e.effect(Uop::call_obj_2, &[base, key_val], 0, leaf.dict_get, Region::Fixed, Some(snap));
+        self.push(Sym::Obj(val, Own::Owned));
+        self.drop_all(&drops);
+        Ok(())
+    }
+
+    /// The object of a key. Its type is guarded where that tells how it dies.
+    pub(super) fn key(&mut self, key: &Sym, seen: Operand) -> Step<Val> {
+        if seen.kind.is_plain() || seen.kind == Kind::Tuple {
+            self.guard_exact(key, seen)?;
+        }
+        self.object(key)
+    }
+
+    /// `dict[key] = value`.
+    pub(super) fn store_dict_item(&mut self, event: &Event) -> Step<()> {
+        let [seen_value, seen, seen_key] = match event.operands.as_slice() {
+            [a, b, c, ..] => [*a, *b, *c],
+            _ => return Err(AbortReason::Inconsistent("missing operands")),
+        };
+        // Something may die.
+        self.own_before(event.offset);
+        if !matches!(self.peek(3)?, Sym::Obj(..) | Sym::Const(_)) {
+            self.realize(3, seen_value)?;
+            self.restart(event.offset);
+        }
+        let number = {
+            let key = self.peek(1)?;
+            self.number_key(&key, seen_key)?
+        };
+        if number.is_none() {
+            self.realize_top(&[seen, seen_key], event.offset)?;
+        }
+        let syms = self.pop_many(3)?;
+        let [value, dict, key] = &syms[..] else { return Err(AbortReason::Inconsistent("stack")) };
+        self.guard_exact(dict, seen)?;
+        let (base, val) = (self.object(dict)?, self.object(value)?);
+        let leaf = self.host.leaf.clone();
+        match number {
+            Some(number) => {
+                let drops = self.guard_discard(&syms[1..]);
+                let (snap, args) = (self.raise_snap(), [base, number, number, val]);
+                self.e.effect(Uop::call_store, &args, 0, leaf.dict_set_int, Region::Fixed, Some(snap));
+                self.drop_held(value);
+                self.drop_all(&drops);
+            }
+            None => {
+                let key = self.key(key, seen_key)?;
+                let drops = self.guard_discard(&syms[1..]);
+                let snap = self.raise_snap();
+                let function = leaf.dict_set;
+                self.e.effect(Uop::call_truth_3, &[base, key, val], 0, function, Region::Fixed, Some(snap));
+                self.drop_held(value);
+                self.drop_all(&drops);
+            }
+        }
+        Ok(())
+    }
+
+    /// `del dict[key]`.
+    pub(super) fn delete_subscript(&mut self, event: &Event) -> Step<()> {
+        let [seen, seen_key] = two(event)?;
+        if seen.kind != Kind::Dict {
+            return Err(AbortReason::Instruction("DELETE_SUBSCR (of this type)"));
+        }
+        self.own_before(event.offset);
+        self.realize_top(&[seen, seen_key], event.offset)?;
+        let (key, dict) = (self.pop()?, self.pop()?);
+        self.guard_exact(&dict, seen)?;
+        let (base, key_val) = (self.object(&dict)?, self.key(&key, seen_key)?);
+        let drops = self.guard_discard(&[dict, key]);
+        let (snap, function) = (self.raise_snap(), self.host.leaf.dict_delete);
+        self.e.effect(Uop::call_truth_2, &[base, key_val], 0, function, Region::Fixed, Some(snap));
+        self.drop_all(&drops);
+        Ok(())
+    }
+
+    /// `key in container` of a dict or set.
+    pub(super) fn key_in(&mut self, inverted: bool, event: &Event) -> Step<()> {
+        let [seen_key, seen] = two(event)?;
+        self.realize_top(&[seen_key, seen], event.offset)?;
+        let (container, key) = (self.pop()?, self.pop()?);
+        self.guard_exact(&container, seen)?;
+        let (base, key_val) = (self.object(&container)?, self.key(&key, seen_key)?);
+        let leaf = &self.host.leaf;
+        let function = if seen.kind == Kind::Dict { leaf.dict_contains } else { leaf.set_contains };
+        let drops = self.guard_discard(&[container, key]);
+        let snap = self.raise_snap();
+        let mut truth = self.e.effect(Uop::call_truth_2, &[base, key_val], 0, function, Region::Fixed, Some(snap));
+        self.drop_all(&drops);
+        if inverted {
+            let one = self.e.int(1);
+            truth = self.e.pure(Uop::xor_int, &[truth, one], 0, 0, None);
+        }
+        self.push(Sym::Bool(truth));
+        Ok(())
+    }
+
+    /// The number of items of a dict or set. Nothing may die in between: it is asked anew each time.
+    pub(super) fn count_items(&mut self, container: Val, kind: Kind) -> Val {
+        let leaf = &self.host.leaf;
+        let function = if kind == Kind::Dict { leaf.dict_length } else { leaf.set_length };
+        let snap = self.raise_snap();
+        self.e.effect(Uop::call_int_2, &[container, container], 0, function, Region::Fixed, Some(snap))
+    }
+}
