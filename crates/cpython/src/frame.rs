@@ -438,6 +438,74 @@ pub unsafe fn push(thread: Thread, function: *mut PyObject, below: Frame) -> Res
     }
 }
 
+/// Makes such a frame where the stack of frames has room, without the work that binding arguments would be. None
+/// where it has none.
+///
+/// # Safety
+/// As for [`push`].
+pub unsafe fn push_here(thread: Thread, function: *mut PyObject, below: Frame) -> Option<Frame> {
+    // SAFETY: the room was checked; all fields are written, as `_PyFrame_Initialize` does. The stack of frames
+    // grows in this order only.
+    unsafe {
+        let state = thread.pointer();
+        let raw_function = &*function.cast::<layout::Function>();
+        let code = raw_function.code.cast::<layout::Code>();
+        let size = (*code).frame_size as usize;
+        let base = (*state).stack_next;
+        if base.is_null() || size >= (*state).stack_limit.offset_from(base) as usize {
+            return None;
+        }
+        (*state).stack_next = base.add(size);
+        let frame = base.cast::<layout::Frame>();
+        let locals = (*code).locals_plus;
+        objects::incref(code.cast());
+        objects::incref(function);
+        (*frame).executable = code.cast();
+        (*frame).previous = below.0;
+        (*frame).function = function;
+        (*frame).globals = raw_function.globals;
+        (*frame).builtins = raw_function.builtins;
+        (*frame).locals_dict = null_mut();
+        (*frame).frame_object = null_mut();
+        (*frame).instr_ptr = (&raw mut (*code).code).cast();
+        (*frame).stack_top = locals;
+        (*frame).return_offset = 0;
+        (*frame).owner = owner::THREAD;
+        let slots = (&raw mut (*frame).slots).cast::<*mut PyObject>();
+        for slot in 0..locals as usize {
+            slots.add(slot).write(null_mut());
+        }
+        Some(Frame(frame))
+    }
+}
+
+/// Takes a frame away whose locals belong to somebody else, where that is simple: it is the topmost one, nobody has its
+/// frame object, and its function and code have other owners.
+///
+/// # Safety
+/// The innermost frame that [`push_here`] or [`push`] made and that was not run.
+#[must_use]
+pub unsafe fn pop_here(thread: Thread, frame: Frame) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        let state = thread.pointer();
+        let size = (*frame.raw_code()).frame_size as usize;
+        let base = frame.0.cast::<*mut PyObject>();
+        let first = (&raw mut (*(*state).stack_chunk).slots).cast::<*mut PyObject>();
+        if base.add(size) != (*state).stack_next || base == first || frame.is_held() {
+            return false;
+        }
+        let (code, function) = (frame.code(), frame.function());
+        if (*state).current_frame == frame.0 {
+            (*state).current_frame = (*frame.0).previous;
+        }
+        (*state).stack_next = base;
+        objects::decref(function);
+        objects::decref(code);
+        true
+    }
+}
+
 /// Runs a frame made by [`push`] from its instruction to its end and pops it: a new reference to
 /// what it returned. With `throw`, the exception that is set is first raised at its instruction.
 ///

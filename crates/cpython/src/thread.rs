@@ -23,6 +23,14 @@ impl Thread {
         Thread(unsafe { pyo3_ffi::PyThreadState_Get() }.cast())
     }
 
+    /// The thread whose `PyThreadState` is at this address.
+    ///
+    /// # Safety
+    /// It is the current one.
+    pub unsafe fn from_address(address: u64) -> Thread {
+        Thread(address as *mut ThreadState)
+    }
+
     /// The `PyThreadState`.
     pub(crate) fn pointer(self) -> *mut ThreadState {
         self.0

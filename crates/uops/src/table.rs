@@ -712,16 +712,24 @@ uops! {
     call_any_int_3(a: raw, b: raw, c: raw; function: imm64) -> [int] [Fixed, writes] |m| {
         m.call(function, a.0, b.0, c.0, 0) as i32 as i64
     };
-    /// Makes the frame of a call that was inlined; exits where there is no memory for it, with an exception set.
+    /// Makes the frame of a call that was inlined, with the thread as third argument; exits where there is no memory for it, with an exception set.
     push_frame(below: raw, function: obj; maker: imm64) -> [raw or exit] [Fixed, raises, writes] |m| {
-        let r = m.call(maker, below.0, function.0, 0, 0);
+        let c = m.context();
+        let thread = m.load64(c.wrapping_add(crate::offset::THREAD as u64));
+        let r = m.call(maker, below.0, function.0, thread, 0);
         if r == 0 { Err(SideExit) } else { Ok(Raw(r)) }
     };
     /// Takes such a frame away again.
-    pop_frame(frame: raw; remover: imm64) [Fixed, writes] |m| { let _ = m.call(remover, frame.0, 0, 0, 0); };
+    pop_frame(frame: raw; remover: imm64) [Fixed, writes] |m| {
+        let c = m.context();
+        let thread = m.load64(c.wrapping_add(crate::offset::THREAD as u64));
+        let _ = m.call(remover, frame.0, thread, 0, 0);
+    };
     /// Exits where the C function, asked whether a trace may go on in these frames, innermost and outermost, says 0.
     guard_undisturbed(innermost: raw, entry: raw; function: imm64) -> [or exit] [Fixed, reads] |m| {
-        guard(m.call(function, innermost.0, entry.0, 0, 0) as i32 != 0)
+        let c = m.context();
+        let thread = m.load64(c.wrapping_add(crate::offset::THREAD as u64));
+        guard(m.call(function, innermost.0, entry.0, thread, 0) as i32 != 0)
     };
     /// The address of this place in the context.
     context(; at: imm32) -> [raw] [Free] |m| { let c = m.context(); Raw(c.wrapping_add(at as u64)) };

@@ -5,7 +5,7 @@
 
 use crate::capi as ffi;
 use crate::frame::{self, Frame};
-use crate::monitoring::only_decal;
+use crate::monitoring::only_decal_in;
 use crate::thread::Thread;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
@@ -149,12 +149,16 @@ pub unsafe extern "C" fn call(
 }
 
 /// Makes the frame of an inlined call of `function` on top of `below`, and the current one. Null where memory ran out.
-pub unsafe extern "C" fn push_frame(below: u64, function: *mut PyObject) -> u64 {
+pub unsafe extern "C" fn push_frame(below: u64, function: *mut PyObject, thread: u64) -> u64 {
     // SAFETY: in a trace, whose frames are in order; the trace fills in the locals before anything can look at them.
     unsafe {
-        let thread = Thread::current();
+        let thread = Thread::from_address(thread);
         let below = Frame::from_address(below);
-        match frame::push(thread, function, below) {
+        let pushed = match frame::push_here(thread, function, below) {
+            Some(frame) => Ok(frame),
+            None => frame::push(thread, function, below),
+        };
+        match pushed {
             Ok(frame) => {
                 thread.take_recursion(1);
                 thread.set_current_frame(frame);
@@ -171,31 +175,32 @@ pub unsafe extern "C" fn push_frame(below: u64, function: *mut PyObject) -> u64 
 }
 
 /// Takes such a frame away. The trace has all that it held, so that nothing dies.
-pub unsafe extern "C" fn pop_frame(frame: u64) {
+pub unsafe extern "C" fn pop_frame(frame: u64, thread: u64) {
     // SAFETY: the innermost frame that `push_frame` made.
     unsafe {
-        let thread = Thread::current();
-        let frame = Frame::from_address(frame);
-        for slot in 0..frame.locals() {
-            let _ = frame.replace_local(slot, std::ptr::null_mut());
+        let (thread, frame) = (Thread::from_address(thread), Frame::from_address(frame));
+        if !frame::pop_here(thread, frame) {
+            for slot in 0..frame.locals() {
+                let _ = frame.replace_local(slot, null_mut());
+            }
+            frame::drop_frame(thread, frame);
         }
-        frame::drop_frame(thread, frame);
         thread.take_recursion(-1);
     }
 }
 
 /// Whether a trace may go on after Python code ran: nobody wants the interpreter's attention, no tool watches the code of
 /// these frames, and nobody has got hold of a frame that is about to be taken away.
-pub unsafe extern "C" fn undisturbed(innermost: u64, entry: u64) -> c_int {
+pub unsafe extern "C" fn undisturbed(innermost: u64, entry: u64, thread: u64) -> c_int {
     // SAFETY: frames of the trace that runs, linked.
     unsafe {
-        let thread = Thread::current();
+        let thread = Thread::from_address(thread);
         if !thread.is_quiet() || thread.is_traced() {
             return 0;
         }
         let mut frame = Frame::from_address(innermost);
         loop {
-            if !only_decal(frame.code()) {
+            if !only_decal_in(thread, frame.code()) {
                 return 0;
             }
             if frame.address() == entry {

@@ -270,7 +270,11 @@ unsafe extern "C" fn probe(_: *mut PyObject, argument: *mut PyObject) -> *mut Py
 unsafe fn frame(argument: *mut PyObject) -> Result<(), &'static str> {
     // SAFETY: offsets of thread state and frame were checked; the frame below a C function is the caller's.
     unsafe {
-        let frame = (*Thread::current().pointer()).current_frame;
+        let state = Thread::current().pointer();
+        let frame = (*state).current_frame;
+        let (next, limit) = ((*state).stack_next as usize, (*state).stack_limit as usize);
+        let first = &raw const (*(*state).stack_chunk).slots as usize;
+        ensure(first <= next && next <= limit && limit - first < 1 << 30, "stack of frames")?;
         ensure(!frame.is_null() && ffi::PyCode_Check((*frame).executable) != 0, "frame")?;
         let code = (*frame).executable.cast::<Code>();
         ensure(objects::text((*code).name) == "f" && (*code).first_line == 6, "code object")?;

@@ -126,6 +126,20 @@ pub struct ThreadState {
     _profile_object: *mut PyObject,
     _trace_object: *mut PyObject,
     pub current_exception: *mut PyObject,
+    _rest: [usize; 14],
+    pub stack_chunk: *mut StackChunk,
+    /// Where the next frame goes, in slots of 8 bytes.
+    pub stack_next: *mut *mut PyObject,
+    pub stack_limit: *mut *mut PyObject,
+}
+
+/// `_PyStackChunk`: a piece of the stack of frames.
+#[repr(C)]
+pub struct StackChunk {
+    _previous: *mut StackChunk,
+    _size: usize,
+    _top: usize,
+    pub slots: [*mut PyObject; 1],
 }
 
 /// Bits of [`ThreadState::eval_breaker`] that are events.
@@ -449,6 +463,7 @@ const _: () = {
     assert!(offset_of!(ThreadState, tracing) == 60);
     assert!(offset_of!(ThreadState, current_frame) == 72);
     assert!(offset_of!(ThreadState, current_exception) == 112);
+    assert!(offset_of!(ThreadState, stack_next) == 240);
     assert!(offset_of!(Function, vectorcall) == 128);
     assert!(offset_of!(Bytes, data) == 32);
     assert!(offset_of!(ByteArray, start) == 40);
