@@ -51,7 +51,11 @@ impl Recorder<'_> {
         if sym == Sym::Null {
             // A store of two locals has no room for what clearing one may need.
             let plain = self.frames.len() > 1 || self.make_plain(slot, old)?;
-            return if plain { self.empty_local(slot, old) } else { Err(AbortReason::Unstable("a variable that is unbound")) };
+            return if plain {
+                self.empty_local(slot, old)
+            } else {
+                Err(AbortReason::Unstable("a variable that is unbound"))
+            };
         }
         let deferred = !matches!(sym, Sym::Obj(..));
         if deferred && self.make_plain(slot, old)? {
