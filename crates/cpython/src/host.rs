@@ -155,6 +155,7 @@ fn functions() -> Functions {
         set_slice_last: address!(helpers::sequences::set_slice_last),
         may_die: address!(helpers::death::may_die),
         may_die_all: address!(helpers::death::may_die_all),
+        dict_value: address!(helpers::instances::dict_value),
         new_method: address!(ffi::PyMethod_New),
         lacks_attribute: address!(helpers::instances::lacks_attribute),
         dict_attribute: address!(helpers::instances::dict_attribute),

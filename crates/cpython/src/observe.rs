@@ -16,7 +16,7 @@ use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
 use decal_trace::bytecode::{CompareOp, JumpIf, Op};
-use decal_trace::event::{Bind, CodeId, Detail, Event, Kind, Operand};
+use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Operand};
 
 /// What the engine decides about calls.
 pub trait Calls {
@@ -26,6 +26,12 @@ pub trait Calls {
     /// # Errors
     /// The reason.
     fn enter(&mut self, function: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str>;
+
+    /// Whether this has changed again and again, so that traces should not take it as fixed.
+    fn is_volatile(&self, what: Assumption) -> bool {
+        let _ = what;
+        false
+    }
 }
 
 /// Something that an event took as not changing.
@@ -80,7 +86,10 @@ pub unsafe fn observe(
         binds: Vec::new(),
     };
     // SAFETY: the caller's.
-    let detail = unsafe { observer.look(instruction.op, calls) };
+    let mut detail = unsafe { observer.look(instruction.op, calls) };
+    if observer.assumptions.iter().any(|what| calls.is_volatile(*what)) {
+        observer.take_back(&mut detail);
+    }
     let event = Event {
         depth,
         code,
@@ -241,6 +250,24 @@ struct Observer {
 }
 
 impl Observer {
+    /// What was found relies on something that changes again and again: it is not told.
+    fn take_back(&mut self, detail: &mut Detail) {
+        const CHANGES: &str = "a class or function that changes often";
+        self.assumptions.clear();
+        self.binds.clear();
+        for operand in &mut self.operands {
+            if operand.kind == Kind::List && operand.ty != type_address!(PyList_Type) {
+                operand.kind = Kind::Other;
+            }
+        }
+        *detail = match detail {
+            Detail::Attribute(_) => Detail::Attribute(Attribute::Unsupported(CHANGES)),
+            Detail::Enter(_) | Detail::New(_) | Detail::Known(_) => Detail::Opaque(CHANGES),
+            Detail::Global(_) => Detail::Global(Operand::NULL),
+            _ => Detail::None,
+        };
+    }
+
     /// The nth object from the top of the stack, which is 1; null where the stack is not as deep.
     unsafe fn top(&self, nth: u32) -> *mut PyObject {
         match self.stack.checked_sub(nth) {
@@ -299,7 +326,7 @@ impl Observer {
                     self.take(self.local(second));
                 }
                 Op::LoadConst(index) | Op::ReturnConst(index) => return self.constant(index),
-                Op::LoadGlobal { name, .. } => return self.global(name),
+                Op::LoadGlobal { name, .. } => return self.global(name, calls),
                 Op::LoadDeref(slot) => return self.cell(slot),
                 Op::StoreDeref(slot) => {
                     self.take_stack(1);
@@ -462,7 +489,7 @@ impl Observer {
         }
     }
 
-    unsafe fn global(&mut self, name: u32) -> Detail {
+    unsafe fn global(&mut self, name: u32, calls: &mut dyn Calls) -> Detail {
         // SAFETY: the frame's dicts are alive.
         unsafe {
             let name = self.name(name);
@@ -470,8 +497,12 @@ impl Observer {
                 if name.is_null() || !is_plain_dict(dict) {
                     break;
                 }
-                self.assumptions.push(Assumption::Dict { dict: dict as u64, key: name as u64 });
                 let value = ffi::PyDict_GetItemWithError(dict, name);
+                let fixed = Assumption::Dict { dict: dict as u64, key: name as u64 };
+                if calls.is_volatile(fixed) && !value.is_null() {
+                    return Detail::GlobalIn(dict as u64, name as u64);
+                }
+                self.assumptions.push(fixed);
                 if !value.is_null() {
                     return Detail::Global(operand(value));
                 }

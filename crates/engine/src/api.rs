@@ -129,6 +129,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             born: Instant::now(),
             observation: None,
             relying: FxHashMap::default(),
+            changes: FxHashMap::default(),
             contexts: Vec::new(),
             counters,
             dice,

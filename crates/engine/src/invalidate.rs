@@ -74,19 +74,24 @@ impl Engine {
     }
 
     fn change(&mut self, what: Changed) {
-        if let Some(observation) = &mut self.observation {
-            observation.change(what);
-        }
         let (address, key) = match what {
             Changed::Dict { dict, key } => (dict, key),
             Changed::Type(address) | Changed::Function(address) | Changed::CodeDies(address) => (address, 0),
         };
+        let mut counts = false;
+        if let Some(observation) = &mut self.observation {
+            counts |= observation.change(what);
+        }
         if let Some(list) = self.relying.get(&address) {
             let hit: Vec<usize> =
                 list.iter().filter(|(known, _)| key == 0 || *known == key).map(|(_, id)| *id).collect();
+            counts |= !hit.is_empty();
             for id in hit {
                 self.invalidate(id);
             }
+        }
+        if counts {
+            *self.changes.entry((address, key)).or_default() += 1;
         }
         if let Changed::CodeDies(code) = what {
             self.starts.remove(&(code as usize));

@@ -32,6 +32,8 @@ const MAX_FOREIGN: u32 = 5000;
 const PATIENCE: u32 = 3;
 /// Turns of a hot loop in a call that are followed one by one; each comes to the head twice, by the jump and by the instruction.
 const MAX_UNROLLED: u32 = 16;
+/// Changes of one thing that traces took as fixed, after which they do not any more.
+const VOLATILE: u32 = 2;
 /// How often the same code may be among the frames: recursion is followed so far.
 const MAX_RECURSION: usize = 4;
 
@@ -200,9 +202,9 @@ impl Observation {
         }
     }
 
-    /// A change that watchers report.
-    pub fn change(&mut self, what: Changed) {
-        self.stale |= match what {
+    /// A change that watchers report: whether it concerns this pass.
+    pub fn change(&mut self, what: Changed) -> bool {
+        let concerns = match what {
             Changed::Dict { dict, key } => self.assumptions.iter().any(|assumption| {
                 matches!(assumption, Assumption::Dict { dict: d, key: k } if *d == dict && (key == 0 || *k == key))
             }),
@@ -214,6 +216,8 @@ impl Observation {
                 self.codes.contains(&code)
             }
         };
+        self.stale |= concerns;
+        concerns
     }
 
     /// Whether this frame is the call that was seen last, and nothing of it was seen yet.
@@ -359,6 +363,14 @@ impl Calls for Inlining<'_> {
         // Asked only now, because code that has not run for long learns only here which tools there are.
         // SAFETY: the function's code is alive.
         if unsafe { only_decal(code) } { Ok(id) } else { Err("a function that another tool watches") }
+    }
+
+    fn is_volatile(&self, what: Assumption) -> bool {
+        let place = match what {
+            Assumption::Dict { dict, key } => (dict, key),
+            Assumption::Type(address) | Assumption::Function(address) => (address, 0),
+        };
+        self.engine.changes.get(&place).is_some_and(|changes| *changes >= VOLATILE)
     }
 }
 

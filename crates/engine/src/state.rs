@@ -64,6 +64,8 @@ pub struct Engine {
     pub observation: Option<Observation>,
     /// Executors by the address that they rely on, with the dict key if it is a dict.
     pub relying: FxHashMap<u64, Vec<(u64, usize)>>,
+    /// How often something that traces took as fixed has changed, by address and dict key.
+    pub changes: FxHashMap<(u64, u64), u32>,
     /// Contexts at rest.
     #[expect(clippy::vec_box, reason = "a context is large and must not move: a trace that runs holds its address")]
     pub contexts: Vec<Box<Context>>,

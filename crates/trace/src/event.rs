@@ -262,6 +262,8 @@ pub enum Detail {
     None,
     /// `LoadGlobal`: the value, from a dict that is watched; an operand of kind `Null` where it cannot be watched.
     Global(Operand),
+    /// `LoadGlobal` of a name whose value changes often: the dict and the name.
+    GlobalIn(u64, u64),
     /// `LoadConst`, `ReturnConst`: the constant.
     Const(Operand),
     /// `LoadDeref`, `StoreDeref`: the cell, and its content before the instruction.

@@ -171,6 +171,8 @@ pub struct Functions {
     pub may_die_all: u64,
     /// `PyBool_FromLong`.
     pub new_bool: u64,
+    /// Of a dict with `str` keys and a name: the value, or null without an exception.
+    pub dict_value: u64,
     /// Of function and object: a bound method.
     pub new_method: u64,
     /// Of an instance and a name: whether the instance lacks such an attribute of its own; -1 without an exception where that would

@@ -70,3 +70,16 @@ pub unsafe extern "C" fn dict_attribute(instance: *mut PyObject, name: *mut PyOb
         value
     }
 }
+
+/// What a dict with `str` keys only has under a name: a new reference, or null without an exception.
+pub unsafe extern "C" fn dict_value(dict: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a live dict and a str.
+    unsafe {
+        if !crate::observe::is_plain_dict(dict) {
+            return null_mut();
+        }
+        let value = ffi::PyDict_GetItemWithError(dict, name);
+        objects::incref(value);
+        value
+    }
+}

@@ -108,6 +108,7 @@ pub fn host() -> Host {
         general: general(),
         new_bool: 0xf_0013,
         new_method: 0xf_0017,
+        dict_value: 0xf_001a,
         lacks_attribute: 0xf_0018,
         dict_attribute: 0xf_0019,
         new_instance: 0xf_0015,
