@@ -6,15 +6,17 @@
 
 #![allow(clippy::missing_safety_doc, reason = "called from traces with operands that guards checked; the GIL is held")]
 
+pub mod builtins;
 pub mod death;
 pub mod dicts;
 pub mod general;
 pub mod instances;
 pub mod instructions;
 pub mod iterators;
-mod keys;
+pub(crate) mod keys;
 pub mod sequences;
 pub mod sets;
+pub mod strings;
 
 use crate::version::layout;
 use crate::{PyObject, objects};

@@ -8,6 +8,7 @@
 mod attribute;
 mod call;
 pub(crate) mod known;
+mod leaf_calls;
 
 use crate::capi as ffi;
 use crate::code::DecodedCode;

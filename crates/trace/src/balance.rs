@@ -180,7 +180,8 @@ impl Counts<'_> {
     /// taken away.
     fn no_object(&mut self, inst: &UopInst, fails: bool) -> Option<Val> {
         let wanted = if fails { Uop::guard_is_not } else { Uop::guard_is };
-        let val = *inst.args.first().filter(|_| inst.uop == wanted)?;
+        let marks = [0, self.host.objects.exhausted];
+        let val = *inst.args.first().filter(|_| inst.uop == wanted && marks.contains(&inst.imm64))?;
         match self.trace.insts.get(val.index()) {
             Some(Inst::Uop(made)) if gives_any(made.uop) || self.steps(made) => {
                 self.add(val, -1);
@@ -239,6 +240,10 @@ impl Counts<'_> {
                 | Uop::call_slice,
                 _,
             ) => self.add(val, 1),
+            (Uop::call_renew, [old, _]) => {
+                self.add(*old, -1);
+                self.add(val, 1);
+            }
             (Uop::renew_float, [_, old]) => {
                 self.add(*old, -1);
                 self.add(val, 1);

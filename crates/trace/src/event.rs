@@ -163,6 +163,63 @@ pub enum KnownCall {
     ObjectInit(u64),
     /// A method bound to an exact list, which the builtin function object holds: its definition's address.
     BoundList(ListMethod, u64),
+    /// A C function that runs no Python code for such arguments.
+    Leaf(LeafCall),
+}
+
+/// A call of a C function that runs no Python code for arguments of the kinds that were seen.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LeafCall {
+    /// Its address.
+    pub function: u64,
+    /// How it is called.
+    pub passing: Passing,
+    /// What it is given before the arguments.
+    pub first: First,
+    /// The arguments whose exact types must be those that were seen, one bit each.
+    pub exact: u32,
+    /// The result's type, 0 where it is not known.
+    pub gives: u64,
+    /// Whether it changes a list, dict, set or `bytearray`, or lets something die.
+    pub changes: bool,
+    /// A C function that is asked first whether one of the objects is such that nothing can happen, which it is given
+    /// twice; it refuses by -1. 0 where nothing needs to be asked.
+    pub check: u64,
+    /// Which one: 0 for the first that the function is given.
+    pub asks: u32,
+}
+
+/// How a C function is called.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Passing {
+    /// Up to three objects; it gives one.
+    Objects,
+    /// An object, then arguments in memory and their number; it gives an object.
+    Fast,
+    /// Two or three objects; it gives 1 or 0, which becomes a `bool` or, as here, `None`; or refuses by -1.
+    Done,
+    /// The same, for a `bool`.
+    Truth,
+    /// Two objects, or one twice; it gives a number, or refuses by the lowest one.
+    Number,
+}
+
+/// What a C function is given before the arguments.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum First {
+    /// Nothing.
+    Nothing,
+    /// The receiver of a method, which is called as that.
+    Receiver,
+    /// The receiver that the builtin function object is bound to, whose definition is at this address.
+    Bound {
+        /// The definition's address.
+        definition: u64,
+        /// The receiver's exact type.
+        ty: u64,
+    },
+    /// This object, which lives forever, or as long as the function.
+    Object(u64),
 }
 
 /// Methods of lists that are translated into uops.

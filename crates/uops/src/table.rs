@@ -641,6 +641,12 @@ uops! {
         let r = m.call(function, a.0, b.0, 0, 0) as i32;
         if r < 0 { Err(SideExit) } else { Ok(r as i64) }
     };
+    /// Calls a C function that makes an object of two, the first of which is used up: it may become the result. A null result is
+    /// as for `call_index`.
+    call_renew(a: obj, b: obj; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {
+        let r = m.call(function, a.0, b.0, 0, 0);
+        if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
+    };
     /// Calls a C function in the convention of a fast builtin method: an object, then the address of the arguments, their
     /// number, and no keyword names. A null result is an exception, or none: the function has done nothing.
     call_fast(a: obj, count: int; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {

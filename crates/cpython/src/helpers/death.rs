@@ -140,6 +140,34 @@ impl Walk {
     }
 }
 
+impl Walk {
+    /// Whether all that is found to have no references left dies quietly, and lets go of what it holds: others may follow.
+    unsafe fn end(&mut self) -> c_int {
+        // SAFETY: live objects.
+        unsafe {
+            let mut done = [false; LIMIT];
+            loop {
+                let dying = (0..self.count).find(|at| !done[*at] && self.found[*at].1 <= 0);
+                let Some(at) = dying else { return 1 };
+                done[at] = true;
+                let object = self.found[at].0;
+                if !dies_quietly(object) {
+                    return 0;
+                }
+                let ty = objects::type_of(object) as *mut ffi::PyTypeObject;
+                if let Some(traverse) = (*ty).tp_traverse
+                    && (*ty).tp_flags & ffi::Py_TPFLAGS_HAVE_GC != 0
+                {
+                    traverse(object, visit, (&raw mut *self).cast());
+                }
+                if self.too_many {
+                    return 0;
+                }
+            }
+        }
+    }
+}
+
 unsafe extern "C" fn visit(object: *mut PyObject, walk: *mut c_void) -> c_int {
     // SAFETY: `tp_traverse` hands over live objects and what it was given.
     unsafe {
@@ -161,26 +189,7 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
         for object in list {
             walk.take(*object);
         }
-        // What has no references left dies, and lets go of what it holds. Others may follow.
-        let mut done = [false; LIMIT];
-        loop {
-            let dying = (0..walk.count).find(|at| !done[*at] && walk.found[*at].1 <= 0);
-            let Some(at) = dying else { return 1 };
-            done[at] = true;
-            let object = walk.found[at].0;
-            if !dies_quietly(object) {
-                return 0;
-            }
-            let ty = objects::type_of(object) as *mut ffi::PyTypeObject;
-            if let Some(traverse) = (*ty).tp_traverse
-                && (*ty).tp_flags & ffi::Py_TPFLAGS_HAVE_GC != 0
-            {
-                traverse(object, visit, (&raw mut walk).cast());
-            }
-            if walk.too_many {
-                return 0;
-            }
-        }
+        walk.end()
     }
 }
 
@@ -194,4 +203,15 @@ pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
 pub(super) unsafe fn droppable(object: *mut PyObject) -> bool {
     // SAFETY: a live object.
     unsafe { ffi::Py_REFCNT(object) != 1 || may_die(object) != 0 }
+}
+
+/// Whether all that an object holds may go, whoever holds the object itself.
+pub(super) unsafe fn dies_with(object: *mut PyObject) -> c_int {
+    // SAFETY: a live object of a known type.
+    unsafe {
+        let mut walk = Walk { found: [(std::ptr::null_mut(), 0); LIMIT], count: 0, too_many: false };
+        walk.found[0] = (object, 0);
+        walk.count = 1;
+        walk.end()
+    }
 }

@@ -5,10 +5,9 @@
 //! where that is an error, for what would run code when it dies, and, where a dict is changed, for dicts
 //! that are watched or share their keys with instances.
 
-use super::death::droppable;
+use super::death::{dies_with, droppable};
 use super::keys::{Lookup, in_dict, int_in_dict, is_simple};
 use crate::capi as ffi;
-use crate::host::type_address;
 use crate::version::layout::Dict;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
@@ -64,6 +63,12 @@ pub unsafe extern "C" fn get_or(dict: *mut PyObject, key: *mut PyObject, default
             Lookup::Unknown => null_mut(),
         }
     }
+}
+
+/// `dict.get(key)`.
+pub unsafe extern "C" fn get_or_none(dict: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as above; `None` lives forever.
+    unsafe { get_or(dict, key, ffi::Py_None()) }
 }
 
 /// `key in dict`.
@@ -156,6 +161,24 @@ pub unsafe extern "C" fn set_default(dict: *mut PyObject, key: *mut PyObject, de
             }
             _ => null_mut(),
         }
+    }
+}
+
+/// `dict.setdefault(key)`.
+pub unsafe extern "C" fn set_default_none(dict: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as above.
+    unsafe { set_default(dict, key, ffi::Py_None()) }
+}
+
+/// `dict.clear()`.
+pub unsafe extern "C" fn clear(dict: *mut PyObject, _: *mut PyObject) -> c_int {
+    // SAFETY: as above. Where the whole dict might die, all that it holds may.
+    unsafe {
+        if !may_change(dict) || dies_with(dict) == 0 {
+            return REFUSED;
+        }
+        ffi::PyDict_Clear(dict);
+        1
     }
 }
 
@@ -277,10 +300,4 @@ pub unsafe extern "C" fn copy(other: *mut PyObject) -> *mut PyObject {
 pub unsafe extern "C" fn length(dict: *mut PyObject, _: *mut PyObject) -> i64 {
     // SAFETY: an exact dict.
     unsafe { (*dict.cast::<Dict>()).used as i64 }
-}
-
-/// Whether this is an exact dict.
-pub(super) unsafe fn is_dict(object: *mut PyObject) -> bool {
-    // SAFETY: a live object.
-    unsafe { objects::type_of(object) == type_address!(PyDict_Type) }
 }

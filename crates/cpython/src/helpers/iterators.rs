@@ -69,6 +69,42 @@ unsafe fn is_safe(iterator: *mut PyObject, depth: u32) -> bool {
     }
 }
 
+/// Whether all steps of an iterator run no Python code.
+pub(super) unsafe fn runs_to_its_end(iterator: *mut PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe { is_known(iterator, DEPTH) }
+}
+
+/// The same, and what it goes through may die at the end.
+unsafe fn is_known(iterator: *mut PyObject, depth: u32) -> bool {
+    // SAFETY: a live object; the layout is that of the exact type.
+    unsafe {
+        let may_go = |container: *mut PyObject| container.is_null() || droppable(container);
+        match known::iterator(objects::type_of(iterator)) {
+            Some(Shape::Nothing) => true,
+            Some(Shape::Sequence) => {
+                let sequence = (*iterator.cast::<SequenceIter>()).sequence;
+                sequence.is_null() || known::is_sequence(objects::type_of(sequence)) && may_go(sequence)
+            }
+            Some(Shape::Dict) => {
+                let raw = &*iterator.cast::<DictIter>();
+                may_go(raw.dict) && may_reuse(raw.result)
+            }
+            Some(Shape::Set) => may_go((*iterator.cast::<SetIter>()).set),
+            Some(Shape::Zip) => {
+                let raw = &*iterator.cast::<Zip>();
+                let inner = objects::tuple_items(raw.iterators);
+                depth > 0 && may_reuse(raw.result) && inner.iter().all(|inner| is_known(*inner, depth - 1))
+            }
+            Some(Shape::Enumerate) => {
+                let raw = &*iterator.cast::<Enumerate>();
+                depth > 0 && may_reuse(raw.result) && is_known(raw.iterator, depth - 1)
+            }
+            None => false,
+        }
+    }
+}
+
 /// Whether a tuple that may be filled anew can let go of its items.
 unsafe fn may_reuse(tuple: *mut PyObject) -> bool {
     // SAFETY: a live tuple or null.
@@ -83,4 +119,30 @@ unsafe fn may_reuse(tuple: *mut PyObject) -> bool {
 pub unsafe extern "C" fn next(iterator: *mut PyObject) -> *mut PyObject {
     // SAFETY: a live object.
     unsafe { if is_safe(iterator, DEPTH) { general::next(iterator) } else { null_mut() } }
+}
+
+/// `next(iterator)`.
+pub unsafe extern "C" fn next_or_raise(iterator: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as above.
+    unsafe {
+        let item = next(iterator);
+        if item as u64 != general::exhausted() {
+            return item;
+        }
+        ffi::PyErr_SetNone(ffi::PyExc_StopIteration);
+        null_mut()
+    }
+}
+
+/// `next(iterator, default)`.
+pub unsafe extern "C" fn next_or(iterator: *mut PyObject, default: *mut PyObject) -> *mut PyObject {
+    // SAFETY: as above.
+    unsafe {
+        let item = next(iterator);
+        if item as u64 != general::exhausted() {
+            return item;
+        }
+        objects::incref(default);
+        default
+    }
 }

@@ -6,7 +6,7 @@
 
 use crate::capi as ffi;
 use crate::host::type_address;
-use crate::version::layout::{Dict, Entry, Set, SetEntry, Str, Tuple, UnicodeEntry};
+use crate::version::layout::{Dict, Entry, Set, SetEntry, Str, UnicodeEntry};
 use crate::{PyObject, objects};
 
 /// How deep tuples within tuples may be.
@@ -38,7 +38,7 @@ pub(super) struct Place {
 }
 
 /// Whether an object is a simple key.
-pub(super) unsafe fn is_simple(object: *mut PyObject) -> bool {
+pub(crate) unsafe fn is_simple(object: *mut PyObject) -> bool {
     // SAFETY: a live object.
     unsafe { simple(object, TUPLES) }
 }
@@ -158,12 +158,6 @@ unsafe fn compared(a: *mut PyObject, b: *mut PyObject) -> Option<bool> {
             None
         }
     }
-}
-
-/// Whether two simple keys are equal, whatever their hashes.
-pub(super) unsafe fn equal_keys(a: *mut PyObject, b: *mut PyObject) -> Option<bool> {
-    // SAFETY: the caller's.
-    unsafe { equal(a, b) }
 }
 
 /// Looks for the key with this hash that `is_it` recognizes.
@@ -288,15 +282,6 @@ pub(super) unsafe fn in_set(set: *mut PyObject, key: *mut PyObject) -> Lookup<*m
             perturb >>= PERTURB_SHIFT;
             at = at.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb) & mask;
         }
-    }
-}
-
-/// The items of a tuple that was just made for a call, or of any other.
-pub(super) unsafe fn items<'a>(tuple: *mut PyObject) -> &'a [*mut PyObject] {
-    // SAFETY: an exact tuple.
-    unsafe {
-        let tuple = tuple.cast::<Tuple>();
-        std::slice::from_raw_parts((&raw const (*tuple).items).cast(), (*tuple).size as usize)
     }
 }
 

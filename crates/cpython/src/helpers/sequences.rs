@@ -162,6 +162,22 @@ pub unsafe extern "C" fn list_append(list: *mut PyObject, item: *mut PyObject) -
     if failed { -1 } else { 1 }
 }
 
+/// `list(tuple[start:stop])`; `stop` is not below `start`.
+pub unsafe extern "C" fn tuple_rest(tuple: *mut PyObject, start: i64, stop: i64, _: i64) -> *mut PyObject {
+    // SAFETY: an exact tuple, as the callers guard; the bounds are within it.
+    unsafe {
+        let Some(rest) = objects::tuple_items(tuple).get(start as usize..stop as usize) else { return null_mut() };
+        let list = ffi::PyList_New(rest.len() as isize);
+        if !list.is_null() {
+            for (slot, item) in items(list).iter_mut().zip(rest) {
+                objects::incref(*item);
+                *slot = *item;
+            }
+        }
+        list
+    }
+}
+
 /// `list.extend(iterable)` of an exact list and another container of a known type: 1.
 pub unsafe extern "C" fn list_extend(list: *mut PyObject, iterable: *mut PyObject) -> c_int {
     // SAFETY: as for `list_append`; iterating over these types runs no Python code.

@@ -83,7 +83,7 @@ pub unsafe extern "C" fn build(
 }
 
 /// Whether putting all items of a container into a set runs no Python code, as far as they are concerned.
-unsafe fn all_simple(iterable: *mut PyObject) -> bool {
+pub(super) unsafe fn all_simple(iterable: *mut PyObject) -> bool {
     // SAFETY: a live object; layouts are those of the exact types that are checked first.
     unsafe {
         let ty = objects::type_of(iterable);
@@ -149,4 +149,29 @@ pub unsafe extern "C" fn new(iterable: *mut PyObject) -> *mut PyObject {
 pub unsafe extern "C" fn length(set: *mut PyObject, _: *mut PyObject) -> i64 {
     // SAFETY: an exact set or frozenset.
     unsafe { (*set.cast::<Set>()).used as i64 }
+}
+
+macro_rules! operators {
+    ($($(#[doc = $doc:literal])+ $name:ident $function:ident;)*) => {
+        $(
+            $(#[doc = $doc])+
+            pub unsafe extern "C" fn $name(left: *mut PyObject, right: *mut PyObject) -> *mut PyObject {
+                // SAFETY: exact sets, as the callers guard; simple keys are compared without Python code.
+                unsafe {
+                    if all_simple(left) && all_simple(right) { ffi::$function(left, right) } else { null_mut() }
+                }
+            }
+        )*
+    };
+}
+
+operators! {
+    /// `left | right`.
+    union PyNumber_Or;
+    /// `left & right`.
+    intersection PyNumber_And;
+    /// `left - right`.
+    difference PyNumber_Subtract;
+    /// `left ^ right`.
+    symmetric_difference PyNumber_Xor;
 }

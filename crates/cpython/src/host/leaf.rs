@@ -2,7 +2,7 @@
 
 use super::address;
 use crate::capi as ffi;
-use crate::helpers::{dicts, iterators, sequences, sets};
+use crate::helpers::{builtins, dicts, iterators, sequences, sets, strings};
 use decal_trace::host::Leaf;
 
 pub(super) fn leaf() -> Leaf {
@@ -26,6 +26,31 @@ pub(super) fn leaf() -> Leaf {
         set_length: address!(sets::length),
         list_extend: address!(sequences::list_extend),
         list_to_tuple: address!(ffi::PyList_AsTuple),
+        concat: address!(ffi::PySequence_Concat),
+        repeat: address!(ffi::PySequence_Repeat),
+        tuple_rest: address!(sequences::tuple_rest),
+        set_binary: [
+            address!(sets::union),
+            address!(sets::intersection),
+            address!(sets::difference),
+            address!(sets::symmetric_difference),
+        ],
+        text_add: address!(ffi::PyUnicode_Concat),
+        text_append: address!(strings::append),
+        text_format: address!(strings::format),
+        text_item: address!(strings::item),
+        text_equal: address!(strings::equal),
+        text_in_text: address!(strings::contains),
+        value_in_sequence: address!(builtins::value_in_sequence),
+        compare: [
+            address!(builtins::compare::<0>),
+            address!(builtins::compare::<1>),
+            address!(builtins::compare::<2>),
+            address!(builtins::compare::<3>),
+            address!(builtins::compare::<4>),
+            address!(builtins::compare::<5>),
+        ],
+        build_text: address!(strings::build),
         iterate: address!(iterators::iterate),
         next: address!(iterators::next),
         zip: type_address!(PyZip_Type),

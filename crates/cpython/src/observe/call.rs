@@ -1,6 +1,7 @@
 //! What a call calls.
 
 use super::attribute::{has_plain_getattr, interned, look_up, shared_names};
+use super::leaf_calls::leaf_call;
 use super::{Assumption, Calls, ListUse, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
@@ -227,7 +228,10 @@ impl Observer {
                 self.as_list(1, ListUse::Length);
                 return Some(KnownCall::Len);
             }
-            known(call.callable, call.receiver).or_else(|| self.by_type(call))
+            leaf_call(call.callable, call.receiver, call.positional)
+                .map(KnownCall::Leaf)
+                .or_else(|| known(call.callable, call.receiver))
+                .or_else(|| self.by_type(call))
         }
     }
 
@@ -377,7 +381,7 @@ unsafe fn known(callable: *mut PyObject, receiver: *mut PyObject) -> Option<Know
 }
 
 /// Module and name of a builtin function, as its module's and its own definition in C have them, which Python code cannot imitate.
-unsafe fn module_function<'a>(callable: *mut PyObject) -> Option<(&'a [u8], &'a [u8])> {
+pub(super) unsafe fn module_function<'a>(callable: *mut PyObject) -> Option<(&'a [u8], &'a [u8])> {
     // SAFETY: a live object; an exact builtin function has this layout; definitions in C live as long as it.
     unsafe {
         if objects::type_of(callable) != type_address!(PyCFunction_Type) {

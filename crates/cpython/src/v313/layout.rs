@@ -265,6 +265,8 @@ pub struct Str {
     pub length: Py_ssize_t,
     /// -1 where it was not asked for yet.
     pub hash: Py_ssize_t,
+    /// The lowest two bits are zero where it is in no table of strings.
+    pub state: u32,
 }
 
 /// `rangeobject`.
@@ -408,13 +410,6 @@ pub struct SetIter {
     pub used: Py_ssize_t,
     pub position: Py_ssize_t,
     pub left: Py_ssize_t,
-}
-
-/// `keys()`, `values()` and `items()` of a dict.
-#[repr(C)]
-pub struct View {
-    _head: [usize; 2],
-    pub dict: *mut PyObject,
 }
 
 /// A `zip`.

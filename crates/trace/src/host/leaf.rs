@@ -32,6 +32,28 @@ pub struct Leaf {
     pub set_length: u64,
     pub list_extend: u64,
     pub list_to_tuple: u64,
+    pub concat: u64,
+    /// Of a sequence and a number.
+    pub repeat: u64,
+    /// Of a tuple, start, stop and 1: a list.
+    pub tuple_rest: u64,
+    /// `|`, `&`, `-`, `^`.
+    pub set_binary: [u64; 4],
+    pub text_add: u64,
+    /// The first one is used up, and may become the result.
+    pub text_append: u64,
+    pub text_format: u64,
+    /// Of a `str` and an index.
+    pub text_item: u64,
+    pub text_equal: u64,
+    /// Of a `str` and another one.
+    pub text_in_text: u64,
+    /// Of a list or tuple and a value.
+    pub value_in_sequence: u64,
+    /// By operator, of plain values.
+    pub compare: [u64; 6],
+    /// Of `call_fast`.
+    pub build_text: u64,
     /// `iter(iterable)`.
     pub iterate: u64,
     /// The next item, or the mark of general operations.

@@ -14,6 +14,10 @@ impl Recorder<'_> {
             self.list_method(known, count, event)?;
             return Ok(false);
         }
+        if let Detail::Known(KnownCall::Leaf(leaf)) = event.detail {
+            self.leaf_call(leaf, count, event)?;
+            return Ok(false);
+        }
         // A method object that the trace made none of is function and receiver here.
         let apart = matches!(event.detail, Detail::Known(KnownCall::ObjectInit(_)))
             || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0);

@@ -68,6 +68,9 @@ impl Recorder<'_> {
         if two(event)?[0].kind == Kind::Dict {
             return self.dict_item(event);
         }
+        if two(event)?[0].kind == Kind::Str {
+            return self.text_item(event);
+        }
         let (index, container) = (self.pop()?, self.pop()?);
         let [seen, seen_index] = two(event)?;
         if let Sym::Tuple(items, _) = &container {
@@ -293,10 +296,36 @@ impl Recorder<'_> {
         self.discard(&[sequence])
     }
 
+    /// Whether membership in a tuple may become comparisons of numbers.
+    fn is_small_tuple_of_numbers(&self, container: &Sym) -> bool {
+        match container {
+            Sym::Tuple(items, _) => {
+                let number = |item: &Sym| match item {
+                    Sym::Int(..) => true,
+                    Sym::Const(operand) => operand.kind == Kind::Int,
+                    _ => false,
+                };
+                items.len() <= CONTAINS_LIMIT && items.iter().all(number)
+            }
+            Sym::Const(operand) => {
+                self.rec.tuples.get(&operand.object).is_some_and(|items| {
+                    items.len() <= CONTAINS_LIMIT && items.iter().all(|item| item.kind == Kind::Int)
+                })
+            }
+            _ => false,
+        }
+    }
+
     /// `x in (1, 2, 3)` for numbers, guarding the outcome that was seen.
     pub(super) fn contains(&mut self, inverted: bool, event: &Event) -> Step<()> {
         if matches!(two(event)?[1].kind, Kind::Dict | Kind::Set | Kind::FrozenSet) {
             return self.key_in(inverted, event);
+        }
+        let [needle, container] = [self.peek(2)?, self.peek(1)?];
+        let numbers =
+            matches!(container, Sym::Tuple(..) | Sym::Const(_)) && matches!(needle, Sym::Int(..) | Sym::Obj(..));
+        if !numbers || !self.is_small_tuple_of_numbers(&container) || two(event)?[0].kind != Kind::Int {
+            return self.value_in(inverted, event);
         }
         let (container, needle) = (self.pop()?, self.pop()?);
         let [seen_needle, _] = two(event)?;

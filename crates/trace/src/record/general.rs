@@ -494,6 +494,10 @@ pub(super) fn has_general_form(op: Op) -> bool {
             | Op::GetIter
             | Op::ForIter(_)
             | Op::UnpackSequence(_)
+            | Op::DeleteSubscript
+            | Op::FormatSimple
+            | Op::FormatWithSpec
+            | Op::ConvertValue(_)
             | Op::Call(_)
             | Op::General(..)
             | Op::LoadGlobal { .. }
@@ -522,6 +526,10 @@ impl Recorder<'_> {
                 arguments: Some((2, 2)),
                 ..simple(f.set_slice, &[Stack(3), Stack(4), Arguments], 4, Gives::Nothing)
             },
+            Op::DeleteSubscript => simple(f.delete_item, &[Stack(2), Stack(1)], 2, Gives::Nothing),
+            Op::FormatSimple => simple(f.format, &[Stack(1), Fixed(0)], 1, Gives::Object),
+            Op::FormatWithSpec => simple(f.format, &[Stack(2), Stack(1)], 2, Gives::Object),
+            Op::ConvertValue(conversion) => simple(f.convert[conversion as usize], &[Stack(1)], 1, Gives::Object),
             Op::GetIter => simple(f.iterator, &[Stack(1)], 1, Gives::Object),
             Op::Compare(op, truth) => {
                 let words = [Stack(2), Stack(1), Fixed(op as u64)];

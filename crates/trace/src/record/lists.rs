@@ -173,7 +173,10 @@ impl Recorder<'_> {
         args.reverse();
         let (receiver, callable) = (self.pop()?, self.pop()?);
         let list = match known {
-            KnownCall::BoundList(_, definition) => self.bound_list(&callable, *seen_callable, definition)?,
+            KnownCall::BoundList(_, definition) => {
+                let ty = self.host.objects.list;
+                self.bound_receiver(&callable, *seen_callable, definition, ty)?
+            }
             _ => {
                 self.guard_callable(&callable, *seen_callable)?;
                 self.guard_exact(&receiver, *seen_receiver)?;
@@ -228,20 +231,6 @@ impl Recorder<'_> {
         };
         self.push(result);
         Ok(())
-    }
-
-    /// The list that a bound method was made of; the method is guarded by its definition.
-    fn bound_list(&mut self, callable: &Sym, seen: Operand, definition: u64) -> Step<Val> {
-        let function = self.object(callable)?;
-        self.guard_exact(callable, seen)?;
-        let (snap, layout) = (self.snap(), self.host.layout.clone());
-        let found = self.e.load(Uop::load_int, function, None, layout.builtin_definition, Region::Fixed, None);
-        let wanted = self.e.int(definition as i64);
-        self.e.pure(Uop::guard_eq_int, &[found, wanted], 0, 0, Some(snap));
-        let list = self.e.load(Uop::load_obj, function, None, layout.builtin_self, Region::Fixed, Some(snap));
-        let ty = self.host.objects.list;
-        self.e.guard_type(list, ty, snap);
-        Ok(list)
     }
 
     pub(super) fn none(&self) -> Sym {

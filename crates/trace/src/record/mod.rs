@@ -26,6 +26,7 @@ mod general;
 mod instances;
 mod iteration;
 mod label;
+mod leaf;
 mod lists;
 mod locals;
 mod names;
@@ -34,6 +35,7 @@ mod realize;
 mod side;
 mod snapshots;
 mod state;
+mod strings;
 
 pub use abort::{Abort, AbortReason};
 pub use label::LabelState;
@@ -495,6 +497,7 @@ impl<'a> Recorder<'a> {
             let same_shape = operand.ty == seen.ty && !matches!(seen.kind, Kind::Type | Kind::Module | Kind::Function);
             let decides = match event.op {
                 // What is called was followed, and where the attribute is was looked up.
+                Op::Call(_) if matches!(event.detail, Detail::Known(KnownCall::Leaf(_))) && index > 0 => !same_shape,
                 Op::Call(_) | Op::CallKw(_) => index == 0 && !called(&event, operand),
                 Op::LoadAttr { .. } => !same_shape,
                 Op::LoadSuperAttr { .. } => index < 2 || !same_shape,
@@ -600,7 +603,12 @@ impl<'a> Recorder<'a> {
             Op::LoadAttr { method, .. } => self.load_attr(method, event)?,
             Op::LoadSuperAttr { method, .. } => self.load_super_attr(method, event)?,
             Op::StoreAttr { .. } => self.store_attr(event)?,
-            Op::Binary(op) | Op::Augmented(op) => self.binary(op, event)?,
+            Op::Binary(op) | Op::Augmented(op) => {
+                if let Some(fused) = self.sequence_binary(op, event, next)? {
+                    return Ok(fused);
+                }
+                self.binary(op, event)?;
+            }
             Op::Negative => self.negative(event)?,
             Op::Positive => self.positive(event)?,
             Op::Invert => self.invert(event)?,
@@ -625,11 +633,11 @@ impl<'a> Recorder<'a> {
             Op::MapAdd(nth) => self.map_add(nth, event)?,
             Op::DictUpdate(nth) => self.update(nth, event, Kind::Dict)?,
             Op::DeleteSubscript => self.delete_subscript(event)?,
-            Op::UnpackEx(..) => return Err(AbortReason::Instruction("UNPACK_EX")),
-            Op::BuildString(_) => return Err(AbortReason::Instruction("BUILD_STRING")),
-            Op::FormatSimple => return Err(AbortReason::Instruction("FORMAT_SIMPLE")),
-            Op::FormatWithSpec => return Err(AbortReason::Instruction("FORMAT_WITH_SPEC")),
-            Op::ConvertValue(_) => return Err(AbortReason::Instruction("CONVERT_VALUE")),
+            Op::UnpackEx(before, after) => self.unpack_with_rest(before, after, event)?,
+            Op::BuildString(_) => self.build_string(event)?,
+            Op::FormatSimple => self.format(false, event)?,
+            Op::FormatWithSpec => self.format(true, event)?,
+            Op::ConvertValue(conversion) => self.convert(conversion, event)?,
             Op::ForIter(_) => return self.for_iter(event, next),
             Op::PopTop if self.general => self.drop_top(event)?,
             Op::PopTop => {

@@ -382,7 +382,17 @@ impl Recorder<'_> {
                 self.push(Sym::Bool(truth));
                 return Ok(false);
             }
-            _ => return Err(AbortReason::OperandTypes("comparison")),
+            _ => {
+                self.push(left);
+                self.push(right);
+                let Some((truth, drops)) = self.compare_values(op, event)? else {
+                    return Err(AbortReason::OperandTypes("comparison"));
+                };
+                // Whatever comes next is decided by the truth alone.
+                self.drop_all(&drops);
+                self.push(Sym::Bool(truth));
+                return Ok(false);
+            }
         };
         if let Some(taken) = self.fused_jump(next) {
             let drops = self.guard_discard(&[left, right]);
@@ -584,7 +594,14 @@ impl Recorder<'_> {
                         self.push(sym);
                         return Ok(false);
                     }
-                    Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray => {
+                    Kind::List
+                    | Kind::Tuple
+                    | Kind::Str
+                    | Kind::Bytes
+                    | Kind::ByteArray
+                    | Kind::Dict
+                    | Kind::Set
+                    | Kind::FrozenSet => {
                         let length = self.length(&value, seen)?;
                         Test::Int(CompareOp::Ne, length, zero)
                     }
