@@ -180,7 +180,9 @@ impl Counts<'_> {
     /// taken away.
     fn no_object(&mut self, inst: &UopInst, fails: bool) -> Option<Val> {
         let wanted = if fails { Uop::guard_is_not } else { Uop::guard_is };
-        let val = *inst.args.first().filter(|_| inst.uop == wanted)?;
+        // To be a certain object is something else.
+        let none = [0, self.host.objects.exhausted].contains(&inst.imm64);
+        let val = *inst.args.first().filter(|_| inst.uop == wanted && none)?;
         match self.trace.insts.get(val.index()) {
             Some(Inst::Uop(made)) if gives_any(made.uop) || self.steps(made) => {
                 self.add(val, -1);
