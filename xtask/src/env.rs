@@ -108,7 +108,8 @@ impl Env {
         Ok(())
     }
 
-    fn pip(&self) -> Command {
+    /// `pip install`, into the environment unless the arguments say otherwise.
+    pub fn pip(&self) -> Command {
         let mut command = self.isolated();
         command.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"]);
         command

@@ -10,6 +10,7 @@ mod env;
 mod measure;
 mod progress;
 mod python;
+mod suites;
 mod table;
 mod test;
 
@@ -33,8 +34,10 @@ enum Task {
     Demo(demo::Args),
     /// Run all checks and tests; the first failure ends it.
     Test(test::Args),
-    /// Measure the examples and benchmarks of pyperformance with and without decal.
+    /// Measure examples, benchmarks of pyperformance and packages at work with and without decal.
     Bench(bench::Args),
+    /// Run packages' own tests with and without decal, and compare what becomes of each.
+    Suites(suites::Args),
     /// Run Python with decal installed.
     Python {
         /// What to pass to Python.
@@ -60,6 +63,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(args) => demo::run(&root, &args),
         Task::Test(args) => test::run(&root, &args),
         Task::Bench(args) => bench::run(&root, &args),
+        Task::Suites(args) => suites::run(&root, &args),
         Task::Python { args } => {
             let env = env::Env::prepare(&root, env::Tools::Build)?;
             env.install()?;
