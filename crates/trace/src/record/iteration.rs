@@ -276,7 +276,7 @@ impl Recorder<'_> {
     }
 
     /// Brings the iterators whose fields are in registers up to date in memory.
-    fn write_iterators(&mut self) {
+    pub(super) fn write_iterators(&mut self) {
         let layout = self.host.layout.clone();
         for iter in self.iters.clone().into_iter().filter(|iter| iter.dirty) {
             let disp = if iter.left.is_some() { layout.range_iter_start } else { iter.index_disp(&layout) };
@@ -289,7 +289,7 @@ impl Recorder<'_> {
     }
 
     /// The other way round, after a call that may have stepped them.
-    fn read_iterators(&mut self) {
+    pub(super) fn read_iterators(&mut self) {
         let layout = self.host.layout.clone();
         self.e.heap().clobber(Region::Iterators);
         self.e.heap().clobber(Region::Results);

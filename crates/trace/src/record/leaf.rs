@@ -5,7 +5,7 @@
 
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
-use crate::event::{Event, First, LeafCall, Operand, Passing};
+use crate::event::{Event, First, Kind, LeafCall, Operand, Passing};
 use crate::ir::{Region, Val};
 use decal_uops::{ARGUMENTS, Uop};
 
@@ -69,7 +69,21 @@ impl Recorder<'_> {
             let snap = self.raise_snap();
             self.e.effect(Uop::call_truth_2, &[asked, asked], 0, leaf.check, Region::Fixed, Some(snap));
         }
+        // An iterator that it is given may be one whose fields are in registers, or ask one.
+        let steps = |seen: &Operand| {
+            matches!(
+                seen.kind,
+                Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator | Kind::Other
+            )
+        };
+        let asks = !self.iters.is_empty() && (seen.iter().any(steps) || steps(seen_receiver));
+        if asks {
+            self.write_iterators();
+        }
         let result = self.emit_leaf(leaf, &vals)?;
+        if asks {
+            self.read_iterators();
+        }
         if leaf.changes {
             self.lists_changed();
             self.e.heap().clobber(Region::BytesHead);
