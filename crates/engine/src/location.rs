@@ -9,7 +9,7 @@
 //!             after too many failures, from any state: Never, with the reason
 //! ```
 
-use decal_trace::record::AbortReason;
+use decal_trace::record::{AbortReason, Hint};
 
 /// Why a location is never compiled.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +67,10 @@ pub struct Location {
     pub invalidated: u32,
     /// How often what was compiled did not pay.
     pub withdrawn: u32,
+    /// What its trace should not take for granted, and how often it was recorded again because of that.
+    pub hint: Hint,
+    /// See `hint`.
+    pub hinted: u32,
     /// The last failure: reason and source line.
     pub last: Option<(AbortReason, u32)>,
 }
@@ -77,13 +81,25 @@ const MAX_INVALIDATED: u32 = 8;
 /// Executors that may turn out not to pay before it is given up.
 const MAX_WITHDRAWN: u32 = 4;
 
+/// How often an executor is made anew because side traces could not join it.
+const MAX_HINTED: u32 = 3;
+
 /// Passes that may leave the loop before that counts as a failure.
 const MAX_LEFT: u32 = 24;
 
 impl Location {
     /// A new one.
     pub fn new(threshold: u32) -> Location {
-        Location { state: State::Counting(threshold), tries: 0, left: 0, invalidated: 0, withdrawn: 0, last: None }
+        Location {
+            state: State::Counting(threshold),
+            tries: 0,
+            left: 0,
+            invalidated: 0,
+            withdrawn: 0,
+            hint: Hint::default(),
+            hinted: 0,
+            last: None,
+        }
     }
 
     /// Recording failed: a pause that grows, then never. `dice` is any number.
@@ -114,6 +130,19 @@ impl Location {
         } else {
             State::Counting(threshold.saturating_mul(4u32.saturating_pow(self.withdrawn - 1)).max(1))
         };
+    }
+
+    /// Its executor is gone because side traces could not join it, and is made anew at once.
+    pub fn hinted(&mut self, hint: Hint) {
+        self.hint.extend(hint);
+        self.hinted += 1;
+        self.invalidated = self.invalidated.saturating_sub(1);
+        self.state = State::Counting(1);
+    }
+
+    /// Whether it is worth while to make its executor anew because of this hint.
+    pub fn may_be_hinted(&self, hint: &Hint) -> bool {
+        self.hinted < MAX_HINTED && !hint.is_within(&self.hint)
     }
 
     /// Its executor is gone because something changed.

@@ -22,7 +22,7 @@ use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
 use decal_trace::ir::{Inst, Start, Val};
-use decal_trace::record::{self, Abort, Parent, Recorded};
+use decal_trace::record::{self, Abort, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::verify::verify;
 use std::cell::{Cell, RefCell};
@@ -60,7 +60,7 @@ fn options(engine: &Engine, alive: &Rc<Cell<u32>>) -> record::Options {
     let Options { optimize, max_insts, count, .. } = engine.options;
     // Counting takes instructions of its own, which must not make a trace too long.
     let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
-    record::Options { optimize, max_insts: max_insts * more, valid, count }
+    record::Options { optimize, max_insts: max_insts * more, valid, count, hint: Hint::default() }
 }
 
 fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
@@ -69,7 +69,11 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
     let alive = Rc::new(Cell::new(1));
     let recorded = contained(|| {
         assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
-        record::root(&observation.recording, &engine.host, start, &options(engine, &alive)).map_err(Failure::Abort)
+        let mut options = options(engine, &alive);
+        if let Some(location) = engine.locations.get(&(observation.code as usize, offset)) {
+            options.hint = location.hint.clone();
+        }
+        record::root(&observation.recording, &engine.host, start, &options).map_err(Failure::Abort)
     });
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
     let place = (observation.code as usize, offset);
@@ -129,9 +133,28 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         may_loop: loops < engine.options.max_loops,
     };
     let recorded = contained(|| {
-        record::side(&observation.recording, &engine.host, &from, &options(engine, &root.alive)).map_err(Failure::Abort)
+        let mut options = options(engine, &root.alive);
+        if let Some(location) = engine.locations.get(&(root.code as usize, root.offset)) {
+            options.hint = location.hint.clone();
+        }
+        record::side(&observation.recording, &engine.host, &from, &options).map_err(Failure::Abort)
     });
     engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
+    if let Ok(Recorded { misfit, .. }) = &recorded
+        && let Some(location) = engine.locations.get(&(root.code as usize, root.offset))
+        && location.may_be_hinted(misfit)
+    {
+        // A loop that takes less for granted is one that this side trace can join.
+        let misfit = misfit.clone();
+        engine.log(1, || {
+            format!("trace {} is made anew, so that the way on from its exit {} may join it", root.id, exit.0)
+        });
+        engine.invalidate(root.id);
+        if let Some(location) = engine.locations.get_mut(&(root.code as usize, root.offset)) {
+            location.hinted(misfit);
+        }
+        return None;
+    }
     let built = recorded.and_then(|recorded| {
         let mut params = Vec::with_capacity(recorded.trace.origins.len());
         for origin in &recorded.trace.origins {

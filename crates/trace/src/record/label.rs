@@ -174,6 +174,7 @@ impl Recorder<'_> {
                 phis.push(Carries::IterLeft(iter.iterator));
             }
         }
+        self.take_hint();
         let regions = self.e.heap().written();
         let vals = self.e.label(&entries);
 
@@ -231,6 +232,19 @@ impl Recorder<'_> {
             written: self.written.clone(),
             regions,
         })
+    }
+
+    /// What side traces of an earlier recording of this loop would have changed counts as changed.
+    fn take_hint(&mut self) {
+        let hint = self.options.hint.clone();
+        let entry: Vec<u32> = hint.slots.iter().filter(|slot| slot.0 == 0 && !slot.1).map(|slot| slot.2).collect();
+        if !entry.is_empty() {
+            self.e.heap().clobber(Region::Frame);
+            self.written.extend(entry);
+        }
+        for region in hint.regions {
+            self.e.heap().clobber(region);
+        }
     }
 
     /// All slots and what they hold.

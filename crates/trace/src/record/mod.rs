@@ -65,9 +65,32 @@ const ATTEMPTS: usize = 6;
 
 type Step<T> = Result<T, AbortReason>;
 
+/// What kept a side trace from joining its trunk's label, though it may change from one entry of the loop to the next: when the
+/// trunk is recorded again, its loop takes none of this for granted.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Hint {
+    slots: BTreeSet<Slot>,
+    regions: BTreeSet<Region>,
+}
+
+impl Hint {
+    /// Whether it says nothing that the other does not.
+    pub fn is_within(&self, other: &Hint) -> bool {
+        self.slots.is_subset(&other.slots) && self.regions.is_subset(&other.regions)
+    }
+
+    /// Adds what another one says.
+    pub fn extend(&mut self, other: Hint) {
+        self.slots.extend(other.slots);
+        self.regions.extend(other.regions);
+    }
+}
+
 /// How to record.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// For a root trace: what earlier ones should not have taken for granted.
+    pub hint: Hint,
     /// Whether the emitter folds, numbers and forwards, and loops get their own pass.
     pub optimize: bool,
     /// Instructions that a trace may have.
@@ -80,7 +103,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { optimize: true, max_insts: 4000, valid: 0, count: None }
+        Options { hint: Hint::default(), optimize: true, max_insts: 4000, valid: 0, count: None }
     }
 }
 
@@ -95,6 +118,8 @@ pub struct Recorded {
     pub carried: Vec<(Val, Val)>,
     /// What was written in memory since the trunk was left, each time from the instruction on that comes first.
     pub(crate) wrote: Vec<(Val, Wrote)>,
+    /// For side traces that did not join: what would have to be different.
+    pub misfit: Hint,
     /// Constants that snapshots name.
     pub consts: BTreeMap<u64, Operand>,
     /// Calls within calls, at most.
@@ -139,6 +164,8 @@ pub(crate) struct Recorder<'a> {
     general: bool,
     /// The exits of a store into a local were emitted beforehand.
     prepared: bool,
+    /// See [`Recorded::misfit`].
+    misfit: Hint,
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
@@ -164,7 +191,7 @@ impl From<AbortReason> for Failure {
 pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let here = Abort { reason: AbortReason::Unstable("locals"), code: first.code, offset: first.offset };
-    let mut varying = BTreeSet::new();
+    let mut varying = options.hint.slots.clone();
     for _ in 0..ATTEMPTS {
         let mut recorder = Recorder::new(rec, host, options, first);
         recorder.varying = varying.clone();
@@ -193,7 +220,7 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 /// [`Abort`] names the reason and the instruction.
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
-    let mut failed = None;
+    let (mut failed, mut misfit) = (None, Hint::default());
     for way in [Way::JoinFirst, Way::JoinSecond, Way::Loop, Way::Leave] {
         let mut varying = BTreeSet::new();
         for _ in 0..ATTEMPTS {
@@ -204,10 +231,13 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                 let end = recorder.record_side(parent, &carried, way)?;
                 Ok((end, carried))
             });
+            misfit.extend(std::mem::take(&mut recorder.misfit));
             match result {
                 Ok((Some((end, label)), carried)) => {
                     let carried = if label.is_some() { Vec::new() } else { carried };
-                    return Ok(recorder.finish_trace(Start::Exit, end, label, carried));
+                    let joined = matches!(end, End::Join(_));
+                    let recorded = recorder.finish_trace(Start::Exit, end, label, carried);
+                    return Ok(Recorded { misfit: if joined { Hint::default() } else { misfit }, ..recorded });
                 }
                 Ok((None, _)) => break,
                 Err(Failure::Varying(slots)) if !slots.is_subset(&varying) => varying.extend(slots),
@@ -293,6 +323,7 @@ impl<'a> Recorder<'a> {
             raise_snap: None,
             general: false,
             prepared: false,
+            misfit: Hint::default(),
             moved: false,
             max_depth: 0,
             at: (first.code, first.offset),
@@ -790,7 +821,7 @@ impl<'a> Recorder<'a> {
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
-        Recorded { trace, label, carried, wrote, consts, max_depth, emitted, before }
+        Recorded { misfit: Hint::default(), trace, label, carried, wrote, consts, max_depth, emitted, before }
     }
 
     fn remember_consts(&mut self) {

@@ -5,7 +5,7 @@
 //! trace whose final state fits its trunk's label jumps there directly; one that does not fit puts everything into
 //! the frame and enters the root trace at its start, or loops by itself.
 
-use super::label::LabelState;
+use super::label::{LabelState, Slot};
 use super::state::{IterState, Local, Own, Sym};
 use super::{AbortReason, Failure, Recorded, Recorder, Step, Wrote};
 use crate::event::Kind;
@@ -13,7 +13,7 @@ use crate::ir::{Inst, Region, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Source, Then};
 use decal_uops::Uop;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The trace whose exit a side trace continues.
 pub struct Parent<'a> {
@@ -185,7 +185,8 @@ impl Recorder<'_> {
                     next: value,
                     left: Some(value),
                     dirty: true,
-                    sole: false,
+                    // As a rule; who relies on it asks.
+                    sole: true,
                     within: None,
                 });
             } else if let Some(iter) = self.iters.iter_mut().find(|iter| iter.iterator == base) {
@@ -315,7 +316,10 @@ impl Recorder<'_> {
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
         let written = self.e.heap().written();
         let inherited = self.inherited.clone();
-        if label.relied.iter().any(|region| written.contains(region) || inherited.regions.contains(region)) {
+        let changed = |region: &&Region| written.contains(region) || inherited.regions.contains(region);
+        let misfit: BTreeSet<Region> = label.relied.iter().filter(changed).copied().collect();
+        if !misfit.is_empty() {
+            self.misfit.regions = misfit;
             return Ok(None);
         }
         self.written.extend(inherited.locals);
@@ -323,6 +327,11 @@ impl Recorder<'_> {
         let mut fitted = self.fit(label, &mine);
         if let Err(Some(slots)) = &fitted {
             // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
+            let fixed = |slot: &Slot| {
+                let local = label.frames.get(slot.0 as usize).and_then(|frame| frame.locals.get(slot.2 as usize));
+                !slot.1 && local.is_some_and(|local| matches!(local.sym, Sym::Obj(..) | Sym::Const(_)))
+            };
+            self.misfit.slots = slots.iter().filter(|slot| fixed(slot)).copied().collect();
             if slots.iter().any(|slot| slot.0 > 0 || slot.1) {
                 return Ok(None);
             }
