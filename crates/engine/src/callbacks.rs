@@ -323,9 +323,12 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     }
     // SAFETY: the code of a live frame.
     let alone = unsafe { only_decal(site.code) };
-    if engine.observation.is_some() || !alone || site.thread.is_traced() {
+    let asked = engine.codes.get(&place.0).is_some_and(|code| code.asked);
+    let busy = !asked && engine.is_busy_compiling();
+    if engine.observation.is_some() || !alone || site.thread.is_traced() || busy {
+        let pause = if busy { engine.threshold(to) } else { POSTPONE };
         if let Some(location) = engine.locations.get_mut(&place) {
-            location.state = State::Counting(POSTPONE);
+            location.state = State::Counting(pause.max(POSTPONE));
         }
         return Decision::Nothing;
     }

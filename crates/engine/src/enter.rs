@@ -89,7 +89,8 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
     }
     let gained = worth::gained(engine, executor);
     executor.trial.set((entries, gained));
-    if gained - last_gained >= worth::least(executor, entered) {
+    // While side traces have to wait, nobody knows what it will gain with them.
+    if gained - last_gained >= worth::least(executor, entered) || engine.is_busy_compiling() {
         return true;
     }
     let (code, offset) = (executor.code, executor.offset);

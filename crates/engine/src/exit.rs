@@ -188,6 +188,12 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
     if engine.observation.is_some() || !executor.valid.get() {
         return false;
     }
+    if engine.is_busy_compiling() {
+        if let Some(exit) = executor.exits.get(index) {
+            exit.countdown.set(engine.options.exit_threshold);
+        }
+        return true;
+    }
     let exit = executor.exits.get(index);
     let Some(snapshot) = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap.0 as usize)) else {
         return true;

@@ -61,7 +61,7 @@ pub struct Options {
     pub call_threshold: u32,
     /// Code units of a function that is tried, at least: shorter ones cost less than entering and leaving a trace.
     pub least_units: u32,
-    /// Percent of the time that may be spent on compiling before functions that get hot have to wait.
+    /// Percent of the time that may be spent on compiling before what gets hot has to wait.
     pub compile_share: u32,
     /// Times that an exit is taken before it is continued by a side trace.
     pub exit_threshold: u32,
@@ -91,7 +91,7 @@ impl Default for Options {
             loop_threshold: 600,
             call_threshold: 800,
             least_units: 30,
-            compile_share: 10,
+            compile_share: 8,
             exit_threshold: 60,
             max_events: 1500,
             max_insts: 12_000,

@@ -43,6 +43,9 @@ pub enum Call {
     Foreign,
 }
 
+/// Nanoseconds of compiling that any program is worth.
+const COMPILE_FREE: u64 = 10_000_000;
+
 impl Engine {
     /// A function starts.
     ///
@@ -119,10 +122,10 @@ impl Engine {
         call
     }
 
-    /// Whether so much was compiled lately that functions have to wait.
-    fn is_busy_compiling(&self) -> bool {
+    /// Whether so much was compiled so far that what gets hot has to wait: a short program shall not be spent on compiling.
+    pub(crate) fn is_busy_compiling(&self) -> bool {
         let spent: u64 = self.counters.nanoseconds.iter().sum();
-        let allowed = u128::from(self.options.compile_share) * self.born.elapsed().as_nanos();
-        u128::from(spent) * 100 > allowed
+        let allowed = u128::from(self.options.compile_share) * self.born.elapsed().as_nanos() / 100;
+        u128::from(spent.saturating_sub(COMPILE_FREE)) > allowed
     }
 }

@@ -8,6 +8,8 @@ use std::fmt;
 /// Why.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AbortReason {
+    /// The fast form of an instruction failed: what was seen is recorded anew with the general one.
+    Again,
     // ---- observing
     /// The pass has more instructions than a trace may have.
     TooLong,
@@ -83,6 +85,7 @@ impl AbortReason {
 impl fmt::Display for AbortReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            AbortReason::Again => f.write_str("internal: to be recorded anew"),
             AbortReason::TooLong => f.write_str("one pass has too many instructions"),
             AbortReason::LeftLoop => f.write_str("the loop was left while it was observed"),
             AbortReason::Empty => f.write_str("nothing was observed"),

@@ -52,7 +52,9 @@ use crate::snapshot::{Returns, SnapId, Then};
 use decal_uops::Uop;
 use general::has_general_form;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Frames that a trace may have, the entry frame included.
 pub const MAX_DEPTH: usize = 12;
@@ -159,7 +161,11 @@ pub(crate) struct Recorder<'a> {
     varying: BTreeSet<Slot>,
     consts: BTreeMap<u64, Operand>,
     snap: SnapId,
+    /// The snapshot of the instruction at hand was not taken yet: its offset.
+    unsnapped: Option<u32>,
     raise_snap: Option<SnapId>,
+    /// Instructions whose fast form is known to fail, of all attempts.
+    unsure: Unsure,
     /// The instruction at hand is translated in its general form: its fast form has failed at the exit that led here.
     general: bool,
     /// The exits of a store into a local were emitted beforehand.
@@ -171,6 +177,9 @@ pub(crate) struct Recorder<'a> {
     max_depth: u32,
     at: (CodeId, u32),
 }
+
+/// Instructions that may need their general form.
+type Unsure = Rc<RefCell<BTreeSet<(CodeId, u32)>>>;
 
 /// Why one attempt failed: for good, or because these slots vary.
 enum Failure {
@@ -192,17 +201,23 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let here = Abort { reason: AbortReason::Unstable("locals"), code: first.code, offset: first.offset };
     let mut varying = options.hint.slots.clone();
-    for _ in 0..ATTEMPTS {
+    let unsure = Unsure::default();
+    let mut attempts = 0;
+    while attempts < ATTEMPTS {
         let mut recorder = Recorder::new(rec, host, options, first);
+        recorder.unsure = Rc::clone(&unsure);
         recorder.varying = varying.clone();
         recorder.enter_root(first.code, rec.stack);
         match recorder.record_root(first.offset) {
             Ok((end, label)) => return Ok(recorder.finish_trace(start, end, label, Vec::new())),
+            // Each time with one more instruction of the recording.
+            Err(Failure::Abort(AbortReason::Again)) => continue,
             Err(Failure::Abort(reason)) => {
                 let (code, offset) = recorder.at;
                 return Err(Abort { reason, code, offset });
             }
             Err(Failure::Varying(slots)) => {
+                attempts += 1;
                 let before = varying.len();
                 varying.extend(slots);
                 if varying.len() == before {
@@ -221,10 +236,13 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let (mut failed, mut misfit) = (None, Hint::default());
+    let unsure = Unsure::default();
     for way in [Way::JoinFirst, Way::JoinSecond, Way::Loop, Way::Leave] {
         let mut varying = BTreeSet::new();
-        for _ in 0..ATTEMPTS {
+        let mut attempts = 0;
+        while attempts < ATTEMPTS {
             let mut recorder = Recorder::new(rec, host, options, first);
+            recorder.unsure = Rc::clone(&unsure);
             recorder.varying = varying.clone();
             let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
                 recorder.general = parent.failed_fast_form();
@@ -240,7 +258,11 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                     return Ok(Recorded { misfit: if joined { Hint::default() } else { misfit }, ..recorded });
                 }
                 Ok((None, _)) => break,
-                Err(Failure::Varying(slots)) if !slots.is_subset(&varying) => varying.extend(slots),
+                Err(Failure::Abort(AbortReason::Again)) => continue,
+                Err(Failure::Varying(slots)) if !slots.is_subset(&varying) => {
+                    attempts += 1;
+                    varying.extend(slots);
+                }
                 Err(failure) => {
                     let reason = match failure {
                         Failure::Abort(reason) => reason,
@@ -254,6 +276,36 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
         }
     }
     Err(failed.unwrap_or(Abort { reason: AbortReason::Exit, code: first.code, offset: first.offset }))
+}
+
+/// Whether an instruction only moves what is there, and leaves the trace in rare cases if at all.
+fn moves_only(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Nop
+            | Op::JumpForward(_)
+            | Op::JumpBackward(_)
+            | Op::LoadFast(_)
+            | Op::LoadFastLoadFast(..)
+            | Op::LoadConst(_)
+            | Op::PushNull
+    )
+}
+
+/// Whether the fast form of an instruction hardly ever fails where these operands were seen.
+fn is_usually_fast(event: &Event) -> bool {
+    let number = |operand: &Operand| matches!(operand.kind, Kind::Int | Kind::Float | Kind::Bool);
+    match (event.op, event.detail) {
+        (Op::Binary(_) | Op::Augmented(_) | Op::Compare(..), _) => event.operands.iter().all(number),
+        (Op::LoadAttr { .. } | Op::StoreAttr { .. }, Detail::Attribute(attribute)) => {
+            !matches!(attribute, crate::event::Attribute::Unsupported(_))
+        }
+        (Op::Call(_), detail) => detail.entered().is_some() || matches!(detail, Detail::Known(_)),
+        (Op::LoadGlobal { .. }, Detail::Global(operand)) => operand.kind != Kind::Null,
+        (Op::ToBool, _) => event.operands.iter().all(|operand| number(operand) || operand.kind == Kind::None),
+        (Op::ForIter(_), Detail::Next(_)) => true,
+        _ => false,
+    }
 }
 
 /// Which events a translation has dealt with.
@@ -320,6 +372,8 @@ impl<'a> Recorder<'a> {
             varying: BTreeSet::new(),
             consts: BTreeMap::new(),
             snap: SnapId(0),
+            unsnapped: None,
+            unsure: Unsure::default(),
             raise_snap: None,
             general: false,
             prepared: false,
@@ -553,10 +607,26 @@ impl<'a> Recorder<'a> {
         if event.depth == 0 {
             self.check_handler(event)?;
         }
-        self.snap = self.build_snapshot(event.offset, Then::Resume);
+        if moves_only(event.op) {
+            // Hardly ever asked for; then nothing has changed yet.
+            self.unsnapped = Some(event.offset);
+        } else {
+            self.snap = self.build_snapshot(event.offset, Then::Resume);
+        }
         self.raise_snap = None;
         if !has_general_form(event.op) {
             return self.fast_form(event, next).map(Covered::fused);
+        }
+        let at = (event.code, event.offset);
+        if is_usually_fast(event) && !self.unsure.borrow().contains(&at) {
+            // What the state was is not kept for it: should the fast form fail, everything is recorded anew.
+            return match self.fast_form(event, next) {
+                Err(reason) if reason.is_general() => {
+                    self.unsure.borrow_mut().insert(at);
+                    Err(AbortReason::Again)
+                }
+                result => result.map(Covered::fused),
+            };
         }
         let before = (self.frames.clone(), self.iters.clone(), self.e.len());
         match self.fast_form(event, next) {

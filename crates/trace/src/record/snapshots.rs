@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 impl Recorder<'_> {
     /// The snapshot of the instruction's start, from which CPython runs it again.
     pub(super) fn snap(&mut self) -> SnapId {
+        if let Some(offset) = self.unsnapped.take() {
+            self.snap = self.build_snapshot(offset, Then::Resume);
+        }
         self.snap
     }
 
@@ -19,7 +22,8 @@ impl Recorder<'_> {
         if let Some(snap) = self.raise_snap {
             return snap;
         }
-        let snap = self.e.snapshot_with(self.snap, Then::Raise);
+        let state = self.snap();
+        let snap = self.e.snapshot_with(state, Then::Raise);
         self.raise_snap = Some(snap);
         snap
     }
@@ -59,6 +63,7 @@ impl Recorder<'_> {
 
     /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
+        self.unsnapped = None;
         self.note_writes();
         let depth = self.frames.len();
         let (named, owned) = (self.named(), owned_items(&self.frames));
