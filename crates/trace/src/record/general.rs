@@ -166,6 +166,15 @@ impl Recorder<'_> {
     /// Stores the top of the stack into a local whose object may end with that, and run Python code.
     pub(super) fn store_over(&mut self, slot: u32, seen: Operand, event: &Event) -> Step<()> {
         let sym = self.pop()?;
+        if self.frames.len() == 1
+            && let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = self.frames[0].locals[slot as usize].sym
+        {
+            // The trace alone has what it held; memory has something plain.
+            let old = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, Sym::Null);
+            self.write_local(slot, &sym, seen, Operand::NULL)?;
+            self.push(old);
+            return self.drop_top(event);
+        }
         let before = if self.frames.len() == 1 { Some(self.bound_memory_of(slot)) } else { None };
         let new = self.owned_object(&sym, seen)?;
         let old = if let Some(old) = before {
@@ -460,10 +469,13 @@ impl Recorder<'_> {
         if self.options.valid != 0 {
             self.e.effect(Uop::guard_word32, &[], 1, self.options.valid, Region::Any, Some(snap));
         }
-        let entry = self.e.frame();
-        let innermost = self.frames.last().and_then(|frame| frame.real).unwrap_or(entry);
+        let (list, none) = (self.e.raw(self.options.covered), self.e.raw(0));
         let function = self.host.functions.undisturbed;
-        self.e.effect(Uop::guard_undisturbed, &[innermost, entry], 0, function, Region::Any, Some(snap));
+        self.e.effect(Uop::guard_undisturbed, &[list, none], 0, function, Region::Any, Some(snap));
+        if let Some(innermost) = self.frames.last().and_then(|frame| frame.real) {
+            let (entry, function) = (self.e.frame(), self.host.functions.unseen);
+            self.e.effect(Uop::guard_undisturbed, &[innermost, entry], 0, function, Region::Any, Some(snap));
+        }
     }
 }
 
