@@ -201,6 +201,12 @@ pub unsafe extern "C" fn number_power(left: *mut PyObject, right: *mut PyObject)
     unsafe { pyo3_ffi::PyNumber_Power(left, right, pyo3_ffi::Py_None()) }
 }
 
+/// An empty cell.
+pub unsafe extern "C" fn new_empty_cell(_: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe { pyo3_ffi::PyCell_New(null_mut()) }
+}
+
 /// 1 where two exact `str` are equal, else 0.
 pub unsafe extern "C" fn str_equal(left: *mut PyObject, right: *mut PyObject) -> c_int {
     // SAFETY: two exact str; comparing them runs C only and cannot fail.

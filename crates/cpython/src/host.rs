@@ -161,6 +161,8 @@ fn functions() -> Functions {
         dict_attribute: address!(helpers::instances::dict_attribute),
         new_instance: address!(helpers::instances::new_instance),
         new_keywords: address!(helpers::instances::new_keywords),
+        new_cell: address!(ffi::PyCell_New),
+        new_empty_cell: address!(helpers::new_empty_cell),
         new_bool: address!(ffi::PyBool_FromLong),
         push_frame: address!(helpers::general::push_frame),
         pop_frame: address!(helpers::general::pop_frame),
@@ -222,6 +224,11 @@ fn general() -> GeneralFunctions {
         call: address!(general::call),
         call_with_sequence: address!(ffi::PyObject_Call),
         format: address!(ffi::PyObject_Format),
+        set_add: address!(ffi::PySet_Add),
+        dict_set: address!(ffi::PyDict_SetItem),
+        list_extend: address!(helpers::instructions::list_extend),
+        set_update: address!(helpers::instructions::set_update),
+        dict_update: address!(helpers::instructions::dict_update),
         instructions: {
             use helpers::instructions;
             // In the order of `GeneralOp`.
@@ -242,6 +249,11 @@ fn general() -> GeneralFunctions {
                 address!(instructions::set_function_attribute),
                 address!(instructions::assertion_error),
                 address!(instructions::unpack_star),
+                address!(instructions::call_with_sequence),
+                address!(instructions::build_set),
+                address!(instructions::build_map),
+                address!(instructions::build_const_key_map),
+                address!(instructions::dict_merge),
             ]
         },
         convert: [address!(ffi::PyObject_Str), address!(ffi::PyObject_Repr), address!(ffi::PyObject_ASCII)],

@@ -428,6 +428,7 @@ impl Observer {
                 | Op::Swap(_)
                 | Op::BuildTuple(_)
                 | Op::General(..)
+                | Op::MakeCell(_)
                 | Op::Unsupported(_) => {}
             }
         }

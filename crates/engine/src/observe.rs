@@ -525,16 +525,21 @@ impl Observation {
             None => return Progress::Finished,
         }
         if let Some((code, _)) = self.entering.take() {
-            let closure = decoded.starting_at(0).filter(|first| matches!(first.op, Op::CopyFreeVars(_)));
-            let (entry, unit) = closure.map_or((0, None), |first| (first.next, Some(first.unit)));
+            let (mut entry, mut units) = (0, Vec::new());
+            while let Some(instruction) = decoded.starting_at(entry)
+                && matches!(instruction.op, Op::MakeCell(_) | Op::CopyFreeVars(_))
+            {
+                units.push(instruction.unit);
+                entry = instruction.next;
+            }
             if !reaches(&decoded, entry, start) {
                 return Progress::Finished;
             }
             let watched = Watched { frame: frame.address(), code, decoded: Rc::clone(&decoded), expected: [start; 2] };
             self.frames.push(watched);
-            // Instructions before RESUME have no event. The one that brings a closure's cells matters: it has just
-            // run, and what it reads cannot have changed.
-            if let Some(unit) = unit {
+            // Instructions before RESUME have no event. Those that make or bring cells matter: they have just
+            // run, and what they read cannot have changed.
+            for unit in units {
                 // SAFETY: the caller's; the frame is this function's.
                 let progress = unsafe { self.take(engine, frame, &decoded, code, unit) };
                 if progress != Progress::Continue {

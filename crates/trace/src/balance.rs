@@ -55,7 +55,7 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
             // What a general operation gave is no object where it is null or a mark.
             let gone = counts.no_object(inst, true);
             if let Some(snap) = inst.snap.and_then(|snap| trace.snaps.get(snap.0 as usize)) {
-                let may_leak = makes(inst) || matches!(inst.uop, Uop::call_obj_2 | Uop::call_truth_2);
+                let may_leak = makes(inst) || matches!(inst.uop, Uop::call_obj_1 | Uop::call_obj_2 | Uop::call_truth_2);
                 counts.compare(snap, may_leak).map_err(|fault| VerifyError { at: At::Inst(val), fault })?;
             }
             if let Some(gone) = gone {

@@ -104,6 +104,7 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::LOAD_GLOBAL => Op::LoadGlobal { name: argument >> 1, push_null: argument & 1 != 0 },
         op::LOAD_DEREF => Op::LoadDeref(argument),
         op::STORE_DEREF => Op::StoreDeref(argument),
+        op::MAKE_CELL => Op::MakeCell(argument),
         op::COPY_FREE_VARS => Op::CopyFreeVars(argument),
         op::LOAD_ATTR => Op::LoadAttr { name: argument >> 1, method: argument & 1 != 0 },
         op::LOAD_SUPER_ATTR => Op::LoadSuperAttr { name: argument >> 2, method: argument & 1 != 0 },
@@ -180,7 +181,8 @@ fn general(opcode: u8) -> Option<GeneralOp> {
         op::MAKE_FUNCTION => GeneralOp::MakeFunction,
         op::SET_FUNCTION_ATTRIBUTE => GeneralOp::SetFunctionAttribute,
         op::LOAD_ASSERTION_ERROR => GeneralOp::AssertionError,
-        op::UNPACK_EX => GeneralOp::UnpackStar,
+        op::CALL_FUNCTION_EX => GeneralOp::CallEx,
+        op::DICT_MERGE => GeneralOp::DictMerge,
         _ => return None,
     })
 }
@@ -435,6 +437,6 @@ mod tests {
         assert_eq!(ops(&[op::COMPARE_OP, 5 << 5]), [Op::Compare(CompareOp::Ge, false)]);
         assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5, op::CALL_INTRINSIC_1, 7])[0], Op::Positive);
         assert_eq!(ops(&[255, 0]), [Op::Unsupported("an unknown instruction")]);
-        assert_eq!(ops(&[op::CALL_FUNCTION_EX, 0]), [Op::Unsupported("CALL_FUNCTION_EX")]);
+        assert_eq!(ops(&[op::IMPORT_NAME, 0]), [Op::Unsupported("IMPORT_NAME")]);
     }
 }

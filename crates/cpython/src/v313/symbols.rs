@@ -80,6 +80,15 @@ symbols! {
     unary_intrinsics = c"_PyIntrinsics_UnaryFunctions": *const Intrinsic1;
     /// Intrinsic functions of two objects.
     binary_intrinsics = c"_PyIntrinsics_BinaryFunctions": *const Intrinsic2;
+    /// Merges a mapping into a dict: dict, mapping, what to do about keys that are there (2: raise).
+    dict_merge = c"_PyDict_MergeEx": unsafe extern "C" fn(*mut PyObject, *mut PyObject, c_int) -> c_int;
+    /// Makes the error about named arguments a better one: thread, callable, arguments.
+    format_keywords_error = c"_PyEval_FormatKwargsError":
+        unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *mut PyObject);
+    /// Adds the items of an iterable to a set.
+    set_update = c"_PySet_Update": unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> c_int;
+    /// A function's name as messages have it: a new `str`.
+    function_text = c"_PyObject_FunctionStr": unsafe extern "C" fn(*mut PyObject) -> *mut PyObject;
     /// Finds a name in a class and its bases: a borrowed reference or null, no exception.
     type_lookup = c"_PyType_Lookup": unsafe extern "C" fn(*mut PyTypeObject, *mut PyObject) -> *mut PyObject;
     /// The function that runs frames in this interpreter (PEP 523).

@@ -195,10 +195,10 @@ impl Recorder<'_> {
 
     fn word(&mut self, word: Word) -> Step<Val> {
         match word {
-            Word::Stack(nth) => {
-                let sym = self.peek(nth)?;
-                self.object(&sym)
-            }
+            Word::Stack(nth) => match self.peek(nth)? {
+                Sym::Null => Ok(self.e.raw(0)),
+                sym => self.object(&sym),
+            },
             Word::Fixed(bits) => Ok(self.e.raw(bits)),
             Word::Arguments => Ok(self.e.effect(Uop::context, &[], offset::ARGUMENTS, 0, Region::Fixed, None)),
         }
@@ -230,6 +230,7 @@ impl Recorder<'_> {
         }
         for nth in operands {
             let seen = match self.peek(*nth)? {
+                Sym::Null => continue,
                 Sym::Const(operand) => operand,
                 _ => UNSEEN,
             };
@@ -514,6 +515,15 @@ pub(super) fn has_general_form(op: Op) -> bool {
             | Op::General(..)
             | Op::LoadGlobal { .. }
             | Op::CallKw(_)
+            | Op::UnpackEx(..)
+            | Op::SetAdd(_)
+            | Op::MapAdd(_)
+            | Op::ListExtend(_)
+            | Op::SetUpdate(_)
+            | Op::DictUpdate(_)
+            | Op::BuildSet(_)
+            | Op::BuildMap(_)
+            | Op::BuildConstKeyMap(_)
     )
 }
 
@@ -585,18 +595,30 @@ impl Recorder<'_> {
                 let arguments = Some((count + receiver + 1, count + receiver));
                 return self.perform(event, General { arguments, ..simple(f.call, &words, count + 3, Gives::Object) });
             }
-            Op::General(general, argument) => {
-                let (looks, takes, gives) = general.shape(argument);
-                if gives as usize > decal_uops::ARGUMENTS {
-                    return Err(reason);
-                }
-                let number = if general.is_name() { self.name(event, argument)? } else { u64::from(argument) };
-                let words = [Arguments, Fixed(number)];
-                let arguments = (looks > 0).then_some((looks, looks));
-                let function = f.instructions[general as usize];
-                return self
-                    .perform(event, General { arguments, ..simple(function, &words, takes, Gives::Objects(gives)) });
+            Op::SetAdd(nth) => {
+                return self.perform(event, simple(f.set_add, &[Stack(nth + 1), Stack(1)], 1, Gives::Nothing));
             }
+            Op::MapAdd(nth) => {
+                let words = [Stack(nth + 2), Stack(2), Stack(1)];
+                return self.perform(event, simple(f.dict_set, &words, 2, Gives::Nothing));
+            }
+            Op::ListExtend(nth) | Op::SetUpdate(nth) | Op::DictUpdate(nth) => {
+                let function = match event.op {
+                    Op::ListExtend(_) => f.list_extend,
+                    Op::SetUpdate(_) => f.set_update,
+                    _ => f.dict_update,
+                };
+                return self.perform(event, simple(function, &[Stack(nth + 1), Stack(1)], 1, Gives::Nothing));
+            }
+            Op::UnpackEx(before, after) => {
+                return self.instruction_call(event, GeneralOp::UnpackStar, before | after << 8, reason);
+            }
+            Op::BuildSet(count) => return self.instruction_call(event, GeneralOp::BuildSet, count, reason),
+            Op::BuildMap(count) => return self.instruction_call(event, GeneralOp::BuildMap, count, reason),
+            Op::BuildConstKeyMap(count) => {
+                return self.instruction_call(event, GeneralOp::BuildConstKeyMap, count, reason);
+            }
+            Op::General(general, argument) => return self.instruction_call(event, general, argument, reason),
             Op::LoadGlobal { name, push_null } => {
                 let words = [Arguments, Fixed(self.name(event, name)?)];
                 let gives = if push_null { Gives::Global } else { Gives::Objects(1) };
@@ -605,6 +627,19 @@ impl Recorder<'_> {
             _ => return Err(reason),
         };
         self.perform(event, operation)
+    }
+
+    /// An instruction as one call of a C function over the slots that it looks at.
+    fn instruction_call(&mut self, event: &Event, general: GeneralOp, argument: u32, reason: AbortReason) -> Step<()> {
+        let (looks, takes, gives) = general.shape(argument);
+        if looks.max(gives) as usize > decal_uops::ARGUMENTS {
+            return Err(reason);
+        }
+        let number = if general.is_name() { self.name(event, argument)? } else { u64::from(argument) };
+        let words = [Word::Arguments, Word::Fixed(number)];
+        let arguments = (looks > 0).then_some((looks, looks));
+        let function = self.host.functions.general.instructions[general as usize];
+        self.perform(event, General { function, words: &words, arguments, takes, gives: Gives::Objects(gives) })
     }
 
     /// The address of a name that an instruction means.

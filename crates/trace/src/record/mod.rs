@@ -702,6 +702,7 @@ impl<'a> Recorder<'a> {
             Op::LoadGlobal { push_null, .. } => self.load_global(push_null, event)?,
             Op::LoadDeref(slot) => self.load_deref(slot, event)?,
             Op::StoreDeref(slot) => self.store_deref(slot, event)?,
+            Op::MakeCell(slot) => self.make_cell(slot, event)?,
             Op::CopyFreeVars(count) => self.copy_free_vars(count, event)?,
             Op::LoadAttr { method, .. } => self.load_attr(method, event)?,
             Op::LoadSuperAttr { method, .. } => self.load_super_attr(method, event)?,
