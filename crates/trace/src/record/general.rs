@@ -166,6 +166,15 @@ impl Recorder<'_> {
     /// Stores the top of the stack into a local whose object may end with that, and run Python code.
     pub(super) fn store_over(&mut self, slot: u32, seen: Operand, event: &Event) -> Step<()> {
         let sym = self.pop()?;
+        if self.frames.len() == 1
+            && let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = self.frames[0].locals[slot as usize].sym
+        {
+            // The trace alone has what it held; memory has something plain.
+            let old = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, Sym::Null);
+            self.write_local(slot, &sym, seen, Operand::NULL)?;
+            self.push(old);
+            return self.drop_top(event);
+        }
         let before = if self.frames.len() == 1 { Some(self.bound_memory_of(slot)) } else { None };
         let new = self.owned_object(&sym, seen)?;
         let old = if let Some(old) = before {
