@@ -165,6 +165,7 @@ fn functions() -> Functions {
         push_frame: address!(helpers::general::push_frame),
         pop_frame: address!(helpers::general::pop_frame),
         undisturbed: address!(helpers::general::undisturbed),
+        unseen: address!(helpers::general::unseen),
         general: general(),
     }
 }

@@ -12,6 +12,7 @@ use crate::version::layout;
 use crate::{PyObject, Raised, objects};
 use pyo3_ffi::{METH_FASTCALL, Py_ssize_t, PyCFunctionFast, PyMethodDef, PyMethodDefPointer};
 use rustc_hash::FxHashSet;
+use std::cell::Cell;
 use std::ffi::{CStr, c_long};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -307,6 +308,39 @@ pub unsafe fn only_decal_in(thread: Thread, code: *mut PyObject) -> bool {
             return false;
         }
         code.monitoring.is_null() || (*code.monitoring).active.iter().all(|tools| tools & !(1 << TOOL) == 0)
+    }
+}
+
+/// Code objects that a trace and its side traces run, where machine code finds them.
+#[derive(Debug)]
+pub struct CodeList {
+    codes: Cell<(*const *mut PyObject, usize)>,
+}
+
+impl Default for CodeList {
+    fn default() -> CodeList {
+        CodeList { codes: Cell::new((std::ptr::null(), 0)) }
+    }
+}
+
+impl CodeList {
+    /// Sets the list.
+    ///
+    /// # Safety
+    /// It stays where it is until it is set anew, or nobody asks any more.
+    pub unsafe fn set(&self, codes: &[*mut PyObject]) {
+        self.codes.set((codes.as_ptr(), codes.len()));
+    }
+
+    /// Whether no tool but decal gets events from any of them, and their instrumentation is up to date.
+    ///
+    /// # Safety
+    /// They are alive; the thread is the current one.
+    pub unsafe fn only_decal(&self, thread: Thread) -> bool {
+        let (codes, count) = self.codes.get();
+        // SAFETY: the caller's, and that of `set`.
+        codes.is_null()
+            || unsafe { std::slice::from_raw_parts(codes, count).iter().all(|code| only_decal_in(thread, *code)) }
     }
 }
 

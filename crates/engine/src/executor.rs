@@ -2,6 +2,7 @@
 
 use crate::plan::Plan;
 use decal_cpython::PyObject;
+use decal_cpython::monitoring::CodeList;
 use decal_native::Code;
 use decal_trace::allocated::{Allocated, ExitIndex, Item};
 use decal_trace::ir::{Inst, Region, Val};
@@ -33,6 +34,22 @@ pub struct Exit {
     pub side: Cell<Option<usize>>,
     /// Why the last try failed, and on which line.
     pub last: RefCell<Option<(String, u32)>>,
+}
+
+/// What the machine code of a root trace and its side traces asks after Python code ran.
+#[derive(Debug)]
+pub struct Alive {
+    /// 1 while the root trace is valid.
+    pub valid: Cell<u32>,
+    /// The code objects that they run: as the root's `covers`.
+    pub covered: CodeList,
+}
+
+impl Alive {
+    /// For a new root trace.
+    pub fn new() -> Rc<Alive> {
+        Rc::new(Alive { valid: Cell::new(1), covered: CodeList::default() })
+    }
 }
 
 /// See the module's text.
@@ -73,8 +90,8 @@ pub struct Executor {
     pub keeps: RefCell<Vec<*mut PyObject>>,
     /// Whether it may be entered.
     pub valid: Cell<bool>,
-    /// 1 while the root trace is valid: what the machine code of root and side traces asks after Python code ran.
-    pub alive: Rc<Cell<u32>>,
+    /// Shared by a root trace and its side traces.
+    pub alive: Rc<Alive>,
     /// How many times it is under way (roots): Python code that it called may make it invalid, and then it is freed
     /// only when the last one has left.
     pub running: Cell<u32>,
@@ -144,6 +161,18 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
 }
 
 impl Executor {
+    /// Notes code objects that a root trace's side trace runs. (Roots.)
+    pub fn cover(&self, codes: &[*mut PyObject]) {
+        let mut covers = self.covers.borrow_mut();
+        for code in codes {
+            if !covers.contains(code) {
+                covers.push(*code);
+            }
+        }
+        // SAFETY: the list is changed here only.
+        unsafe { self.alive.covered.set(&covers) };
+    }
+
     /// How to rebuild Python's state at an exit.
     pub fn plan(&self, index: usize) -> Option<&Plan> {
         let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);

@@ -48,7 +48,7 @@ impl Engine {
         let mut under_way = false;
         for executor in self.executors.iter_mut().filter_map(Option::take) {
             executor.valid.set(false);
-            executor.alive.set(0);
+            executor.alive.valid.set(0);
             under_way |= executor.running.get() > 0;
             if executor.running.get() == 0 {
                 executor.release_keeps();
@@ -131,7 +131,7 @@ impl Engine {
         }
         let mut gone = executor.sides.borrow().clone();
         gone.push(root);
-        executor.alive.set(0);
+        executor.alive.valid.set(0);
         for id in &gone {
             if let Some(executor) = self.executors.get(*id).and_then(Option::as_ref) {
                 executor.valid.set(false);

@@ -8,7 +8,7 @@
 //! machine code fails (no memory, trace too large), the trace runs in the trace interpreter.
 
 use crate::callbacks::panic_text;
-use crate::executor::{Executor, exits};
+use crate::executor::{Alive, Executor, exits};
 use crate::location::{Location, Never, State};
 use crate::observe::{self, Observation, Purpose};
 use crate::options::{Mode, Options, Panic};
@@ -55,18 +55,18 @@ fn contained<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure>
         .unwrap_or_else(|panic| Err(Failure::Other(format!("internal: {}", panic_text(&*panic)))))
 }
 
-fn options(engine: &Engine, alive: &Rc<Cell<u32>>) -> record::Options {
-    let valid = alive.as_ptr() as u64;
+fn options(engine: &Engine, alive: &Alive) -> record::Options {
+    let (valid, covered) = (alive.valid.as_ptr() as u64, &raw const alive.covered as u64);
     let Options { optimize, max_insts, count, .. } = engine.options;
     // Counting takes instructions of its own, which must not make a trace too long.
     let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
-    record::Options { optimize, max_insts: max_insts * more, valid, count, hint: Hint::default() }
+    record::Options { optimize, max_insts: max_insts * more, valid, covered, count, hint: Hint::default() }
 }
 
 fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
     let begun = Instant::now();
     let start = if function { Start::Function } else { Start::Loop };
-    let alive = Rc::new(Cell::new(1));
+    let alive = Alive::new();
     let recorded = contained(|| {
         assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
         let mut options = options(engine, &alive);
@@ -84,6 +84,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             let id = executor.id;
             engine.counters.roots += 1;
             engine.log(1, || format!("compiled {} as trace {id}", name(&executor)));
+            executor.cover(&[]);
             engine.executors.push(Some(Rc::new(executor)));
             let threshold = engine.threshold(offset);
             let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
@@ -189,11 +190,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             // Entries so far say nothing of what comes now.
             root.trial.set((root.entries.get(), worth::gained(engine, &root)));
             root.max_depth.set(root.max_depth.get().max(executor.max_depth.get()));
-            for code in executor.covers.borrow().iter() {
-                if !root.covers.borrow().contains(code) {
-                    root.covers.borrow_mut().push(*code);
-                }
-            }
+            root.cover(&executor.covers.borrow());
             let executor = Rc::new(executor);
             root.family.borrow_mut().push(Rc::clone(&executor));
             engine.executors.push(Some(executor));
@@ -237,7 +234,7 @@ fn build(
     mut recorded: Recorded,
     incoming: &Incoming,
     trunk: Option<&Rc<Executor>>,
-    alive: Rc<Cell<u32>>,
+    alive: Rc<Alive>,
     begun: Instant,
 ) -> Result<Executor, Failure> {
     let id = engine.executors.len();

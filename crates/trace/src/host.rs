@@ -188,6 +188,8 @@ pub struct Functions {
     pub push_frame: u64,
     pub pop_frame: u64,
     pub undisturbed: u64,
+    /// The same about frames that were pushed: whether nobody holds one.
+    pub unseen: u64,
     /// Those of general operations.
     pub general: GeneralFunctions,
 }

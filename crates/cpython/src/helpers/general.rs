@@ -5,7 +5,7 @@
 
 use crate::capi as ffi;
 use crate::frame::{self, Frame};
-use crate::monitoring::only_decal_in;
+use crate::monitoring::CodeList;
 use crate::thread::Thread;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
@@ -189,20 +189,25 @@ pub unsafe extern "C" fn pop_frame(frame: u64, thread: u64) {
     }
 }
 
-/// Whether a trace may go on after Python code ran: nobody wants the interpreter's attention, no tool watches the code of
-/// these frames, and nobody has got hold of a frame that is about to be taken away.
-pub unsafe extern "C" fn undisturbed(innermost: u64, entry: u64, thread: u64) -> c_int {
-    // SAFETY: frames of the trace that runs, linked.
+/// Whether a trace may go on after Python code ran: nobody wants the interpreter's attention, and no tool watches any of the
+/// code that it may come to. Calls are inlined without asking again.
+pub unsafe extern "C" fn undisturbed(list: u64, _: u64, thread: u64) -> c_int {
+    // SAFETY: the list of the trace that runs, which is valid, so that the code objects are alive.
     unsafe {
         let thread = Thread::from_address(thread);
         if !thread.is_quiet() || thread.is_traced() {
             return 0;
         }
+        (*(list as *const CodeList)).only_decal(thread).into()
+    }
+}
+
+/// Whether nobody has got hold of frames that are about to be taken away.
+pub unsafe extern "C" fn unseen(innermost: u64, entry: u64, _: u64) -> c_int {
+    // SAFETY: frames of the trace that runs, linked.
+    unsafe {
         let mut frame = Frame::from_address(innermost);
         loop {
-            if !only_decal_in(thread, frame.code()) {
-                return 0;
-            }
             if frame.address() == entry {
                 return 1;
             }

@@ -469,10 +469,13 @@ impl Recorder<'_> {
         if self.options.valid != 0 {
             self.e.effect(Uop::guard_word32, &[], 1, self.options.valid, Region::Any, Some(snap));
         }
-        let entry = self.e.frame();
-        let innermost = self.frames.last().and_then(|frame| frame.real).unwrap_or(entry);
+        let (list, none) = (self.e.raw(self.options.covered), self.e.raw(0));
         let function = self.host.functions.undisturbed;
-        self.e.effect(Uop::guard_undisturbed, &[innermost, entry], 0, function, Region::Any, Some(snap));
+        self.e.effect(Uop::guard_undisturbed, &[list, none], 0, function, Region::Any, Some(snap));
+        if let Some(innermost) = self.frames.last().and_then(|frame| frame.real) {
+            let (entry, function) = (self.e.frame(), self.host.functions.unseen);
+            self.e.effect(Uop::guard_undisturbed, &[innermost, entry], 0, function, Region::Any, Some(snap));
+        }
     }
 }
 

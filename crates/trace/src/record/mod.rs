@@ -97,13 +97,15 @@ pub struct Options {
     pub max_insts: usize,
     /// Address of 32 bits that are 1 as long as the trace is valid; 0 where nobody asks.
     pub valid: u64,
+    /// Address of the list of code objects that the trace and its side traces run.
+    pub covered: u64,
     /// Address of a `float` that every instruction adds one to when it is done, for statistics.
     pub count: Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { hint: Hint::default(), optimize: true, max_insts: 4000, valid: 0, count: None }
+        Options { hint: Hint::default(), optimize: true, max_insts: 4000, valid: 0, covered: 0, count: None }
     }
 }
 

@@ -105,6 +105,7 @@ pub fn host() -> Host {
         push_frame: 0xf_0018,
         pop_frame: 0xf_0019,
         undisturbed: 0xf_001a,
+        unseen: 0xf_001e,
         general: general(),
         new_bool: 0xf_0013,
         new_method: 0xf_0017,
