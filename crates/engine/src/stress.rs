@@ -30,7 +30,11 @@ pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
     trace.insts.truncate(at);
     for inst in &mut trace.insts {
         if let Inst::Phi { class, entry } = *inst {
-            let uop = if class == Class::Float { Uop::move_float } else { Uop::move_int };
+            let uop = match class {
+                Class::Float => Uop::move_float,
+                Class::Obj => Uop::renamed,
+                _ => Uop::move_int,
+            };
             *inst =
                 Inst::Uop(UopInst { uop, args: vec![entry], imm32: 0, imm64: 0, region: Region::Fixed, snap: None });
         }
