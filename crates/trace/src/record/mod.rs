@@ -126,6 +126,8 @@ pub struct Recorded {
     pub misfit: Hint,
     /// Constants that snapshots name.
     pub consts: BTreeMap<u64, Operand>,
+    /// Instructions that are general operations, and why no fast form fitted.
+    pub general: Vec<(CodeId, u32, AbortReason)>,
     /// Calls within calls, at most.
     pub max_depth: u32,
     /// Instructions of the trace before the passes over the whole trace.
@@ -166,6 +168,8 @@ pub(crate) struct Recorder<'a> {
     /// The snapshot of the instruction at hand was not taken yet: its offset.
     unsnapped: Option<u32>,
     raise_snap: Option<SnapId>,
+    /// See [`Recorded::general`].
+    performed: Vec<(CodeId, u32, AbortReason)>,
     /// Instructions whose fast form is known to fail, of all attempts.
     unsure: Unsure,
     /// The instruction at hand is translated in its general form: its fast form has failed at the exit that led here.
@@ -375,6 +379,7 @@ impl<'a> Recorder<'a> {
             consts: BTreeMap::new(),
             snap: SnapId(0),
             unsnapped: None,
+            performed: Vec::new(),
             unsure: Unsure::default(),
             raise_snap: None,
             general: false,
@@ -636,6 +641,9 @@ impl<'a> Recorder<'a> {
                 (self.frames, self.iters) = (before.0, before.1);
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
+                if !self.performed.iter().any(|(code, offset, _)| (*code, *offset) == at) {
+                    self.performed.push((event.code, event.offset, reason));
+                }
                 self.general_form(event, next, reason)?;
                 Ok(if event.detail.entered().is_some() { Covered::Call } else { Covered::One })
             }
@@ -874,6 +882,7 @@ impl<'a> Recorder<'a> {
         covers.sort();
         covers.dedup();
         let max_depth = self.max_depth;
+        let general = std::mem::take(&mut self.performed);
         let consts = std::mem::take(&mut self.consts);
         let mut wrote = std::mem::take(&mut self.wrote);
         let (insts, snaps, origins, first_phi) = self.e.into_parts();
@@ -894,7 +903,7 @@ impl<'a> Recorder<'a> {
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
-        Recorded { misfit: Hint::default(), trace, label, carried, wrote, consts, max_depth, emitted, before }
+        Recorded { misfit: Hint::default(), general, trace, label, carried, wrote, consts, max_depth, emitted, before }
     }
 
     fn remember_consts(&mut self) {

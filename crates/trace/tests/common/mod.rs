@@ -269,7 +269,7 @@ impl Pass {
             handlers: Vec::new(),
             first_unit: 0,
             extended: Vec::new(),
-            names: Vec::new(),
+            names: vec![0x38_0000; 4],
         });
         CodeId(number)
     }
