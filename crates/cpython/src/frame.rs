@@ -479,6 +479,40 @@ pub unsafe fn push_here(thread: Thread, function: *mut PyObject, below: Frame) -
     }
 }
 
+/// Calls a Python function as the interpreter does, which takes over the references to it and to its arguments. None, and
+/// nothing done, where it is no plain one or frames are run by somebody else's function (PEP 523).
+///
+/// # Safety
+/// A live object, `count` positional arguments and those that `names` tells, with references; in Python code's place.
+pub unsafe fn call(
+    thread: Thread,
+    callable: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: usize,
+    names: *mut PyObject,
+) -> Option<*mut PyObject> {
+    // SAFETY: the caller's; a function has this layout.
+    unsafe {
+        if objects::type_of(callable) != &raw const pyo3_ffi::PyFunction_Type as u64 {
+            return None;
+        }
+        let function = &*callable.cast::<layout::Function>();
+        let symbols = symbols().ok()?;
+        if Some(function.vectorcall as usize) != crate::version::checks::plain_vectorcall()
+            || (symbols.eval_frame_function)((*thread.pointer()).interpreter) as usize != symbols.eval_frame as usize
+        {
+            return None;
+        }
+        let optimized = (*function.code.cast::<layout::Code>()).flags & layout::flags::OPTIMIZED != 0;
+        let names_of_its_own = if optimized { null_mut() } else { pyo3_ffi::Py_NewRef(function.globals) };
+        let frame = (symbols.push_and_init)(thread.pointer(), callable, names_of_its_own, arguments, count, names);
+        if frame.is_null() {
+            return Some(null_mut());
+        }
+        Some((symbols.eval_frame)(thread.pointer(), frame, 0))
+    }
+}
+
 /// Takes a frame away whose locals belong to somebody else, where that is simple: it is the topmost one, nobody has its
 /// frame object, and its function and code have other owners.
 ///

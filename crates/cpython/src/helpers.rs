@@ -7,6 +7,7 @@
 #![allow(clippy::missing_safety_doc, reason = "called from traces with operands that guards checked; the GIL is held")]
 
 pub mod builtins;
+pub mod calls;
 pub mod death;
 pub mod dicts;
 pub mod general;

@@ -173,7 +173,7 @@ fn functions() -> Functions {
 }
 
 fn general() -> GeneralFunctions {
-    use helpers::general;
+    use helpers::{calls, general};
     GeneralFunctions {
         binary: [
             address!(ffi::PyNumber_Add),
@@ -221,7 +221,7 @@ fn general() -> GeneralFunctions {
         iterator: address!(ffi::PyObject_GetIter),
         next: address!(general::next),
         unpack: address!(general::unpack),
-        call: address!(general::call),
+        call: address!(calls::call),
         call_with_sequence: address!(ffi::PyObject_Call),
         format: address!(ffi::PyObject_Format),
         set_add: address!(ffi::PySet_Add),

@@ -16,6 +16,7 @@ use crate::frame::Frame;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
+pub(crate) use attribute::look_up;
 use decal_trace::bytecode::{CompareOp, JumpIf, Op};
 use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Operand};
 

@@ -282,7 +282,8 @@ impl Counts<'_> {
                 let back: Vec<(Val, Val)> = back;
                 back.into_iter().for_each(|(_, value)| self.add(value, 1));
             }
-            (Uop::decref_plain, [object]) => self.add(*object, -1),
+            // What a call takes over.
+            (Uop::decref_plain | Uop::set_context, [object]) => self.add(*object, -1),
             (Uop::load_obj_unchecked, _) => self.add(val, 1),
             (uop, _) if gives_any(uop) => {
                 self.memory.clear();

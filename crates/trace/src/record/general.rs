@@ -67,10 +67,20 @@ pub(super) struct General<'a> {
     pub(super) words: &'a [Word],
     /// How many slots of the stack go into the arguments of the context: the nth from the top is the first.
     pub(super) arguments: Option<(u32, u32)>,
+    /// The slot of the stack that goes there before them: an object that is called. The C function takes over the references
+    /// to it and to the arguments.
+    pub(super) callable: Option<u32>,
     /// How many slots of the stack the instruction takes.
     pub(super) takes: u32,
     /// What comes of it.
     pub(super) gives: Gives,
+}
+
+impl General<'_> {
+    /// Whether the stack's nth slot from the top is among what goes into the context.
+    fn passes(&self, nth: u32) -> bool {
+        self.callable == Some(nth) || self.arguments.is_some_and(|(first, count)| nth <= first && nth > first - count)
+    }
 }
 
 /// What stands for an operand of which nothing was seen.
@@ -84,18 +94,20 @@ impl Recorder<'_> {
             _ => None,
         });
         let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
-        let operands: Vec<u32> = from_stack.chain(used).collect();
+        let operands: Vec<u32> = from_stack.chain(operation.callable).chain(used).collect();
         self.make_visible(event, &operands)?;
         self.push_frames(event)?;
-        if let Some((first, count)) = operation.arguments {
-            if count as usize > decal_uops::ARGUMENTS {
-                return Err(AbortReason::Call("more arguments than traces pass on"));
-            }
-            for at in 0..count {
-                let val = self.word(Word::Stack(first - at))?;
-                let place = offset::ARGUMENTS + 8 * at as i32;
-                self.e.effect(Uop::set_context, &[val], place, 0, Region::Any, None);
-            }
+        let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
+        let passed: Vec<u32> = operation.callable.into_iter().chain(used).collect();
+        if passed.len() > decal_uops::ARGUMENTS {
+            return Err(AbortReason::Call("more arguments than traces pass on"));
+        }
+        // The checker of references reads off the region whether the trace keeps them.
+        let region = if operation.callable.is_some() { Region::Any } else { Region::Counts };
+        for (at, nth) in passed.into_iter().enumerate() {
+            let val = self.word(Word::Stack(nth))?;
+            let place = offset::ARGUMENTS + 8 * at as i32;
+            self.e.effect(Uop::set_context, &[val], place, 0, region, None);
         }
         let mut words = Vec::new();
         for word in operation.words {
@@ -103,7 +115,7 @@ impl Recorder<'_> {
         }
         let result = self.call_any(&words, operation)?;
         self.forget_all();
-        self.take_operands(operation.takes)?;
+        self.take_operands(&operation)?;
         // The operands are gone, as they are where the interpreter raises.
         self.snap = self.build_snapshot(event.offset, Then::Raise);
         let raise = self.snap;
@@ -160,7 +172,10 @@ impl Recorder<'_> {
 
     /// Takes the top of the stack away where its end may run Python code.
     pub(super) fn drop_top(&mut self, event: &Event) -> Step<()> {
-        self.perform(event, General { function: 0, words: &[], arguments: None, takes: 1, gives: Gives::Nothing })
+        self.perform(
+            event,
+            General { function: 0, words: &[], arguments: None, callable: None, takes: 1, gives: Gives::Nothing },
+        )
     }
 
     /// Stores the top of the stack into a local whose object may end with that, and run Python code.
@@ -404,10 +419,17 @@ impl Recorder<'_> {
     }
 
     /// Takes what the instruction takes off the stack, and drops it. Any of it may die now.
-    fn take_operands(&mut self, count: u32) -> Step<()> {
+    fn take_operands(&mut self, operation: &General<'_>) -> Step<()> {
         let mut taken = Vec::new();
-        for _ in 0..count {
-            taken.push(self.pop()?);
+        for nth in 1..=operation.takes {
+            let sym = self.pop()?;
+            if operation.callable.is_none() || !operation.passes(nth) {
+                taken.push(sym);
+            } else if let Sym::Obj(val, Own::Owned) = sym
+                && self.hand_over(val, Own::Virtual)
+            {
+                return Err(AbortReason::Inconsistent("an argument that others borrow"));
+            }
         }
         let mut owned = Vec::new();
         super::state::collect_owned(&taken, &mut owned);
@@ -532,7 +554,8 @@ impl Recorder<'_> {
     pub(super) fn general_form(&mut self, event: &Event, next: Option<&Event>, reason: AbortReason) -> Step<()> {
         use Word::{Arguments, Fixed, Stack};
         let f = self.host.functions.general.clone();
-        let simple = |function, words, takes, gives| General { function, words, arguments: None, takes, gives };
+        let simple =
+            |function, words, takes, gives| General { function, words, arguments: None, callable: None, takes, gives };
         let operation = match event.op {
             Op::Binary(op) => simple(f.binary[op as usize], &[Stack(2), Stack(1)][..], 2, Gives::Object),
             Op::Augmented(op) => simple(f.augmented[op as usize], &[Stack(2), Stack(1)], 2, Gives::Object),
@@ -582,18 +605,20 @@ impl Recorder<'_> {
                 self.settle_null(count + 1, event.operands.get(1).copied().unwrap_or(Operand::NULL))?;
                 let receiver = self.peek(count + 1)? != Sym::Null;
                 let passed = count + u32::from(receiver);
-                let words = [Stack(count + 2), Arguments, Fixed(u64::from(passed)), Fixed(0)];
-                let arguments = Some((passed, passed));
-                return self.perform(event, General { arguments, ..simple(f.call, &words, count + 2, Gives::Object) });
+                let words = [Arguments, Fixed(u64::from(passed)), Fixed(0)];
+                let (arguments, callable) = (Some((passed, passed)), Some(count + 2));
+                let operation = simple(f.call, &words, count + 2, Gives::Object);
+                return self.perform(event, General { arguments, callable, ..operation });
             }
             Op::CallKw(count) => {
                 let Sym::Const(names) = self.peek(1)? else { return Err(reason) };
                 let named = self.rec.tuples.get(&names.object).map_or(0, Vec::len) as u32;
                 let receiver = u32::from(self.peek(count + 2)? != Sym::Null);
                 let positional = (count + receiver).checked_sub(named).ok_or(reason)?;
-                let words = [Stack(count + 3), Arguments, Fixed(u64::from(positional)), Stack(1)];
-                let arguments = Some((count + receiver + 1, count + receiver));
-                return self.perform(event, General { arguments, ..simple(f.call, &words, count + 3, Gives::Object) });
+                let words = [Arguments, Fixed(u64::from(positional)), Stack(1)];
+                let (arguments, callable) = (Some((count + receiver + 1, count + receiver)), Some(count + 3));
+                let operation = simple(f.call, &words, count + 3, Gives::Object);
+                return self.perform(event, General { arguments, callable, ..operation });
             }
             Op::SetAdd(nth) => {
                 return self.perform(event, simple(f.set_add, &[Stack(nth + 1), Stack(1)], 1, Gives::Nothing));

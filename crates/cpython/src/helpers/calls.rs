@@ -1,0 +1,119 @@
+//! Calls that are not inlined, with the arguments' references where the interpreter has them.
+//!
+//! The interpreter's stack gives callable and arguments away: a Python function, and the `__init__` of a plain class, have
+//! their arguments to themselves, so that one can die when the function lets go of it. The public functions of the C API keep
+//! a reference for the caller; so what is called that way comes last here.
+
+use crate::capi as ffi;
+use crate::frame;
+use crate::host::type_address;
+use crate::observe::look_up;
+use crate::thread::Thread;
+use crate::version::layout;
+use crate::{PyObject, objects};
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+
+/// Calls the first of these objects with the others; `count` are positional, `names` are those of the last ones, or null.
+/// Takes over the references to all of them.
+pub unsafe extern "C" fn call(objects: *mut *mut PyObject, count: usize, names: *mut PyObject) -> *mut PyObject {
+    // SAFETY: live objects, as many as `count` and `names` say, whose references are ours.
+    unsafe {
+        let named = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) as usize };
+        let (mut callable, mut arguments, mut count) = (*objects, objects.add(1), count);
+        if objects::type_of(callable) == type_address!(PyMethod_Type) {
+            let method = &*callable.cast::<layout::Method>();
+            *objects = ffi::Py_NewRef(method.self_);
+            let function = ffi::Py_NewRef(method.function);
+            objects::decref(callable);
+            callable = function;
+            (arguments, count) = (objects, count + 1);
+        }
+        let thread = Thread::current();
+        if let Some(result) = frame::call(thread, callable, arguments, count, names) {
+            return result;
+        }
+        if names.is_null()
+            && objects::type_of(callable) == type_address!(PyType_Type)
+            && let Some(init) = simple_init(callable.cast(), count)
+        {
+            return make(thread, callable, init, arguments, count);
+        }
+        let result = ffi::PyObject_Vectorcall(callable, arguments, count, names);
+        objects::decref(callable);
+        for index in 0..count + named {
+            objects::decref(*arguments.add(index));
+        }
+        result
+    }
+}
+
+/// The `__init__` of a class that makes instances as `object` does, where it takes just so many arguments.
+unsafe fn simple_init(class: *mut ffi::PyTypeObject, count: usize) -> Option<*mut PyObject> {
+    const ABSTRACT: u64 = 1 << 20;
+    static NAME: OnceLock<usize> = OnceLock::new();
+    // SAFETY: a live class; what is found in it is borrowed. A function has this layout.
+    unsafe {
+        let raw = &*class;
+        let plain_new = (*(&raw const ffi::PyBaseObject_Type)).tp_new.map(|f| f as usize);
+        if raw.tp_vectorcall.is_some()
+            || raw.tp_new.map(|f| f as usize) != plain_new
+            || raw.tp_alloc.map(|f| f as usize) != Some(ffi::PyType_GenericAlloc as *const () as usize)
+            || raw.tp_flags & ABSTRACT != 0
+            || raw.tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0
+        {
+            return None;
+        }
+        let name = *NAME.get_or_init(|| ffi::PyUnicode_InternFromString(c"__init__".as_ptr()) as usize);
+        let init = look_up(class, name as *mut PyObject);
+        if objects::type_of(init) != type_address!(PyFunction_Type) {
+            return None;
+        }
+        let code = &*(*init.cast::<layout::Function>()).code.cast::<layout::Code>();
+        let odd = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS;
+        let simple =
+            code.flags & layout::flags::OPTIMIZED != 0 && code.flags & odd == 0 && code.keyword_only_count == 0;
+        (simple && code.arg_count as usize == count + 1).then_some(init)
+    }
+}
+
+/// Makes an instance. Takes over the references to class and arguments.
+unsafe fn make(
+    thread: Thread,
+    class: *mut PyObject,
+    init: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: usize,
+) -> *mut PyObject {
+    // SAFETY: a class and its `__init__`, which live until the latter runs: its frame has a reference.
+    unsafe {
+        let new = ffi::PyType_GenericAlloc(class.cast(), 0);
+        let init = ffi::Py_NewRef(init);
+        objects::decref(class);
+        if new.is_null() {
+            objects::decref(init);
+            (0..count).for_each(|index| objects::decref(*arguments.add(index)));
+            return null_mut();
+        }
+        let mut all = vec![ffi::Py_NewRef(new)];
+        all.extend((0..count).map(|index| *arguments.add(index)));
+        let result = match frame::call(thread, init, all.as_ptr(), all.len(), null_mut()) {
+            Some(result) => result,
+            None => {
+                let result = ffi::PyObject_Vectorcall(init, all.as_ptr(), all.len(), null_mut());
+                objects::decref(init);
+                all.into_iter().for_each(|object| objects::decref(object));
+                result
+            }
+        };
+        if !result.is_null() {
+            if objects::is_none(result) {
+                return new;
+            }
+            objects::raise_init_result(result);
+            objects::decref(result);
+        }
+        objects::decref(new);
+        null_mut()
+    }
+}
