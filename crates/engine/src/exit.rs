@@ -185,7 +185,7 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
     if root.sides.borrow().len() as u32 >= engine.options.max_sides {
         return true;
     }
-    if engine.observation.is_some() || !executor.valid.get() {
+    if engine.observation.is_some() || !executor.valid.get() || engine.is_busy_compiling() {
         return false;
     }
     if engine.is_busy_compiling() {
