@@ -14,6 +14,7 @@ use crate::worth;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{nothing, only_decal_in};
+use decal_cpython::stack::has_room;
 use decal_cpython::thread::Thread;
 use decal_trace::eval;
 use decal_uops::Context;
@@ -22,7 +23,7 @@ use std::rc::Rc;
 
 /// Python calls that must still be possible beyond those of the trace.
 const RECURSION_MARGIN: i32 = 8;
-/// Native calls that must still be possible: frames of inlined calls are run by one each.
+/// Native calls that must still be possible: frames of inlined calls are run by one each, and general operations call.
 const NATIVE_MARGIN: i32 = 500;
 
 /// Where we are: in a callback of this frame.
@@ -68,7 +69,7 @@ pub fn may_enter(executor: &Executor, site: &Site) -> bool {
     thread.is_quiet()
         && !thread.is_traced()
         && thread.recursion_remaining() > depth + RECURSION_MARGIN
-        && (depth == 0 || thread.native_recursion_remaining() > NATIVE_MARGIN)
+        && (!executor.nests.get() || (thread.native_recursion_remaining() > NATIVE_MARGIN && has_room()))
         && executor.names == (frame.globals() as u64, frame.builtins() as u64)
         // SAFETY: code objects of a valid executor are alive; a watcher says when one dies.
         && executor.covers.borrow().iter().all(|code| unsafe { only_decal_in(thread, *code) })

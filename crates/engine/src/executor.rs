@@ -86,6 +86,9 @@ pub struct Executor {
     pub covers: RefCell<Vec<*mut PyObject>>,
     /// Calls within calls, at most (roots: in their side traces too).
     pub max_depth: Cell<u32>,
+    /// Whether it takes native stack: it calls what may run Python code, or its exits run frames of inlined calls (roots:
+    /// in their side traces too).
+    pub nests: Cell<bool>,
     /// Builtins that it names: references of its own.
     pub keeps: RefCell<Vec<*mut PyObject>>,
     /// Whether it may be entered.

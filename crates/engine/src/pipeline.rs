@@ -21,10 +21,11 @@ use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
-use decal_trace::ir::{Inst, Start, Val};
+use decal_trace::ir::{Inst, Region, Start, Val};
 use decal_trace::record::{self, Abort, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::verify::verify;
+use decal_uops::Form;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -189,6 +190,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             root.sides.borrow_mut().push(id);
             // Entries so far say nothing of what comes now.
             root.trial.set((root.entries.get(), worth::gained(engine, &root)));
+            root.nests.set(root.nests.get() || executor.nests.get());
             root.max_depth.set(root.max_depth.get().max(executor.max_depth.get()));
             root.cover(&executor.covers.borrow());
             let executor = Rc::new(executor);
@@ -294,6 +296,8 @@ fn build(
         (Purpose::Root { offset, .. }, _) => *offset,
         (Purpose::Side { .. }, first) => first.map_or(0, |event| event.offset),
     };
+    let calls = |inst: &Inst| matches!(inst, Inst::Uop(uop) if uop.region == Region::Any && uop.uop.info().form == Form::Fixed);
+    let nests = recorded.max_depth > 0 || recorded.trace.insts.iter().any(calls);
     let (keeps, watched) = keeps(engine, observation);
     let executor = Executor {
         id,
@@ -310,6 +314,7 @@ fn build(
         names: observation.names,
         covers: RefCell::new(covers),
         max_depth: Cell::new(recorded.max_depth),
+        nests: Cell::new(nests),
         keeps: RefCell::new(keeps),
         valid: Cell::new(true),
         alive,
