@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn half_of_a_thread_is_used() {
-        let run = |size: usize| std::thread::Builder::new().stack_size(size).spawn(|| depth(0)).unwrap().join().unwrap();
+        let run =
+            |size: usize| std::thread::Builder::new().stack_size(size).spawn(|| depth(0)).unwrap().join().unwrap();
         let (small, large) = (run(256 << 10), run(2 << 20));
         assert!(small > 20 && small < 256, "{small}");
         assert!(large > 4 * small && large < 2048, "{large}");

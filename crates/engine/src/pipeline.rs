@@ -21,9 +21,12 @@ use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
+use decal_trace::bytecode::Op;
+use decal_trace::event::Detail;
 use decal_trace::ir::{Inst, Region, Start, Val};
 use decal_trace::record::{self, Abort, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
+use decal_trace::snapshot::Then;
 use decal_trace::verify::verify;
 use decal_uops::Form;
 use std::cell::{Cell, RefCell};
@@ -84,7 +87,10 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
         Ok(executor) => {
             let id = executor.id;
             engine.counters.roots += 1;
-            engine.log(1, || format!("compiled {} as trace {id}", name(&executor)));
+            let saves = executor.exits.iter().find(|exit| exit.at.is_none()).map_or(0, |exit| exit.saved);
+            engine.log(1, || {
+                format!("compiled {} as trace {id} (up to its end it saves some {saves} ns)", name(&executor))
+            });
             executor.cover(&[]);
             engine.executors.push(Some(Rc::new(executor)));
             let threshold = engine.threshold(offset);
@@ -273,6 +279,13 @@ fn build(
 
     let threshold = engine.options.exit_threshold;
     let mut exits = exits(&recorded, &allocated, threshold);
+    if let (Some(end), Some(last)) =
+        (exits.iter_mut().find(|exit| exit.at.is_none()), observation.recording.events.last())
+        && let (Op::ReturnConst(_), Detail::Const(constant)) = (last.op, last.detail)
+        && recorded.trace.snaps.get(end.snap.0 as usize).is_some_and(|snap| snap.then == Then::Return)
+    {
+        end.constant = constant.object;
+    }
     let before = match &observation.purpose {
         Purpose::Side { parent, exit } => parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.saved),
         Purpose::Root { .. } => 0,
@@ -296,7 +309,8 @@ fn build(
         (Purpose::Root { offset, .. }, _) => *offset,
         (Purpose::Side { .. }, first) => first.map_or(0, |event| event.offset),
     };
-    let calls = |inst: &Inst| matches!(inst, Inst::Uop(uop) if uop.region == Region::Any && uop.uop.info().form == Form::Fixed);
+    let calls =
+        |inst: &Inst| matches!(inst, Inst::Uop(uop) if uop.region == Region::Any && uop.uop.info().form == Form::Fixed);
     let nests = recorded.max_depth > 0 || recorded.trace.insts.iter().any(calls);
     let (keeps, watched) = keeps(engine, observation);
     let executor = Executor {
