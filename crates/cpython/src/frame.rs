@@ -555,7 +555,8 @@ unsafe fn clear_here(thread: Thread, frame: Frame) -> bool {
         let (state, raw) = (thread.pointer(), &mut *frame.0);
         let lowest = (&raw mut (*(*state).stack_chunk).slots).cast::<layout::Frame>();
         let plain = raw.frame_object.is_null() && raw.locals_dict.is_null() && raw.owner == layout::owner::THREAD;
-        if !plain || raw.stack_top < 0 || frame.0 == lowest {
+        let end = frame.0.cast::<*mut PyObject>().add((*frame.raw_code()).frame_size as usize);
+        if !plain || raw.stack_top < 0 || frame.0 == lowest || end != (*state).stack_next {
             return false;
         }
         (*state).c_recursion_remaining -= 1;
