@@ -413,6 +413,9 @@ pub unsafe fn push(thread: Thread, function: *mut PyObject, below: Frame) -> Res
     unsafe {
         let code = objects::function_code(function).cast::<layout::Code>();
         let (Ok(symbols), false) = (symbols(), code.is_null()) else { return Err(Raised) };
+        if let Some(frame) = push_here(thread, function, below) {
+            return Ok(frame);
+        }
         let (positional, named) = ((*code).arg_count as usize, (*code).keyword_only_count as usize);
         let parameters = positional + named;
         let names = if named == 0 { null_mut() } else { keyword_names(&*code, positional..parameters)? };
@@ -573,6 +576,33 @@ pub unsafe fn drop_frame(thread: Thread, frame: Frame) {
         if (*thread.pointer()).current_frame == frame.0 {
             (*thread.pointer()).current_frame = (*frame.0).previous;
         }
-        (symbols.clear_and_pop)(thread.pointer(), frame.0);
+        if !clear_here(thread, frame) {
+            (symbols.clear_and_pop)(thread.pointer(), frame.0);
+        }
+    }
+}
+
+/// Clears a frame and takes it off the data stack, where it is a plain one: as the interpreter does.
+unsafe fn clear_here(thread: Thread, frame: Frame) -> bool {
+    // SAFETY: the caller's; nothing refers to the frame any more once it is unlinked, since it has no frame object.
+    unsafe {
+        let (state, raw) = (thread.pointer(), &mut *frame.0);
+        let lowest = (&raw mut (*(*state).stack_chunk).slots).cast::<layout::Frame>();
+        let plain = raw.frame_object.is_null() && raw.locals_dict.is_null() && raw.owner == layout::owner::THREAD;
+        let end = frame.0.cast::<*mut PyObject>().add((*frame.raw_code()).frame_size as usize);
+        if !plain || raw.stack_top < 0 || frame.0 == lowest || end != (*state).stack_next {
+            return false;
+        }
+        (*state).c_recursion_remaining -= 1;
+        let slots = (&raw mut raw.slots).cast::<*mut PyObject>();
+        let count = std::mem::take(&mut raw.stack_top);
+        for index in 0..count as usize {
+            objects::decref(*slots.add(index));
+        }
+        objects::decref(raw.function);
+        objects::decref(raw.executable);
+        (*state).c_recursion_remaining += 1;
+        (*state).stack_next = frame.0.cast();
+        true
     }
 }

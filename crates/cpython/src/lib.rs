@@ -16,6 +16,7 @@ mod helpers;
 pub mod monitoring;
 pub mod objects;
 pub mod observe;
+pub mod stack;
 pub mod support;
 pub mod thread;
 mod v313;
@@ -26,6 +27,7 @@ pub mod watch;
 
 mod host;
 
+pub use helpers::general::call as call_object;
 pub use host::host;
 
 /// A Python object, as C sees it.

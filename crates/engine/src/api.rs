@@ -89,7 +89,8 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
     unsafe {
         support::check().map_err(|reason| NotEnabled::Impossible(reason.to_string()))?;
         COMPILE_ERROR.store(error, Ordering::Relaxed);
-        let host = decal_cpython::host();
+        let mut host = decal_cpython::host();
+        host.functions.general.call = crate::direct::call as *const () as u64;
         let memory = match options.mode {
             Mode::Native if options.stress.twice => CodeMemory::mapped_twice(),
             Mode::Native => CodeMemory::new(),

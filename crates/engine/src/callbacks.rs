@@ -84,7 +84,7 @@ unsafe extern "C" fn on_jump(_: *mut PyObject, arguments: *mut *mut PyObject, co
                 return disable();
             }
             let thread = Thread::current();
-            let site = Site { thread, frame: Frame::current(thread), code, destination: Some(to) };
+            let site = Site { thread, frame: Frame::current(thread), code, destination: Some(to), called: false };
             if site.frame.code() != code {
                 return nothing();
             }
@@ -120,7 +120,7 @@ unsafe fn started(code: *mut PyObject, from: u32, call: Call) -> *mut PyObject {
     // SAFETY: the caller's.
     unsafe {
         let thread = Thread::current();
-        let site = Site { thread, frame: Frame::current(thread), code, destination: None };
+        let site = Site { thread, frame: Frame::current(thread), code, destination: None, called: false };
         if site.frame.code() != code {
             return nothing();
         }

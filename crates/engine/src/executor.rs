@@ -1,5 +1,6 @@
 //! Executors: compiled traces with everything that running and leaving them needs.
 
+use crate::exit::Brief;
 use crate::plan::Plan;
 use decal_cpython::PyObject;
 use decal_cpython::monitoring::CodeList;
@@ -22,8 +23,12 @@ pub struct Exit {
     pub plan: OnceCell<Option<Plan>>,
     /// The same where the frame returns and nobody can look at its locals.
     pub returning: OnceCell<Option<Plan>>,
+    /// And in short.
+    pub brief: OnceCell<Brief>,
     /// Times taken.
     pub taken: Cell<u64>,
+    /// The constant that the entry frame returns there, for an instruction that returns one; else 0.
+    pub constant: u64,
     /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
     pub saved: i32,
     /// Times until a side trace is tried; 0: no more.
@@ -86,6 +91,9 @@ pub struct Executor {
     pub covers: RefCell<Vec<*mut PyObject>>,
     /// Calls within calls, at most (roots: in their side traces too).
     pub max_depth: Cell<u32>,
+    /// Whether it takes native stack: it calls what may run Python code, or its exits run frames of inlined calls (roots:
+    /// in their side traces too).
+    pub nests: Cell<bool>,
     /// Builtins that it names: references of its own.
     pub keeps: RefCell<Vec<*mut PyObject>>,
     /// Whether it may be entered.
@@ -122,7 +130,9 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             snap: map.snap,
             plan: OnceCell::new(),
             returning: OnceCell::new(),
+            brief: OnceCell::new(),
             taken: Cell::new(0),
+            constant: 0,
             saved: 0,
             countdown: Cell::new(threshold),
             tries: Cell::new(0),

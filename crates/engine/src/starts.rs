@@ -93,7 +93,6 @@ impl Engine {
         if self.observation.is_some() {
             return Call::Foreign;
         }
-        let busy = self.is_busy_compiling();
         let loops = self.code(code).is_some_and(|decoded| !decoded.heads.is_empty());
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
         if loops && !asked {
@@ -107,9 +106,6 @@ impl Engine {
                 let left = *left;
                 location.state = State::Counting(1);
                 (Start::Counting(left), Call::Nothing)
-            }
-            State::Counting(_) | State::Observing if busy && !asked => {
-                (Start::Counting(self.options.call_threshold), Call::Nothing)
             }
             State::Counting(_) | State::Observing => (Start::Counting(1), Call::Observe),
             State::Compiled(id) => match self.executors.get(*id).cloned().flatten() {

@@ -137,7 +137,8 @@ pub struct ThreadState {
 #[repr(C)]
 pub struct StackChunk {
     _previous: *mut StackChunk,
-    _size: usize,
+    /// In bytes, all included.
+    pub size: usize,
     _top: usize,
     pub slots: [*mut PyObject; 1],
 }
