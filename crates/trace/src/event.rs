@@ -466,6 +466,8 @@ pub struct Recording {
     pub events: Vec<Event>,
     /// Depth of the entry frame's operand stack before the first event.
     pub stack: u32,
+    /// Whether the loop at whose head a root trace begins is within another one of the same function.
+    pub nested: bool,
     /// The event, by index, at the head of the loop that the trace is to close: for a root trace that begins outside of
     /// it, in a call or around it; for a side trace, where it first comes to the head of its root's label.
     pub arrival: Option<u32>,

@@ -202,7 +202,10 @@ impl From<AbortReason> for Failure {
 pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let here = Abort { reason: AbortReason::Unstable("locals"), code: first.code, offset: first.offset };
+    // Turns of an outer loop come back with another iterator, and perhaps with a new list to be filled.
+    let stack = 0..if rec.nested && options.optimize { rec.stack } else { 0 };
     let mut varying = options.hint.slots.clone();
+    varying.extend(stack.map(|slot| (0, true, slot)));
     let unsure = Unsure::default();
     let mut attempts = 0;
     while attempts < ATTEMPTS {

@@ -5,10 +5,10 @@
 //! trace whose final state fits its trunk's label jumps there directly; one that does not fit puts everything into
 //! the frame and enters the root trace at its start, or loops by itself.
 
-use super::label::{LabelState, Slot};
+use super::label::{Carries, LabelState, Slot};
 use super::state::{IterState, Local, Own, Sym};
 use super::{AbortReason, Failure, Recorded, Recorder, Step, Wrote};
-use crate::event::Kind;
+use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Source, Then};
@@ -289,6 +289,44 @@ impl Recorder<'_> {
         id
     }
 
+    /// Puts into the memory of the entry frame's stack what the label expects there. False where that cannot be.
+    fn place_stack(&mut self, label: &LabelState, head: u32) -> Step<bool> {
+        let want = label.frames.first().map_or(&[][..], |frame| &frame.stack);
+        if self.frames.first().is_none_or(|frame| frame.stack.len() != want.len()) {
+            return Ok(false);
+        }
+        for (slot, want) in want.iter().enumerate() {
+            let home = Own::StackSlot(slot as u32);
+            let have = &self.frames[0].stack[slot];
+            let in_place = *have == Sym::Unchanged || matches!(have, Sym::Obj(_, own) if *own == home);
+            if *want != Sym::Unchanged || in_place {
+                continue;
+            }
+            if matches!(have, Sym::RangeIter(..) | Sym::Obj(_, Own::StackSlot(_))) {
+                return Ok(false);
+            }
+            self.flush_stack(slot as u32)?;
+            self.snap = self.build_snapshot(head, Then::Resume);
+            self.raise_snap = None;
+        }
+        Ok(true)
+    }
+
+    /// The iterators in slots where the label carries iterators whose fields are in registers: their fields are, too.
+    fn carried_iterators(&mut self, label: &LabelState) -> Vec<Val> {
+        let mut kept = Vec::new();
+        for (phi, carries) in label.phi_vals.iter().zip(&label.phis) {
+            let Carries::Object(slot) = carries else { continue };
+            let Some(iter) = label.iters.iter().find(|iter| iter.iterator == *phi) else { continue };
+            if let Sym::Obj(val, _) = *self.slot_mut(*slot) {
+                let seen = Operand { kind: iter.kind, ..Operand::NULL };
+                self.iter_state(val, seen);
+                kept.push(val);
+            }
+        }
+        kept
+    }
+
     /// The values to jump to the root's label with, if the state fits; none where it does not.
     pub(super) fn join(
         &mut self,
@@ -307,12 +345,13 @@ impl Recorder<'_> {
         if missing {
             return Ok(None);
         }
-        if self.settle_objects(head, &label.varying).is_err() {
+        if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(None);
         }
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
-        let kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
+        let mut kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
+        kept.extend(self.carried_iterators(label));
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
         let written = self.e.heap().written();
         let inherited = self.inherited.clone();
