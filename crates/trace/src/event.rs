@@ -335,6 +335,9 @@ pub enum Detail {
     Known(KnownCall),
     /// `Compare` of objects of these types, for which `==` is identity.
     Identity(u64, u64),
+    /// `Subscript`, `StoreSubscript`, `DeleteSubscript`, `Contains`, `SetAdd` and `MapAdd` of a dict or set: the key may run
+    /// Python code.
+    Asks,
     /// `Call` of anything else: a few words for the user.
     Opaque(&'static str),
     /// `ForIter`: whether the iterator has a next item.

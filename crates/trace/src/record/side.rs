@@ -12,7 +12,7 @@ use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Source, Then};
-use decal_uops::Uop;
+use decal_uops::{Uop, offset};
 use std::collections::{BTreeSet, HashMap};
 
 /// The trace whose exit a side trace continues.
@@ -31,7 +31,37 @@ pub struct Parent<'a> {
     pub may_loop: bool,
 }
 
+/// Whether this calls a C function that may refuse, so that its exit may also mean that no exception is set.
+pub fn may_refuse(uop: Uop) -> bool {
+    matches!(
+        uop,
+        Uop::call_obj_1
+            | Uop::call_obj_2
+            | Uop::call_obj_3
+            | Uop::call_truth_2
+            | Uop::call_truth_3
+            | Uop::call_int_2
+            | Uop::call_index
+            | Uop::call_slice
+            | Uop::call_store
+            | Uop::call_fast
+            | Uop::call_renew
+    )
+}
+
 impl Parent<'_> {
+    /// Whether a C function has refused to do the instruction, or something may die with it that may not die in a trace: the
+    /// fast form would come to the same end.
+    pub(super) fn was_refused(&self) -> bool {
+        match self.recorded.trace.insts.get(self.exit.index()) {
+            Some(Inst::Uop(inst)) => {
+                let dies = matches!(inst.uop, Uop::guard_not_last | Uop::guard_droppable | Uop::guard_droppable_all);
+                dies || may_refuse(inst.uop)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the uop that exited has a slower form that does not exit.
     pub(super) fn failed_fast_form(&self) -> bool {
         let Some(Inst::Uop(inst)) = self.recorded.trace.insts.get(self.exit.index()) else {
@@ -84,7 +114,8 @@ impl Recorder<'_> {
     pub(super) fn enter_side(&mut self, parent: &Parent<'_>) -> Step<Vec<(Val, Val)>> {
         let trace = &parent.recorded.trace;
         let snapshot = trace.snaps.get(parent.snap.0 as usize).ok_or(AbortReason::Exit)?;
-        if snapshot.then == Then::Raise {
+        let refused = snapshot.then == Then::Raise;
+        if refused && self.refused.is_none() {
             return Err(AbortReason::Exit);
         }
         self.consts = parent.recorded.consts.clone();
@@ -210,6 +241,9 @@ impl Recorder<'_> {
             self.incref(val);
         }
         let offset = snapshot.frames.last().map_or(0, |frame| frame.offset);
+        if refused {
+            self.guard_no_exception(offset);
+        }
         self.take_frames_back(offset);
         Ok(carried.into_iter().filter_map(|(root, parent)| Some((root, *map.get(&parent)?))).collect())
     }
@@ -287,6 +321,17 @@ impl Recorder<'_> {
     fn old_box(&mut self, id: BoxId) -> BoxId {
         self.next_box = self.next_box.max(id.0);
         id
+    }
+
+    /// Leaves where an exception is set, as the exit that led here does.
+    fn guard_no_exception(&mut self, offset: u32) {
+        let snap = self.build_snapshot(offset, Then::Raise);
+        let place = self.e.effect(Uop::context, &[], offset::THREAD, 0, Region::Fixed, None);
+        let thread = self.e.effect(Uop::load_raw, &[place], 0, 0, Region::Any, None);
+        let disp = self.host.leaf.thread_exception;
+        let exception = self.e.effect(Uop::load_int, &[thread], disp, 0, Region::Any, None);
+        let zero = self.e.int(0);
+        self.e.pure(Uop::guard_eq_int, &[exception, zero], 0, 0, Some(snap));
     }
 
     /// Puts into the memory of the entry frame's stack what the label expects there. False where that cannot be.
