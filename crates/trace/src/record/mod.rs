@@ -641,7 +641,7 @@ impl<'a> Recorder<'a> {
             return self.fast_form(event, next).map(Covered::fused);
         }
         let at = (event.code, event.offset);
-        if is_usually_fast(event) && !self.unsure.borrow().contains(&at) {
+        if is_usually_fast(event) && self.refused != Some(self.at) && !self.unsure.borrow().contains(&at) {
             // What the state was is not kept for it: should the fast form fail, everything is recorded anew.
             return match self.fast_form(event, next) {
                 Err(reason) if reason.is_general() => {
