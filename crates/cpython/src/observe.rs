@@ -355,10 +355,15 @@ impl Observer {
                     self.take_stack(2);
                     return self.comparison(op);
                 }
-                Op::Binary(_) | Op::Augmented(_) | Op::Is(_) | Op::Contains(_) => self.take_stack(2),
+                Op::Binary(_) | Op::Augmented(_) | Op::Is(_) => self.take_stack(2),
+                Op::Contains(_) => {
+                    self.take_stack(2);
+                    return self.key_detail(1, 2);
+                }
                 Op::Subscript => {
                     self.take_stack(2);
                     self.as_list(2, ListUse::Subscript);
+                    return self.key_detail(2, 1);
                 }
                 Op::ToBool => {
                     self.take_stack(1);
@@ -372,6 +377,17 @@ impl Observer {
                     self.take_stack(3);
                     self.as_list(2, ListUse::Store);
                     self.take_replaced(self.replaced_item());
+                    return self.key_detail(2, 1);
+                }
+                Op::DeleteSubscript => {
+                    self.take_stack(2);
+                    return self.key_detail(2, 1);
+                }
+                Op::SetAdd(nth) | Op::MapAdd(nth) => {
+                    self.take_stack(op.taken());
+                    let container = op.taken().saturating_add(nth);
+                    self.take(self.top(container));
+                    return self.key_detail(container, op.taken());
                 }
                 Op::Slice => self.take_stack(3),
                 Op::StoreSlice => self.take_stack(4),
@@ -381,18 +397,12 @@ impl Observer {
                 | Op::BuildMap(_)
                 | Op::BuildConstKeyMap(_)
                 | Op::BuildString(_)
-                | Op::DeleteSubscript
                 | Op::ListToTuple
                 | Op::UnpackEx(..)
                 | Op::FormatSimple
                 | Op::FormatWithSpec
                 | Op::ConvertValue(_) => self.take_stack(op.taken()),
-                Op::ListAppend(nth)
-                | Op::ListExtend(nth)
-                | Op::SetAdd(nth)
-                | Op::SetUpdate(nth)
-                | Op::MapAdd(nth)
-                | Op::DictUpdate(nth) => {
+                Op::ListAppend(nth) | Op::ListExtend(nth) | Op::SetUpdate(nth) | Op::DictUpdate(nth) => {
                     self.take_stack(op.taken());
                     self.take(self.top(op.taken().saturating_add(nth)));
                 }
@@ -452,6 +462,13 @@ impl Observer {
                 *operand = Operand { kind: Kind::List, bits: size, ..*operand };
             }
         }
+    }
+
+    /// Whether looking a key up may run Python code; both by their places on the stack.
+    unsafe fn key_detail(&self, container: u32, key: u32) -> Detail {
+        // SAFETY: stack objects are alive.
+        let asks = unsafe { crate::helpers::keys::asks(self.top(container), self.top(key)) };
+        if asks { Detail::Asks } else { Detail::None }
     }
 
     unsafe fn raw_code(&self) -> *mut layout::Code {

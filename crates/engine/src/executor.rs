@@ -7,7 +7,7 @@ use decal_cpython::monitoring::CodeList;
 use decal_native::Code;
 use decal_trace::allocated::{Allocated, ExitIndex, Item};
 use decal_trace::ir::{Inst, Region, Val};
-use decal_trace::record::Recorded;
+use decal_trace::record::{Recorded, may_refuse};
 use decal_trace::snapshot::{SnapId, Then};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -157,12 +157,15 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
         }
         // An exit that is any other end, or raises, is never continued.
         let raises = exit.at.is_some_and(|val| match recorded.trace.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) if may_refuse(inst.uop) => false,
             Some(Inst::Uop(inst)) => {
-                inst.uop.info().effects.raises || inst.uop == decal_uops::Uop::guard_quiet || inst.region == Region::Any
+                inst.uop.info().effects.raises
+                    || inst.uop == decal_uops::Uop::guard_quiet
+                    || inst.region == Region::Any
+                    || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise)
             }
             _ => true,
         });
-        let raises = raises || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise);
         if exit.at.is_none() || raises {
             exit.countdown.set(0);
         }

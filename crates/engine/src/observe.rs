@@ -137,6 +137,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             codes: Vec::new(),
             events: Vec::new(),
             stack,
+            nested: false,
             arrival: None,
             around: None,
             ending: Ending::Left,
@@ -162,6 +163,9 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             observation.end(engine);
             return false;
         };
+        if let Purpose::Root { offset, function: false } = observation.purpose {
+            observation.recording.nested = is_nested(&decoded, offset);
+        }
         observation.frames.push(Watched { frame: frame.address(), code, decoded, expected: [*offset; 2] });
     }
     engine.observation = Some(observation);
@@ -325,6 +329,12 @@ fn reaches(decoded: &DecodedCode, mut from: u32, to: u32) -> bool {
         }
     }
     false
+}
+
+/// Whether the loop with this head lies within another one.
+fn is_nested(decoded: &DecodedCode, head: u32) -> bool {
+    let end = loop_end(decoded, head);
+    decoded.heads.iter().any(|outer| *outer < head && loop_end(decoded, *outer) > end)
 }
 
 /// Where the last jump back to a loop's head is.

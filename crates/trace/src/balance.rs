@@ -296,13 +296,22 @@ impl Counts<'_> {
 
     /// Memory takes the reference to the new object over, and the trace that to the old one.
     fn store(&mut self, place: Place, value: Option<Val>) {
-        let old = match value {
+        let slot = (place.3 - self.host.layout.frame_locals) / 8 - self.locals();
+        let on_stack = place.0 == Region::Frame && place.1 == FRAME && slot >= 0;
+        let mut old = match value {
             Some(value) => {
                 self.add(value, -1);
                 self.memory.insert(place, value)
             }
             None => self.memory.remove(&place),
         };
+        if on_stack {
+            let before = match value {
+                Some(value) => self.stack.insert(slot as usize, value),
+                None => self.stack.remove(&(slot as usize)),
+            };
+            old = before.or(old);
+        }
         if let Some(old) = old {
             self.add(old, 1);
         }

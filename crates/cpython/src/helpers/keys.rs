@@ -285,6 +285,22 @@ pub(super) unsafe fn in_set(set: *mut PyObject, key: *mut PyObject) -> Lookup<*m
     }
 }
 
+/// Whether looking this key up in this dict or set may run Python code.
+pub(crate) unsafe fn asks(container: *mut PyObject, key: *mut PyObject) -> bool {
+    // SAFETY: live objects or null.
+    unsafe {
+        let ty = objects::type_of(container);
+        if key.is_null() {
+            return false;
+        }
+        if ty == type_address!(PyDict_Type) {
+            return in_dict(container, key) == Lookup::Unknown;
+        }
+        let set = ty == type_address!(PySet_Type) || ty == type_address!(PyFrozenSet_Type);
+        set && in_set(container, key) == Lookup::Unknown
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::int_hash;

@@ -584,7 +584,7 @@ impl Recorder<'_> {
             }
             Op::ForIter(end) => {
                 // What it did is seen by where it went on.
-                let next = next.filter(|next| next.depth == event.depth).ok_or(AbortReason::Iterate)?;
+                let next = next.filter(|next| next.depth == event.depth).ok_or(AbortReason::LeftLoop)?;
                 let gives = Gives::Next(next.offset == event.next, end);
                 return self.perform(event, simple(f.next, &[Stack(1)], 0, gives));
             }

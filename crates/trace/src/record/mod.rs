@@ -40,7 +40,7 @@ mod strings;
 pub use abort::{Abort, AbortReason};
 pub use label::LabelState;
 use label::Slot;
-pub use side::Parent;
+pub use side::{Parent, may_refuse};
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;
@@ -174,6 +174,8 @@ pub(crate) struct Recorder<'a> {
     unsure: Unsure,
     /// The instruction at hand is translated in its general form: its fast form has failed at the exit that led here.
     general: bool,
+    /// An instruction that gets no fast form: that was refused at the exit that led here.
+    refused: Option<(CodeId, u32)>,
     /// The exits of a store into a local were emitted beforehand.
     prepared: bool,
     /// See [`Recorded::misfit`].
@@ -206,7 +208,10 @@ impl From<AbortReason> for Failure {
 pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let here = Abort { reason: AbortReason::Unstable("locals"), code: first.code, offset: first.offset };
+    // Turns of an outer loop come back with another iterator, and perhaps with a new list to be filled.
+    let stack = 0..if rec.nested && options.optimize { rec.stack } else { 0 };
     let mut varying = options.hint.slots.clone();
+    varying.extend(stack.map(|slot| (0, true, slot)));
     let unsure = Unsure::default();
     let mut attempts = 0;
     while attempts < ATTEMPTS {
@@ -250,6 +255,7 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
             let mut recorder = Recorder::new(rec, host, options, first);
             recorder.unsure = Rc::clone(&unsure);
             recorder.varying = varying.clone();
+            recorder.refused = parent.was_refused().then_some((first.code, first.offset));
             let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
                 recorder.general = parent.failed_fast_form();
                 let end = recorder.record_side(parent, &carried, way)?;
@@ -383,6 +389,7 @@ impl<'a> Recorder<'a> {
             unsure: Unsure::default(),
             raise_snap: None,
             general: false,
+            refused: None,
             prepared: false,
             misfit: Hint::default(),
             moved: false,
@@ -622,10 +629,24 @@ impl<'a> Recorder<'a> {
         }
         self.raise_snap = None;
         if !has_general_form(event.op) {
+            let refuses = event.op.taken() > 0
+                && matches!(
+                    event.op,
+                    Op::BuildSet(_)
+                        | Op::BuildMap(_)
+                        | Op::BuildConstKeyMap(_)
+                        | Op::SetAdd(_)
+                        | Op::SetUpdate(_)
+                        | Op::MapAdd(_)
+                        | Op::DictUpdate(_)
+                );
+            if self.refused == Some(self.at) && refuses {
+                return Err(AbortReason::Instruction("a key that may run Python code"));
+            }
             return self.fast_form(event, next).map(Covered::fused);
         }
         let at = (event.code, event.offset);
-        if is_usually_fast(event) && !self.unsure.borrow().contains(&at) {
+        if is_usually_fast(event) && self.refused != Some(self.at) && !self.unsure.borrow().contains(&at) {
             // What the state was is not kept for it: should the fast form fail, everything is recorded anew.
             return match self.fast_form(event, next) {
                 Err(reason) if reason.is_general() => {
@@ -636,7 +657,8 @@ impl<'a> Recorder<'a> {
             };
         }
         let before = (self.frames.clone(), self.iters.clone(), self.e.len());
-        match self.fast_form(event, next) {
+        let refused = AbortReason::Instruction("what its operands may do is not known");
+        match if self.refused == Some(self.at) { Err(refused) } else { self.fast_form(event, next) } {
             Err(reason) if reason.is_general() && self.e.changes_nothing_since(before.2) => {
                 (self.frames, self.iters) = (before.0, before.1);
                 self.snap = self.build_snapshot(event.offset, Then::Resume);

@@ -216,7 +216,7 @@ impl Recorder<'_> {
         self.top().stack.push(sym);
     }
 
-    fn stack_disp(&self, slot: u32) -> i32 {
+    pub(super) fn stack_disp(&self, slot: u32) -> i32 {
         let locals = self.rec.codes[self.frames[0].code.0 as usize].locals;
         self.host.layout.frame_locals + 8 * (locals + slot) as i32
     }

@@ -214,6 +214,7 @@ impl Pass {
             codes: Vec::new(),
             events: Vec::new(),
             stack: 0,
+            nested: false,
             arrival: None,
             around: None,
             ending: Ending::Left,
