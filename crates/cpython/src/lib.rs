@@ -27,7 +27,7 @@ pub mod watch;
 
 mod host;
 
-pub use helpers::general::call as call_object;
+pub use helpers::calls::call as call_object;
 pub use host::host;
 
 /// A Python object, as C sees it.

@@ -20,27 +20,22 @@ use decal_uops::Context;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
-/// What general operations call to call an object.
+/// What general operations call to call the first of these objects with the others. Takes over the references.
 ///
 /// # Safety
 /// In a trace; live objects, as many arguments as `count` and `names` say.
-pub unsafe extern "C" fn call(
-    callable: *mut PyObject,
-    arguments: *const *mut PyObject,
-    count: usize,
-    names: *mut PyObject,
-) -> *mut PyObject {
+pub unsafe extern "C" fn call(objects: *mut *mut PyObject, count: usize, names: *mut PyObject) -> *mut PyObject {
     // SAFETY: the caller's.
     unsafe {
         if names.is_null()
-            && let Some(function) = objects::plain_function(callable, count)
+            && let Some(function) = objects::plain_function(*objects, count)
         {
             let thread = Thread::current();
             if let Some((executor, context)) = state::with(|engine| ready(engine, thread, &function)).flatten() {
-                return run(thread, callable, arguments, count, executor, context);
+                return run(thread, *objects, objects.add(1), count, executor, context);
             }
         }
-        call_object(callable, arguments, count, names)
+        call_object(objects, count, names)
     }
 }
 
@@ -67,17 +62,20 @@ unsafe fn run(
     executor: Rc<Executor>,
     context: Box<Context>,
 ) -> *mut PyObject {
-    // SAFETY: the caller's. The frame is made and taken away as the interpreter does it; its parameters get references
-    // of their own.
+    // SAFETY: the caller's. The frame is made and taken away as the interpreter does it; its parameters take the references
+    // over.
     unsafe {
         let Ok(frame) = frame::push(thread, function, frame::Frame::current(thread)) else {
             state::with(|engine| engine.contexts.push(context));
+            objects::decref(function);
+            for index in 0..count {
+                objects::decref(*arguments.add(index));
+            }
             return null_mut();
         };
+        objects::decref(function);
         for index in 0..count {
-            let argument = *arguments.add(index);
-            objects::incref(argument);
-            let _ = frame.replace_local(index as u32, argument);
+            let _ = frame.replace_local(index as u32, *arguments.add(index));
         }
         thread.take_recursion(1);
         thread.take_native_recursion(1);

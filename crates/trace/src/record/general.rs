@@ -664,7 +664,11 @@ impl Recorder<'_> {
         let words = [Word::Arguments, Word::Fixed(number)];
         let arguments = (looks > 0).then_some((looks, looks));
         let function = self.host.functions.general.instructions[general as usize];
-        self.perform(event, General { function, words: &words, arguments, takes, gives: Gives::Objects(gives) })
+        let callable = None;
+        self.perform(
+            event,
+            General { function, words: &words, arguments, takes, gives: Gives::Objects(gives), callable },
+        )
     }
 
     /// The address of a name that an instruction means.
