@@ -660,6 +660,10 @@ impl Recorder<'_> {
         if looks.max(gives) as usize > decal_uops::ARGUMENTS {
             return Err(reason);
         }
+        if general == GeneralOp::CallEx {
+            // Below the arguments there is always a null.
+            self.settle_null(2 + (argument & 1), Operand::NULL)?;
+        }
         let number = if general.is_name() { self.name(event, argument)? } else { u64::from(argument) };
         let words = [Word::Arguments, Word::Fixed(number)];
         let arguments = (looks > 0).then_some((looks, looks));
