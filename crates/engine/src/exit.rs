@@ -16,6 +16,7 @@
 use crate::enter::Site;
 use crate::executor::{END_PATIENCE, Executor};
 use crate::observe::{self, Purpose};
+use crate::pipeline::tree_size;
 use crate::plan::{Make, Objects, Plan, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame, Unwound};
@@ -26,6 +27,9 @@ use decal_trace::snapshot::{Frame as Described, Returns, Snapshot, Then};
 use smallvec::SmallVec;
 use std::ptr::null_mut;
 use std::rc::Rc;
+
+/// Instructions of a root trace and its side traces beyond which there are no more.
+const MAX_TREE: usize = 12_000;
 
 /// What comes after an exit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -231,10 +235,10 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
 /// Starts to observe what follows an exit that is hot. Whether it did, or never will.
 fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames: &[Frame]) -> bool {
     let Some(root) = engine.executors.get(executor.root).and_then(Option::as_ref) else { return true };
-    if root.sides.borrow().len() as u32 >= engine.options.max_sides {
+    if root.sides.borrow().len() as u32 >= engine.options.max_sides || tree_size(engine, root) > MAX_TREE {
         return true;
     }
-    if engine.observation.is_some() || !executor.valid.get() || engine.is_busy_compiling() {
+    if engine.observation.is_some() || !executor.valid.get() {
         return false;
     }
     if engine.is_busy_compiling() {

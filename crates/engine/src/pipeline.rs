@@ -122,6 +122,16 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
     }
 }
 
+/// Instructions of a root trace and its side traces up to which each new one gives it another trial.
+const TRIAL_TREE: usize = 6000;
+
+/// Instructions of a root trace and its side traces.
+pub fn tree_size(engine: &Engine, root: &Executor) -> usize {
+    let sides = root.sides.borrow();
+    let executors = sides.iter().filter_map(|id| engine.executors.get(*id).and_then(Option::as_ref));
+    root.recorded.trace.insts.len() + executors.map(|side| side.recorded.trace.insts.len()).sum::<usize>()
+}
+
 fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
     let begun = Instant::now();
     let root = engine.executors.get(parent.root)?.clone()?;
@@ -194,9 +204,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             site.side.set(Some(id));
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);
-            // Entries so far say nothing of what comes now.
-            root.trial.set((root.entries.get(), worth::gained(engine, &root)));
             root.nests.set(root.nests.get() || executor.nests.get());
+            if tree_size(engine, &root) < TRIAL_TREE {
+                // Entries so far say nothing of what comes now.
+                root.trial.set((root.entries.get(), worth::gained(engine, &root)));
+            }
             root.max_depth.set(root.max_depth.get().max(executor.max_depth.get()));
             root.cover(&executor.covers.borrow());
             let executor = Rc::new(executor);
