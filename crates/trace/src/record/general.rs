@@ -662,9 +662,15 @@ impl Recorder<'_> {
         }
         let number = if general.is_name() { self.name(event, argument)? } else { u64::from(argument) };
         let words = [Word::Arguments, Word::Fixed(number)];
-        let arguments = (looks > 0).then_some((looks, looks));
+        // A call takes over what it is given.
+        let callable = (general == GeneralOp::CallEx).then_some(looks);
+        let passed = looks - u32::from(callable.is_some());
+        let arguments = (passed > 0).then_some((passed, passed));
         let function = self.host.functions.general.instructions[general as usize];
-        self.perform(event, General { function, words: &words, arguments, takes, gives: Gives::Objects(gives) })
+        self.perform(
+            event,
+            General { function, words: &words, arguments, callable, takes, gives: Gives::Objects(gives) },
+        )
     }
 
     /// The address of a name that an instruction means.
