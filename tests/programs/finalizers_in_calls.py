@@ -616,6 +616,11 @@ def recursive(e, n):
     return recursive(Ends("recursive"), n - 1) if n else 0
 
 
+class Iterates:
+    def __iter__(self):
+        return iter([Ends("iterated")])
+
+
 class Methods:
     def method(self, e):
         e = None
@@ -636,10 +641,14 @@ def given_away(n):
     m = Methods()
     counts = set()
     total = 0
-    for i in range(n // 4):
+    for i in range(n):
         total += callee(Ends("positional"))
         total += callee(Ends("positional"), Ends("rest"), k=Ends("keyword"))
         total += callee(k=Ends("keyword"), e=Ends("by name"))
+        total += callee(*[Ends("star"), Ends("star")], **{"k": Ends("two stars")})
+        total += callee(*(Ends("tuple"),), k=Ends("and name"))
+        total += m.method(*(Ends("starred method"),))
+        total += callee(*Iterates())
         total += m.method(Ends("method"))
         bound = m.method
         total += bound(Ends("bound"))
@@ -654,8 +663,16 @@ def given_away(n):
         for arguments in ((), (Ends("too many"), Ends("too many"), Ends("too many"))):
             try:
                 m.method(*arguments)
-            except TypeError:
-                LOG.append(("caught", "-"))
+            except TypeError as error:
+                LOG.append((str(error), "-"))
+        try:
+            callee(Ends("before"), **{1: Ends("no name")})
+        except TypeError as error:
+            LOG.append((str(error), "-"))
+        try:
+            callee(*i)
+        except TypeError as error:
+            LOG.append((str(error), "-"))
     return total, sorted(counts), summary()
 
 

@@ -482,8 +482,26 @@ pub unsafe fn push_here(thread: Thread, function: *mut PyObject, below: Frame) -
     }
 }
 
+/// Whether the interpreter would call this without a detour: a Python function that is called in the usual way, and its frames
+/// are run by the interpreter itself (PEP 523).
+///
+/// # Safety
+/// A live object; the thread is the current one.
+pub unsafe fn is_plain_function(thread: Thread, callable: *mut PyObject) -> bool {
+    // SAFETY: the caller's; a function has this layout.
+    unsafe {
+        if objects::type_of(callable) != &raw const pyo3_ffi::PyFunction_Type as u64 {
+            return false;
+        }
+        let called = (*callable.cast::<layout::Function>()).vectorcall as usize;
+        let Ok(symbols) = symbols() else { return false };
+        Some(called) == crate::version::checks::plain_vectorcall()
+            && (symbols.eval_frame_function)((*thread.pointer()).interpreter) as usize == symbols.eval_frame as usize
+    }
+}
+
 /// Calls a Python function as the interpreter does, which takes over the references to it and to its arguments. None, and
-/// nothing done, where it is no plain one or frames are run by somebody else's function (PEP 523).
+/// nothing done, where it is no plain one.
 ///
 /// # Safety
 /// A live object, `count` positional arguments and those that `names` tells, with references; in Python code's place.
@@ -496,16 +514,11 @@ pub unsafe fn call(
 ) -> Option<*mut PyObject> {
     // SAFETY: the caller's; a function has this layout.
     unsafe {
-        if objects::type_of(callable) != &raw const pyo3_ffi::PyFunction_Type as u64 {
+        if !is_plain_function(thread, callable) {
             return None;
         }
         let function = &*callable.cast::<layout::Function>();
         let symbols = symbols().ok()?;
-        if Some(function.vectorcall as usize) != crate::version::checks::plain_vectorcall()
-            || (symbols.eval_frame_function)((*thread.pointer()).interpreter) as usize != symbols.eval_frame as usize
-        {
-            return None;
-        }
         let optimized = (*function.code.cast::<layout::Code>()).flags & layout::flags::OPTIMIZED != 0;
         let names_of_its_own = if optimized { null_mut() } else { pyo3_ffi::Py_NewRef(function.globals) };
         let frame = (symbols.push_and_init)(thread.pointer(), callable, names_of_its_own, arguments, count, names);

@@ -249,7 +249,7 @@ fn general() -> GeneralFunctions {
                 address!(instructions::set_function_attribute),
                 address!(instructions::assertion_error),
                 address!(instructions::unpack_star),
-                address!(instructions::call_with_sequence),
+                address!(calls::call_with_sequence),
                 address!(instructions::build_set),
                 address!(instructions::build_map),
                 address!(instructions::build_const_key_map),

@@ -225,7 +225,7 @@ impl Counts<'_> {
             (Uop::guard_is, [object]) if inst.imm64 == 0 => {
                 self.uncounted.insert(self.name(*object));
             }
-            (Uop::const_obj, _) if self.is_immortal(inst.imm64) => {
+            (Uop::const_obj | Uop::const_raw, _) if self.is_immortal(inst.imm64) => {
                 self.uncounted.insert(val);
             }
             (

@@ -10,7 +10,9 @@ use crate::host::type_address;
 use crate::observe::look_up;
 use crate::thread::Thread;
 use crate::version::layout;
+use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
+use std::ffi::c_int;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
@@ -45,6 +47,110 @@ pub unsafe extern "C" fn call(objects: *mut *mut PyObject, count: usize, names: 
             objects::decref(*arguments.add(index));
         }
         result
+    }
+}
+
+/// `CALL_FUNCTION_EX`: of callable, null, positional arguments, and the dict of named ones where there is one. Takes over the
+/// references to them. The result goes into the same array.
+pub unsafe extern "C" fn call_with_sequence(items: *mut *mut PyObject, flags: u64) -> c_int {
+    // SAFETY: three or four slots in the array, whose references are ours; the second is null.
+    unsafe {
+        let (callable, arguments) = (*items, *items.add(2));
+        let named = if flags & 1 != 0 { *items.add(3) } else { null_mut() };
+        let tuple = tuple_of(callable, arguments);
+        let result = if tuple.is_null() {
+            objects::decref(callable);
+            ffi::Py_XDECREF(named);
+            null_mut()
+        } else {
+            call_with(Thread::current(), callable, tuple, named)
+        };
+        *items = result;
+        if result.is_null() { -1 } else { 0 }
+    }
+}
+
+/// Arguments as a tuple, in exchange for the reference to them.
+unsafe fn tuple_of(callable: *mut PyObject, arguments: *mut PyObject) -> *mut PyObject {
+    // SAFETY: live objects.
+    unsafe {
+        if ffi::PyTuple_CheckExact(arguments) != 0 {
+            return arguments;
+        }
+        let ty = objects::type_of(arguments) as *mut ffi::PyTypeObject;
+        let mut tuple = null_mut();
+        if (*ty).tp_iter.is_some() || ffi::PySequence_Check(arguments) != 0 {
+            tuple = ffi::PySequence_Tuple(arguments);
+        } else if let Ok(symbols) = symbols() {
+            let name = (symbols.function_text)(callable);
+            if !name.is_null() {
+                let text = c"%U argument after * must be an iterable, not %.200s";
+                ffi::PyErr_Format(ffi::PyExc_TypeError, text.as_ptr(), name, (*ty).tp_name);
+                objects::decref(name);
+            }
+        }
+        objects::decref(arguments);
+        tuple
+    }
+}
+
+/// Calls with a tuple and a dict, or null. Takes over all references.
+unsafe fn call_with(
+    thread: Thread,
+    callable: *mut PyObject,
+    tuple: *mut PyObject,
+    named: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: live objects; a dict that nobody else has.
+    unsafe {
+        if frame::is_plain_function(thread, callable)
+            && let Some((all, names)) = spread(tuple, named)
+        {
+            let count = ffi::PyTuple_GET_SIZE(tuple) as usize;
+            objects::decref(tuple);
+            ffi::Py_XDECREF(named);
+            if let Some(result) = frame::call(thread, callable, all.as_ptr(), count, names) {
+                ffi::Py_XDECREF(names);
+                return result;
+            }
+            // Nothing has run in between, so that it is still as plain as it was.
+            return null_mut();
+        }
+        let result = ffi::PyObject_Call(callable, tuple, named);
+        objects::decref(callable);
+        objects::decref(tuple);
+        ffi::Py_XDECREF(named);
+        result
+    }
+}
+
+/// New references to all arguments, and the names of the last ones; none where a name is no `str`, or memory ran out.
+unsafe fn spread(tuple: *mut PyObject, named: *mut PyObject) -> Option<(Vec<*mut PyObject>, *mut PyObject)> {
+    // SAFETY: a live tuple, a live dict or null.
+    unsafe {
+        let mut all: Vec<*mut PyObject> = objects::tuple_items(tuple).to_vec();
+        let mut keys = Vec::new();
+        if !named.is_null() {
+            let (mut at, mut key, mut value) = (0, null_mut(), null_mut());
+            while ffi::PyDict_Next(named, &raw mut at, &raw mut key, &raw mut value) != 0 {
+                if ffi::PyUnicode_Check(key) == 0 {
+                    return None;
+                }
+                keys.push(key);
+                all.push(value);
+            }
+        }
+        let mut names = null_mut();
+        if !keys.is_empty() {
+            keys.iter().for_each(|key| objects::incref(*key));
+            names = objects::new_tuple(&keys);
+            if names.is_null() {
+                ffi::PyErr_Clear();
+                return None;
+            }
+        }
+        all.iter().for_each(|object| objects::incref(*object));
+        Some((all, names))
     }
 }
 

@@ -246,36 +246,6 @@ pub unsafe extern "C" fn unpack_star(items: Items, counts: u64) -> c_int {
     }
 }
 
-/// `CALL_FUNCTION_EX`: of callable, null, positional arguments, and the dict of named ones where there is one.
-pub unsafe extern "C" fn call_with_sequence(items: Items, flags: u64) -> c_int {
-    // SAFETY: three or four slots in the array; the second is null.
-    unsafe {
-        let (callable, arguments) = (*items, *items.add(2));
-        let named = if flags & 1 != 0 { *items.add(3) } else { null_mut() };
-        if ffi::PyTuple_CheckExact(arguments) != 0 {
-            return give(items, ffi::PyObject_Call(callable, arguments, named));
-        }
-        let ty = objects::type_of(arguments) as *mut ffi::PyTypeObject;
-        if (*ty).tp_iter.is_none() && ffi::PySequence_Check(arguments) == 0 {
-            let Ok(symbols) = symbols() else { return -1 };
-            let name = (symbols.function_text)(callable);
-            if !name.is_null() {
-                let text = c"%U argument after * must be an iterable, not %.200s";
-                ffi::PyErr_Format(ffi::PyExc_TypeError, text.as_ptr(), name, (*ty).tp_name);
-                objects::decref(name);
-            }
-            return -1;
-        }
-        let tuple = ffi::PySequence_Tuple(arguments);
-        if tuple.is_null() {
-            return -1;
-        }
-        let result = ffi::PyObject_Call(callable, tuple, named);
-        objects::decref(tuple);
-        give(items, result)
-    }
-}
-
 /// `BUILD_SET`.
 pub unsafe extern "C" fn build_set(items: Items, count: u64) -> c_int {
     // SAFETY: as many live objects in the array.

@@ -666,12 +666,14 @@ impl Recorder<'_> {
         }
         let number = if general.is_name() { self.name(event, argument)? } else { u64::from(argument) };
         let words = [Word::Arguments, Word::Fixed(number)];
-        let arguments = (looks > 0).then_some((looks, looks));
+        // A call takes over what it is given.
+        let callable = (general == GeneralOp::CallEx).then_some(looks);
+        let passed = looks - u32::from(callable.is_some());
+        let arguments = (passed > 0).then_some((passed, passed));
         let function = self.host.functions.general.instructions[general as usize];
-        let callable = None;
         self.perform(
             event,
-            General { function, words: &words, arguments, takes, gives: Gives::Objects(gives), callable },
+            General { function, words: &words, arguments, callable, takes, gives: Gives::Objects(gives) },
         )
     }
 
