@@ -1,4 +1,6 @@
-"""Where attributes are found: classes, instances that shadow them, dicts, slots, properties, class and static methods, super()."""
+"""Where attributes are found: classes, instances that shadow them, dicts, slots, properties, class and static
+methods, super().
+"""
 
 from __future__ import annotations
 

@@ -564,7 +564,7 @@ impl Observer {
             if left.is_null() || right.is_null() || !matches!(op, CompareOp::Eq | CompareOp::Ne) {
                 return Detail::None;
             }
-            let plain = (*(&raw const ffi::PyBaseObject_Type)).tp_richcompare.map(|function| function as usize);
+            let plain = ffi::PyBaseObject_Type.tp_richcompare.map(|function| function as usize);
             for object in [left, right] {
                 let ty = ffi::Py_TYPE(object);
                 if (*ty).tp_richcompare.is_some_and(|function| Some(function as usize) != plain) {

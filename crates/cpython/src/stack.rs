@@ -64,7 +64,7 @@ mod tests {
     /// Depth at which a recursion of half a kilobyte a call finds no more room.
     fn depth(level: usize) -> usize {
         let waste = std::hint::black_box([level as u8; 512]);
-        if level < 100_000 && has_room() { depth(level + 1) + usize::from(waste[0] == 77) * 0 } else { level }
+        if level < 100_000 && has_room() { depth(level + 1).max(usize::from(waste[0] == 77)) } else { level }
     }
 
     #[test]

@@ -161,7 +161,7 @@ unsafe fn simple_init(class: *mut ffi::PyTypeObject, count: usize) -> Option<*mu
     // SAFETY: a live class; what is found in it is borrowed. A function has this layout.
     unsafe {
         let raw = &*class;
-        let plain_new = (*(&raw const ffi::PyBaseObject_Type)).tp_new.map(|f| f as usize);
+        let plain_new = ffi::PyBaseObject_Type.tp_new.map(|f| f as usize);
         if raw.tp_vectorcall.is_some()
             || raw.tp_new.map(|f| f as usize) != plain_new
             || raw.tp_alloc.map(|f| f as usize) != Some(ffi::PyType_GenericAlloc as *const () as usize)

@@ -59,7 +59,8 @@ unsafe fn simple(object: *mut PyObject, depth: u32) -> bool {
         if ty == type_address!(PyTuple_Type) {
             return depth > 0 && objects::tuple_items(object).iter().all(|item| simple(*item, depth - 1));
         }
-        let (ty, base) = (&*ffi::Py_TYPE(object), &*(&raw const ffi::PyBaseObject_Type));
+        let base: *const ffi::PyTypeObject = &raw const ffi::PyBaseObject_Type;
+        let (ty, base) = (&*ffi::Py_TYPE(object), &*base);
         let hash = ty.tp_hash.map(|function| function as usize);
         let compare = ty.tp_richcompare.map(|function| function as usize);
         hash == base.tp_hash.map(|function| function as usize)

@@ -340,7 +340,7 @@ mod tests {
                 Op::PopJump(JumpIf::False, 16),
                 Op::LoadFast(1),
                 Op::LoadConst(1),
-                Op::Binary(BinaryOp::Add),
+                Op::Augmented(BinaryOp::Add),
                 Op::StoreFastLoadFast(1, 1),
                 Op::LoadFast(0),
                 Op::Compare(CompareOp::Lt, true),
