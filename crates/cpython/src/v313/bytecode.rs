@@ -439,4 +439,27 @@ mod tests {
         assert_eq!(ops(&[255, 0]), [Op::Unsupported("an unknown instruction")]);
         assert_eq!(ops(&[op::IMPORT_NAME, 0]), [Op::Unsupported("IMPORT_NAME")]);
     }
+
+    /// The page for users lists the instructions that end a recording: these and no others.
+    #[test]
+    fn the_docs_list_what_is_not_compiled() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/limits.md")).unwrap();
+        let begin = page.find("<!-- instructions -->").unwrap();
+        let end = page.find("<!-- /instructions -->").unwrap();
+        let list = &page[begin..end];
+        let mut listed: Vec<&str> = list
+            .split('`')
+            .filter(|word| word.contains('_') || *word == "SEND" || *word == "RERAISE")
+            .filter(|word| word.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()))
+            .collect();
+        listed.sort_unstable();
+        let mut missing: Vec<&str> = (0..=u8::MAX)
+            .filter_map(|opcode| Some((opcode, op::info(opcode)?.name)))
+            .filter(|(opcode, _)| *opcode != op::EXTENDED_ARG)
+            .filter(|(opcode, name)| matches!(meaning(*opcode, 1, 1, name), Op::Unsupported(_)))
+            .map(|(_, name)| name)
+            .collect();
+        missing.sort_unstable();
+        assert_eq!(listed, missing);
+    }
 }
