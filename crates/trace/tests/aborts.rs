@@ -115,7 +115,7 @@ const REASONS: &[AbortReason] = &[
     AbortReason::Cell,
     AbortReason::Call("a class"),
     AbortReason::TooDeep,
-    AbortReason::Unstable("locals"),
+    AbortReason::Unstable("two stores at once"),
     AbortReason::Carried,
     AbortReason::Stack,
     AbortReason::Handler,
