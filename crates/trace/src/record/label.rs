@@ -128,7 +128,9 @@ impl Recorder<'_> {
         // What the loop has not looked at stays in memory.
         varying.retain(|slot| {
             let of_entry = slot.0 == 0 && slot.1;
-            !of_entry || matches!(self.slot_mut(*slot), Sym::Obj(_, Own::StackSlot(_) | Own::Owned))
+            // Another pass may have had more on its stack.
+            let there = (slot.2 as usize) < self.frames[0].stack.len();
+            !of_entry || there && matches!(self.slot_mut(*slot), Sym::Obj(_, Own::StackSlot(_) | Own::Owned))
         });
         self.settle_objects(head, &varying, &BTreeMap::new())?;
         let mut types = BTreeMap::new();
