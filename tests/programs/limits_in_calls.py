@@ -370,6 +370,27 @@ def interrupted(n):
         return total, i, lines[:-1]
 
 
+def interrupted_soon(n):
+    """Nobody looks at once: the exception comes behind the call that asked for it."""
+    import _thread
+
+    lines = {}
+    total = 0
+    marker = 0
+    for i in range(n):
+        try:
+            marker = 1
+            if i % 9 == 4:
+                _thread.interrupt_main()
+                marker = 2
+            marker = 3
+        except KeyboardInterrupt as error:
+            key = marker, error.__traceback__.tb_lineno - interrupted_soon.__code__.co_firstlineno
+            lines[key] = lines.get(key, 0) + 1
+        total += marker
+    return total, sorted(lines.items())
+
+
 def timer(n):
     """At any time: the handler finds frames that fit together."""
     seen = []
@@ -617,7 +638,7 @@ def pending_call(n):
     """What C code asks to be called runs soon, also where the loop is in traces."""
     import ctypes
 
-    ran = []
+    ran, order = [], []
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
     def callback(_):
@@ -626,12 +647,13 @@ def pending_call(n):
 
     def ask(i):
         ctypes.pythonapi.Py_AddPendingCall(callback, None)
+        order.append(len(ran))
 
     at = At(ask, (100, 700))
     total = 0
     for i in range(n):
         total += deeper(at, i)
-    return total, len(ran)
+    return total, ran, order
 
 
 for function in (
@@ -647,6 +669,7 @@ for function in (
     handler_writes,
     handler_raises,
     interrupted,
+    interrupted_soon,
     timer,
     threads_switch,
     threads_compile,
