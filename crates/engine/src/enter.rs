@@ -7,6 +7,7 @@
 
 use crate::executor::Executor;
 use crate::exit::{self, Left};
+use crate::graves;
 use crate::machine::Memory;
 use crate::plan::Values;
 use crate::state::{self, Engine, FUNCTION_START};
@@ -191,7 +192,10 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
     root.turns.set(root.turns.get() + context.iterations);
     root.running.set(root.running.get() - 1);
     if !root.valid.get() && root.running.get() == 0 {
-        state::with(|engine| engine.bury(root));
+        if state::with(|engine| engine.bury(root)).is_none() {
+            root.let_go();
+        }
+        graves::sweep();
     }
     left.unwrap_or(Left::Resume)
 }

@@ -213,6 +213,13 @@ impl Executor {
         }
     }
 
+    /// Gives back what a root trace and its side traces have, once they are out of use.
+    pub fn let_go(&self) {
+        let family = std::mem::take(&mut *self.family.borrow_mut());
+        family.iter().for_each(|side| side.release_keeps());
+        self.release_keeps();
+    }
+
     /// The executor with this number among a root trace and its side traces.
     pub fn member(self: &Rc<Self>, id: usize) -> Option<Rc<Executor>> {
         if self.id == id {

@@ -16,6 +16,7 @@ mod enter;
 mod executor;
 mod exit;
 mod explain;
+mod graves;
 mod invalidate;
 mod location;
 mod machine;

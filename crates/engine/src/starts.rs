@@ -15,6 +15,7 @@ use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
 use decal_cpython::code::may_start;
 use decal_cpython::frame::Frame;
+use decal_cpython::monitoring::make_room;
 use decal_cpython::thread::Thread;
 use std::rc::Rc;
 
@@ -70,6 +71,8 @@ impl Engine {
 
     /// The first call that is seen.
     unsafe fn first_call(&mut self, code: *mut PyObject) -> Call {
+        // SAFETY: the caller's.
+        unsafe { make_room(code) };
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
         // SAFETY: the caller's.
         if !asked && !unsafe { may_start(code, self.options.least_units) } {

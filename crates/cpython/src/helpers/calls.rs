@@ -46,6 +46,23 @@ pub unsafe extern "C" fn call(objects: *mut *mut PyObject, count: usize, names: 
         for index in 0..count + named {
             objects::decref(*arguments.add(index));
         }
+        attend(thread, result)
+    }
+}
+
+/// Behind a call of what is no Python function the interpreter looks whether somebody wants its attention: a handler of a
+/// signal runs there, before anything else does.
+unsafe fn attend(thread: Thread, result: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a new reference or null; the thread is the current one, its frames are exact.
+    unsafe {
+        if !result.is_null()
+            && !thread.is_quiet()
+            && let Ok(symbols) = symbols()
+            && (symbols.handle_pending)(thread.pointer()) != 0
+        {
+            objects::decref(result);
+            return null_mut();
+        }
         result
     }
 }
@@ -120,7 +137,7 @@ unsafe fn call_with(
         objects::decref(callable);
         objects::decref(tuple);
         ffi::Py_XDECREF(named);
-        result
+        attend(thread, result)
     }
 }
 

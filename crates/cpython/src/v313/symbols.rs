@@ -61,6 +61,9 @@ symbols! {
     eval_frame = c"_PyEval_EvalFrameDefault": unsafe extern "C" fn(*mut ThreadState, *mut Frame, c_int) -> *mut PyObject;
     /// Clears a frame and takes it off the data stack.
     clear_and_pop = c"_PyEval_FrameClearAndPop": unsafe extern "C" fn(*mut ThreadState, *mut Frame);
+    /// Serves whoever wants the interpreter's attention: signals, pending calls, other threads, the collector. Negative with
+    /// an exception.
+    handle_pending = c"_Py_HandlePending": unsafe extern "C" fn(*mut ThreadState) -> c_int;
     /// Tells monitoring tools that an exception was raised.
     monitor_raise = c"_PyEval_MonitorRaise": unsafe extern "C" fn(*mut ThreadState, *mut Frame, *mut u16);
     /// Unpacks an iterable: thread, object, items, items behind a star or -1, end of the room. 0 with an exception.
