@@ -171,7 +171,9 @@ def test_breakpoint_in_loop(way: Mapping[str, str], tmp_path: Path) -> None:
     print(loop(2000))
     print(loop(2000))
     """
-    commands = "where 4\nnext\nnext\np i\nnext\nnext\np x\nnext\nnext\np total\nnext\nnext\n!total = 0\nwhere 2\ncontinue\n"
+    commands = (
+        "where 4\nnext\nnext\np i\nnext\nnext\np x\nnext\nnext\np total\nnext\nnext\n!total = 0\nwhere 2\ncontinue\n"
+    )
     expected = session([program], {}, commands, tmp_path)
     assert "(Pdb)" in expected
     assert session(["-m", "decal", program], way, commands, tmp_path) == expected
