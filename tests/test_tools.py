@@ -1,4 +1,4 @@
-"""Tools that look at a program from outside say the same with and without decal: coverage, debugger, profilers, tracers."""
+"""Tools that look at a program from outside say the same with and without decal: coverage, debugger, profilers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ COVERAGE = """
     import coverage
 
     def run(warm, branch):
-        cov = coverage.Coverage(data_file=None, branch=branch, config_file=False, include=[target.__file__], messages=False)
+        only = [target.__file__]
+        cov = coverage.Coverage(data_file=None, branch=branch, config_file=False, include=only, messages=False)
         if warm:
             target.work(2000)
         cov.start()

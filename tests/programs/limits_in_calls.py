@@ -1,4 +1,4 @@
-"""Recursion limits, signals and threads: what the interpreter's attention is asked for within calls that a trace makes."""
+"""Recursion limits, signals and threads: what asks for the interpreter's attention within calls that a trace makes."""
 
 import os
 import signal
@@ -475,7 +475,8 @@ def threads_switch(n):
 def threads_compile(n):
     """Each has functions of its own, made and compiled while others are within calls."""
     y = Yields()
-    text = "def loop(n, y):\n    t = 0\n    for i in range(n):\n        t += y + i\n        t += inner(y, i)\n    return t\n"
+    text = "def loop(n, y):\n    t = 0\n    for i in range(n):\n"
+    text += "        t += y + i\n        t += inner(y, i)\n    return t\n"
     text += "def inner(y, i):\n    a = y + i\n    return a * 2\n"
 
     def work(k):
