@@ -91,6 +91,7 @@ unsafe fn objects() -> Objects {
             tuple_iter: type_address!(PyTupleIter_Type),
             function: type_address!(PyFunction_Type),
             method: type_address!(PyMethod_Type),
+            type_: type_address!(PyType_Type),
             cell: type_address!(PyCell_Type),
             builtin: type_address!(PyCFunction_Type),
         }
@@ -145,6 +146,7 @@ fn functions() -> Functions {
         int_unary: [address!(ffi::PyNumber_Negative), address!(ffi::PyNumber_Positive), address!(ffi::PyNumber_Invert)],
         str_equal: address!(helpers::str_equal),
         new_range_iter: address!(helpers::new_range_iter),
+        range_iter_at: address!(helpers::range_iter_at),
         new_list_iter: address!(ffi::PyObject_GetIter),
         new_tuple_iter: address!(ffi::PyObject_GetIter),
         list_append: address!(helpers::sequences::list_append),

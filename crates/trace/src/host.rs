@@ -78,6 +78,7 @@ pub struct Objects {
     pub tuple_iter: u64,
     pub function: u64,
     pub method: u64,
+    pub type_: u64,
     pub cell: u64,
     /// Of builtin functions and bound builtin methods.
     pub builtin: u64,
@@ -147,6 +148,8 @@ pub struct Functions {
     pub str_equal: u64,
     /// Of three ints (start, stop, step as 64-bit numbers): a new iterator of a `range`, null with an exception.
     pub new_range_iter: u64,
+    /// Of `None` and three 64-bit numbers (next value, step, values left): a new iterator of a `range`, null with an exception.
+    pub range_iter_at: u64,
     /// Of an exact list: a new iterator.
     pub new_list_iter: u64,
     /// Of an exact tuple: a new iterator.

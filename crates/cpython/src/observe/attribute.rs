@@ -289,9 +289,9 @@ impl Observer {
     unsafe fn class_attribute(&mut self, class: *mut ffi::PyTypeObject, name: *mut PyObject) -> Attribute {
         // SAFETY: a live class.
         unsafe {
-            if ffi::Py_TYPE(class.cast()) as u64 != type_address!(PyType_Type)
-                || !look_up(&raw mut ffi::PyType_Type, name).is_null()
-            {
+            let metaclass = ffi::Py_TYPE(class.cast());
+            let getattr = |ty: *mut ffi::PyTypeObject| (*ty).tp_getattro.map(|function| function as usize);
+            if getattr(metaclass) != getattr(&raw mut ffi::PyType_Type) || !look_up(metaclass, name).is_null() {
                 return Attribute::Unsupported("an attribute that a metaclass gives");
             }
             let found = look_up(class, name);
@@ -302,6 +302,7 @@ impl Observer {
                 return Attribute::Unsupported("an attribute made by a descriptor");
             }
             self.assume_type(class);
+            self.assume_type(metaclass);
             match self.class_value(found, class, Shadow::Nothing) {
                 // A class has its methods as they are.
                 Attribute::Method { function, shadow } => Attribute::Constant { value: function, shadow },

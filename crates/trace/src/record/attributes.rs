@@ -122,7 +122,13 @@ impl Recorder<'_> {
     /// Guards the owner of a constant attribute: a class or module itself, or the class of an instance.
     fn constant_owner(&mut self, owner: &Sym, seen: Operand, shadow: Shadow, event: &Event) -> Step<()> {
         if matches!(seen.kind, Kind::Module | Kind::Type) {
-            return self.guard_callable(owner, seen);
+            self.guard_callable(owner, seen)?;
+            if seen.kind == Kind::Type && seen.ty != self.host.objects.type_ {
+                // A metaclass of Python code. No watcher tells when a class gets another one.
+                let (class, snap) = (self.e.object(seen.object, 0), self.snap());
+                self.e.effect(Uop::guard_type, &[class], 0, seen.ty, Region::Fixed, Some(snap));
+            }
+            return Ok(());
         }
         self.instance_owner(owner, seen, shadow, event)
     }

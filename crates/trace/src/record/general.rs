@@ -264,7 +264,7 @@ impl Recorder<'_> {
     }
 
     /// Puts a null into memory of a local of frame 0 that is unbound.
-    fn unbind_local(&mut self, slot: u32) {
+    pub(super) fn unbind_local(&mut self, slot: u32) {
         let before = self.memory_of(slot);
         let (frame, disp, dealloc) = (self.e.frame(), self.local_disp(slot), self.host.functions.dealloc);
         self.e.effect(Uop::store_null, &[frame], disp, 0, Region::Frame, None);

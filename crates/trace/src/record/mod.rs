@@ -21,6 +21,7 @@ mod build;
 mod calls;
 mod containers;
 mod dicts;
+mod enter;
 mod fit;
 mod general;
 mod instances;
@@ -520,6 +521,9 @@ impl<'a> Recorder<'a> {
     fn leave_to(&mut self, offset: u32, then: Then) -> Step<End> {
         if self.frames.len() != 1 {
             return Err(AbortReason::Unstable("the trace ends inside of a call"));
+        }
+        if then == Then::Enter {
+            self.put_into_memory(offset)?;
         }
         Ok(End::Exit(self.build_snapshot(offset, then)))
     }
