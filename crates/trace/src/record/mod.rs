@@ -34,6 +34,7 @@ mod numbers;
 mod realize;
 mod side;
 mod snapshots;
+mod special;
 mod state;
 mod strings;
 
@@ -602,6 +603,7 @@ impl<'a> Recorder<'a> {
                 Op::LoadSuperAttr { .. } => index < 2 || !same_shape,
                 Op::StoreAttr { .. } => index == 1 && !same_shape,
                 Op::ForIter(_) => true,
+                _ if let Detail::Special(_) = event.detail => !same_shape,
                 _ => false,
             };
             if decides {
@@ -679,6 +681,9 @@ impl<'a> Recorder<'a> {
 
     /// Translates one event into the uops that are made for it; true where the next one was taken along.
     fn fast_form(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+        if let Detail::Special(special) = event.detail {
+            return self.call_special(special, event).map(|()| false);
+        }
         match event.op {
             Op::Nop | Op::JumpForward(_) | Op::JumpBackward(_) => {}
             Op::LoadFast(slot) => {
@@ -802,11 +807,11 @@ impl<'a> Recorder<'a> {
                 return self.call(count, event, next);
             }
             Op::CallKw(count) => self.call_keywords(count, event)?,
-            Op::Return => self.leave()?,
+            Op::Return => self.leave(event)?,
             Op::ReturnConst(_) => match event.detail {
                 Detail::Const(operand) => {
                     self.push(Sym::Const(operand));
-                    self.leave()?;
+                    self.leave(event)?;
                 }
                 _ => return Err(AbortReason::Inconsistent("constant")),
             },
