@@ -124,11 +124,11 @@ impl Observer {
             }
             let (left_type, right_type) = (ffi::Py_TYPE(left), ffi::Py_TYPE(right));
             let asked = if augmented { Asked::PlainForAugmented } else { Asked::Plain };
+            let assigned_natively = augmented && !look_up(left_type, interned(assigned)).is_null();
+            let right_first = left_type != right_type && ffi::PyType_IsSubtype(right_type, left_type) != 0;
             let (function, arguments, asked) = if augmented && let Some(function) = method(left, assigned) {
                 (function, [0, 1], Asked::Augmented)
-            } else if augmented && !look_up(left_type, interned(assigned)).is_null() {
-                return None;
-            } else if left_type != right_type && ffi::PyType_IsSubtype(right_type, left_type) != 0 {
+            } else if assigned_natively || right_first {
                 return None;
             } else if let Some(function) = method(left, plain) {
                 (function, [0, 1], asked)
