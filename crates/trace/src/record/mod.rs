@@ -177,6 +177,8 @@ pub(crate) struct Recorder<'a> {
     general: bool,
     /// An instruction that gets no fast form: that was refused at the exit that led here.
     refused: Option<(CodeId, u32)>,
+    /// It is the first of all.
+    begins: bool,
     /// The exits of a store into a local were emitted beforehand.
     prepared: bool,
     /// See [`Recorded::misfit`].
@@ -391,6 +393,7 @@ impl<'a> Recorder<'a> {
             raise_snap: None,
             general: false,
             refused: None,
+            begins: false,
             prepared: false,
             misfit: Hint::default(),
             moved: false,
@@ -538,7 +541,7 @@ impl<'a> Recorder<'a> {
         while let Some(event) = rec.events.get(index)
             && index < to
         {
-            self.at = (event.code, event.offset);
+            (self.at, self.begins) = ((event.code, event.offset), index == 0);
             if self.e.len() > self.options.max_insts {
                 return Err(AbortReason::TooLong);
             }
@@ -631,8 +634,9 @@ impl<'a> Recorder<'a> {
         }
         self.raise_snap = None;
         if !has_general_form(event.op) {
-            // The locals of a frame end with it. Side trace after side trace would ask the same question again.
-            if self.refused == Some(self.at) && matches!(event.op, Op::Return | Op::ReturnConst(_)) {
+            // The locals of a frame end with it. Side trace after side trace would ask the same question again. Another
+            // call's return is another matter.
+            if self.begins && self.refused == Some(self.at) && matches!(event.op, Op::Return | Op::ReturnConst(_)) {
                 return Err(AbortReason::Instruction("a return that ends an object whose end may run Python code"));
             }
             let refuses = event.op.taken() > 0
