@@ -73,6 +73,7 @@ unsafe fn objects() -> Objects {
         Objects {
             small_ints: small_ints(),
             exhausted: helpers::general::exhausted(),
+            not_implemented: ffi::Py_NotImplemented() as u64,
             none: ffi::Py_None() as u64,
             true_: ffi::Py_True() as u64,
             false_: ffi::Py_False() as u64,

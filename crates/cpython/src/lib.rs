@@ -16,6 +16,7 @@ mod helpers;
 pub mod monitoring;
 pub mod objects;
 pub mod observe;
+pub mod results;
 pub mod stack;
 pub mod support;
 pub mod thread;

@@ -21,7 +21,7 @@ use crate::plan::{Make, Objects, Plan, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
-use decal_cpython::{PyObject, Raised, objects};
+use decal_cpython::{PyObject, Raised, objects, results};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::snapshot::{Frame as Described, Returns, Snapshot, Then};
 use smallvec::SmallVec;
@@ -301,24 +301,40 @@ unsafe fn run_inner(site: &Site, snapshot: &Snapshot, frames: &[Frame], mut thro
 /// The frame below gets what its call is to give it. True where that is an exception.
 unsafe fn take_result(site: &Site, described: &Described, below: Frame, result: Result<*mut PyObject, Raised>) -> bool {
     let depth = described.stack.len() as u32;
+    let returns = described.returns;
+    let guard = site.thread.unsilence();
     // SAFETY: behind the call the stack is the one without callable and arguments, and one value more; a new instance is that
-    // value and is there already.
+    // value and is there already; operands that the snapshot has go first.
     unsafe {
-        match (result, described.returns) {
-            (Ok(value), Returns::Value) => {
-                below.set_stack(depth, value);
-                below.set_stack_depth(depth + 1);
-            }
+        match (result, returns) {
             (Ok(value), Returns::Instance) if objects::is_none(value) => objects::decref(value),
-            (result, returns) => {
+            (result, Returns::Instance) => {
                 if let Ok(value) = result {
                     objects::raise_init_result(value);
-                    let guard = site.thread.unsilence();
                     objects::decref(value);
-                    drop(guard);
                 }
+                drop(guard);
                 drop_instance(site, described, below, returns);
                 return true;
+            }
+            (Err(_), Returns::Next(end)) if objects::take_stop_iteration() => {
+                let iterator = below.stack(depth.saturating_sub(1));
+                below.set_stack_depth(depth.saturating_sub(1));
+                below.set_offset(end);
+                objects::decref(iterator);
+                return false;
+            }
+            (Err(_), _) => return true,
+            (Ok(value), returns) => {
+                let first = depth.saturating_sub(returns.operands() as u32);
+                let operands: SmallVec<[*mut PyObject; 4]> = (first..depth).map(|slot| below.stack(slot)).collect();
+                let Ok(value) = results::settle(returns, &operands, value) else { return true };
+                below.set_stack_depth(first);
+                operands.iter().for_each(|operand| objects::decref(*operand));
+                if !value.is_null() {
+                    below.set_stack(first, value);
+                    below.set_stack_depth(first + 1);
+                }
             }
         }
         below.set_offset(described.after);

@@ -87,6 +87,8 @@ pub struct Objects {
     pub small_ints: u64,
     /// Stands for the end of an iterator where a general operation asks for the next item.
     pub exhausted: u64,
+    /// `NotImplemented`.
+    pub not_implemented: u64,
 }
 
 impl Objects {

@@ -401,7 +401,13 @@ impl<'a> Words<'a, '_> {
             self.expect("@")?;
             let offset = self.number32()?;
             let after = if self.take(">") { self.number32()? } else { offset };
-            let returns = if self.take("instance") { Returns::Instance } else { Returns::Value };
+            let returns = if self.take("gives") {
+                let all = self.rest;
+                let (word, numbers) = (self.word("what is given")?, [self.number32()?, self.number32()?]);
+                Returns::from_parts(word, numbers).ok_or(("what is given", all))?
+            } else {
+                Returns::Value
+            };
             let function = if self.take("fn") { self.number()? } else { 0 };
             let real = if self.take("real") { Some(self.val()?) } else { None };
             self.expect("locals")?;

@@ -77,6 +77,7 @@ pub fn host() -> Host {
         builtin: ty(Kind::Builtin),
         small_ints: 0x6_0000,
         exhausted: 0x7_0020,
+        not_implemented: 0x7_0030,
     };
     let functions = Functions {
         new_int: 0xf_0000,
