@@ -13,11 +13,11 @@ use crate::machine::Memory;
 use crate::plan::Values;
 use crate::state::{self, Engine, FUNCTION_START};
 use crate::worth;
-use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{nothing, only_decal_in};
 use decal_cpython::stack::has_room;
 use decal_cpython::thread::Thread;
+use decal_cpython::{PyObject, allocator};
 use decal_trace::eval;
 use decal_uops::Context;
 use std::ptr::null_mut;
@@ -76,6 +76,7 @@ pub fn may_enter_with(executor: &Executor, thread: Thread, names: (*mut PyObject
     let depth = executor.max_depth.get() as i32;
     thread.is_quiet()
         && !thread.is_traced()
+        && !allocator::is_watched()
         && thread.recursion_remaining() > depth + RECURSION_MARGIN
         && (!executor.nests.get() || (thread.native_recursion_remaining() > NATIVE_MARGIN && has_room()))
         && executor.names == (names.0 as u64, names.1 as u64)

@@ -29,6 +29,7 @@ impl Recorder<'_> {
         if !matches!(names, Sym::Const(_)) {
             return Err(AbortReason::Call("names of arguments that change"));
         }
+        self.same_shape(count, event)?;
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
         match event.detail {
