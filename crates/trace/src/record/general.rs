@@ -495,6 +495,7 @@ impl Recorder<'_> {
         let (list, none) = (self.e.raw(self.options.covered), self.e.raw(0));
         let function = self.host.functions.undisturbed;
         self.e.effect(Uop::guard_undisturbed, &[list, none], 0, function, Region::Any, Some(snap));
+        self.quiet_at = self.e.len();
         if let Some(innermost) = self.frames.last().and_then(|frame| frame.real) {
             let (entry, function) = (self.e.frame(), self.host.functions.unseen);
             self.e.effect(Uop::guard_undisturbed, &[innermost, entry], 0, function, Region::Any, Some(snap));

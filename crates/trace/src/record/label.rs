@@ -493,6 +493,7 @@ impl Recorder<'_> {
     pub(super) fn turn_checks(&mut self, head: u32) {
         let snap = self.build_snapshot(head, Then::Resume);
         self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
+        self.quiet_at = self.e.len();
         self.e.effect(Uop::count_iteration, &[], 0, 0, Region::Counts, None);
     }
 

@@ -187,6 +187,8 @@ pub(crate) struct Recorder<'a> {
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
+    /// How many instructions there were when it was last asked whether somebody wants the interpreter's attention.
+    quiet_at: usize,
     at: (CodeId, u32),
 }
 
@@ -341,6 +343,9 @@ impl Covered {
     }
 }
 
+/// Where the first instruction is that a function without cells shows to the observer: behind `RESUME`.
+const RESUME_UNITS: u32 = 1;
+
 /// How a side trace may end, in the order of preference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
@@ -399,6 +404,7 @@ impl<'a> Recorder<'a> {
             misfit: Hint::default(),
             moved: false,
             max_depth: 0,
+            quiet_at: 0,
             at: (first.code, first.offset),
         }
     }
@@ -538,6 +544,19 @@ impl<'a> Recorder<'a> {
         self.leave_to(last.offset, Then::Return)
     }
 
+    /// A function's start asks whether somebody wants the interpreter's attention. In a trace the next turn would ask early
+    /// enough, but for the collector, which runs at the next such place behind the object that was one too many: there may be
+    /// code that relies on its coming before the function's body.
+    fn ask_at_start(&mut self, event: &Event, index: usize) {
+        let before = index.checked_sub(1).and_then(|before| self.rec.events.get(before));
+        let starts = before.is_some_and(|before| before.depth < event.depth) && event.offset == RESUME_UNITS;
+        if starts && event.depth as usize + 1 == self.frames.len() && self.e.allocates_since(self.quiet_at) {
+            let snap = self.build_snapshot(event.offset - RESUME_UNITS, Then::Resume);
+            self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
+            self.quiet_at = self.e.len();
+        }
+    }
+
     /// Translates these events.
     fn run(&mut self, from: usize, to: usize) -> Step<()> {
         let rec = self.rec;
@@ -550,6 +569,7 @@ impl<'a> Recorder<'a> {
                 return Err(AbortReason::TooLong);
             }
             let next = rec.events.get(index + 1);
+            self.ask_at_start(event, index);
             if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
                 return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
             }
