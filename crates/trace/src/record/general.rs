@@ -267,8 +267,12 @@ impl Recorder<'_> {
     pub(super) fn unbind_local(&mut self, slot: u32) {
         let before = self.memory_of(slot);
         let (frame, disp, dealloc) = (self.e.frame(), self.local_disp(slot), self.host.functions.dealloc);
+        // Somebody may still borrow what memory has kept.
+        let handed = self.hand_over(before, Own::Slot(slot));
         self.e.effect(Uop::store_null, &[frame], disp, 0, Region::Frame, None);
-        self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+        if !handed {
+            self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+        }
         self.e.heap().clobber(Region::Frame);
         self.written.insert(slot);
         self.frames[0].locals[slot as usize] = Local::of(Sym::Unchanged);

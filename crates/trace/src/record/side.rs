@@ -393,6 +393,7 @@ impl Recorder<'_> {
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(None);
         }
+        self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
         let mut kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
@@ -421,13 +422,19 @@ impl Recorder<'_> {
             }
             for (_, _, slot) in slots {
                 let sym = &self.frames[0].locals[*slot as usize].sym;
-                let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_));
+                let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_) | Sym::Null);
                 let in_memory =
                     label.frames[0].locals.get(*slot as usize).is_some_and(|local| local.sym == Sym::Unchanged);
                 if !number || !in_memory {
                     return Ok(None);
                 }
-                self.flush_local(*slot)?;
+                if self.frames[0].locals[*slot as usize].sym == Sym::Null {
+                    self.unbind_local(*slot);
+                    self.frames[0].locals[*slot as usize].plain = true;
+                } else {
+                    self.flush_local(*slot)?;
+                    self.note_plain();
+                }
                 self.snap = self.build_snapshot(head, Then::Resume);
                 self.raise_snap = None;
             }
