@@ -158,11 +158,14 @@ impl Recorder<'_> {
     }
 
     /// Leaves an inlined function with the result on top of its stack.
-    pub(super) fn leave(&mut self) -> Step<()> {
+    pub(super) fn leave(&mut self, event: &Event) -> Step<()> {
         let below = self.frames.len() - 2;
         let returns = self.frames[below].returns;
         if returns == Returns::Instance {
             self.guard_none()?;
+        }
+        if self.refused == Some(self.at) {
+            return self.leave_and_drop(event, returns);
         }
         // What the frame's locals own and the result, which is still on the stack, borrows goes to the result.
         let position = self.frames.len() - 1;
@@ -181,6 +184,30 @@ impl Recorder<'_> {
             Returns::Instance => self.discard(&[result])?,
         }
         Ok(())
+    }
+
+    /// The same where something that a local holds may run Python code when it dies: that sees the caller, as the interpreter
+    /// has left the frame by then.
+    fn leave_and_drop(&mut self, event: &Event, returns: Returns) -> Step<()> {
+        let result = self.pop()?;
+        let Some(left) = self.frames.pop() else { return Err(AbortReason::Inconsistent("call depth")) };
+        let (offset, next) = self.top().call;
+        self.top().returns = Returns::Value;
+        let mut takes = 0;
+        match returns {
+            Returns::Value => self.push(result),
+            Returns::Instance => {
+                self.push(result);
+                takes += 1;
+            }
+        }
+        for local in left.locals.into_iter().filter(|local| local.sym != Sym::Null) {
+            self.push(local.sym);
+            takes += 1;
+        }
+        let code = self.top().code;
+        let caller = Event { depth: event.depth.saturating_sub(1), code, offset, next, ..event.clone() };
+        self.drop_many(&caller, takes)
     }
 
     /// Guards that the top of the stack is `None`.

@@ -172,9 +172,14 @@ impl Recorder<'_> {
 
     /// Takes the top of the stack away where its end may run Python code.
     pub(super) fn drop_top(&mut self, event: &Event) -> Step<()> {
+        self.drop_many(event, 1)
+    }
+
+    /// The same of several, the lowest first.
+    pub(super) fn drop_many(&mut self, event: &Event, takes: u32) -> Step<()> {
         self.perform(
             event,
-            General { function: 0, words: &[], arguments: None, callable: None, takes: 1, gives: Gives::Nothing },
+            General { function: 0, words: &[], arguments: None, callable: None, takes, gives: Gives::Nothing },
         )
     }
 

@@ -806,11 +806,11 @@ impl<'a> Recorder<'a> {
                 return self.call(count, event, next);
             }
             Op::CallKw(count) => self.call_keywords(count, event)?,
-            Op::Return => self.leave()?,
+            Op::Return => self.leave(event)?,
             Op::ReturnConst(_) => match event.detail {
                 Detail::Const(operand) => {
                     self.push(Sym::Const(operand));
-                    self.leave()?;
+                    self.leave(event)?;
                 }
                 _ => return Err(AbortReason::Inconsistent("constant")),
             },
