@@ -347,7 +347,7 @@ impl Recorder<'_> {
             if *want != Sym::Unchanged || in_place {
                 continue;
             }
-            if matches!(have, Sym::RangeIter(..) | Sym::Obj(_, Own::StackSlot(_))) {
+            if matches!(have, Sym::Obj(_, Own::StackSlot(_))) {
                 return Ok(false);
             }
             self.flush_stack(slot as u32)?;

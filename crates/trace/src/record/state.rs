@@ -477,6 +477,13 @@ impl Recorder<'_> {
                 self.e.set_type(val, self.host.objects.float);
                 (val, *id)
             }
+            Sym::RangeIter(next, step, left, id) => {
+                let none = self.e.object(self.host.objects.none, self.host.objects.none_type);
+                let (args, function) = ([none, *next, *step, *left], self.host.leaf.range_iterator);
+                let val = self.e.effect(Uop::call_slice, &args, 0, function, Region::Fixed, Some(snap));
+                self.e.set_type(val, self.host.objects.range_iter);
+                (val, *id)
+            }
             _ => return Err(AbortReason::Carried),
         };
         self.know_number(val, sym);
@@ -491,7 +498,7 @@ impl Recorder<'_> {
         }
         let mut owners = Owners::default();
         self.each_place(&mut |sym, place| {
-            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) if *i == id)
+            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::RangeIter(_, _, _, i) if *i == id)
                 && let Some(object) = owners.object(place, || names.pop())
             {
                 *sym = object;
@@ -527,7 +534,7 @@ impl Recorder<'_> {
     pub(super) fn uses(&mut self, id: BoxId) -> u32 {
         let (mut uses, mut items) = (0, BTreeSet::new());
         self.each_place(&mut |sym, place| {
-            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::Tuple(_, i) if *i == id)
+            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::Tuple(_, i) | Sym::RangeIter(_, _, _, i) if *i == id)
                 && place.is_none_or(|place| items.insert(place))
             {
                 uses += 1;
