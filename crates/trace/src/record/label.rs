@@ -201,7 +201,9 @@ impl Recorder<'_> {
             if self.written.contains(&(slot as u32)) {
                 local.memory = None;
                 if matches!(local.sym, Sym::Obj(_, Own::Slot(_))) {
-                    *local = Local { plain: local.plain, ..Local::of(Sym::Unchanged) };
+                    // Where that did not stay so around the loop, the next turn asks again.
+                    let plain = local.plain && !self.varying.contains(&(0, false, slot as u32));
+                    *local = Local { plain, ..Local::of(Sym::Unchanged) };
                 }
             }
         }

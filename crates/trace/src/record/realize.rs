@@ -89,7 +89,7 @@ impl Recorder<'_> {
                         }
                     });
                 }
-                _ => return Err(AbortReason::Carried),
+                _ => return Err(AbortReason::Inconsistent("an item")),
             }
         }
         let length = self.e.int(count as i64);

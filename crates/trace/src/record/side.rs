@@ -172,15 +172,16 @@ impl Recorder<'_> {
             let code = self.rec.codes.iter().position(|code| Some(code.object) == object).ok_or(AbortReason::Exit)?;
             let mut locals = Vec::new();
             for (slot, source) in frame.locals.iter().enumerate() {
+                let known = index == 0 && slot < 64 && snapshot.plain >> slot & 1 == 1;
                 locals.push(match source {
                     Source::Home(val) => {
                         let val = *map.get(val).ok_or(AbortReason::Exit)?;
-                        Local { memory: Some(val), ..Local::of(Sym::Obj(val, Own::Slot(slot as u32))) }
+                        Local { memory: Some(val), plain: known, sym: Sym::Obj(val, Own::Slot(slot as u32)) }
                     }
                     _ => {
                         let sym = self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?;
                         // What the trace left in memory below a value of its own may be dropped.
-                        let plain = index == 0 && !matches!(sym, Sym::Unchanged);
+                        let plain = known || index == 0 && !matches!(sym, Sym::Unchanged);
                         Local { plain, ..Local::of(sym) }
                     }
                 });
@@ -414,7 +415,10 @@ impl Recorder<'_> {
             // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
             let fixed = |slot: &Slot| {
                 let local = label.frames.get(slot.0 as usize).and_then(|frame| frame.locals.get(slot.2 as usize));
-                !slot.1 && local.is_some_and(|local| matches!(local.sym, Sym::Obj(..) | Sym::Const(_)))
+                // Memory that was plain at the end of the trunk's turn is not, here.
+                let plain = |local: &Local| local.plain && local.sym == Sym::Unchanged;
+                let fixed = |local: &Local| matches!(local.sym, Sym::Obj(..) | Sym::Const(_)) || plain(local);
+                !slot.1 && local.is_some_and(fixed)
             };
             self.misfit.slots = slots.iter().filter(|slot| fixed(slot)).copied().collect();
             if slots.iter().any(|slot| slot.0 > 0 || slot.1) {

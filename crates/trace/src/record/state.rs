@@ -484,7 +484,7 @@ impl Recorder<'_> {
                 self.e.set_type(val, self.host.objects.range_iter);
                 (val, *id)
             }
-            _ => return Err(AbortReason::Carried),
+            _ => return Err(AbortReason::Inconsistent("a number")),
         };
         self.know_number(val, sym);
         let mut names = Vec::new();
