@@ -125,6 +125,8 @@ pub struct Recorded {
     pub(crate) wrote: Vec<(Val, Wrote)>,
     /// For side traces that did not join: what would have to be different.
     pub misfit: Hint,
+    /// The same in words, for people who work on decal.
+    pub unjoined: Vec<String>,
     /// Constants that snapshots name.
     pub consts: BTreeMap<u64, Operand>,
     /// Instructions that are general operations, and why no fast form fitted.
@@ -181,6 +183,8 @@ pub(crate) struct Recorder<'a> {
     prepared: bool,
     /// See [`Recorded::misfit`].
     misfit: Hint,
+    /// See [`Recorded::unjoined`].
+    unjoined: Vec<String>,
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
@@ -247,7 +251,7 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 /// [`Abort`] names the reason and the instruction.
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
-    let (mut failed, mut misfit) = (None, Hint::default());
+    let (mut failed, mut misfit, mut unjoined) = (None, Hint::default(), Vec::new());
     let unsure = Unsure::default();
     for way in [Way::JoinFirst, Way::JoinSecond, Way::Loop, Way::Leave] {
         let mut varying = BTreeSet::new();
@@ -263,12 +267,15 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                 Ok((end, carried))
             });
             misfit.extend(std::mem::take(&mut recorder.misfit));
+            unjoined.append(&mut recorder.unjoined);
             match result {
                 Ok((Some((end, label)), carried)) => {
                     let carried = if label.is_some() { Vec::new() } else { carried };
                     let joined = matches!(end, End::Join(_));
                     let recorded = recorder.finish_trace(Start::Exit, end, label, carried);
-                    return Ok(Recorded { misfit: if joined { Hint::default() } else { misfit }, ..recorded });
+                    let misfit = if joined { Hint::default() } else { misfit };
+                    unjoined.dedup();
+                    return Ok(Recorded { misfit, unjoined, ..recorded });
                 }
                 Ok((None, _)) => break,
                 Err(Failure::Abort(AbortReason::Again)) => continue,
@@ -393,6 +400,7 @@ impl<'a> Recorder<'a> {
             refused: None,
             prepared: false,
             misfit: Hint::default(),
+            unjoined: Vec::new(),
             moved: false,
             max_depth: 0,
             at: (first.code, first.offset),
@@ -933,7 +941,19 @@ impl<'a> Recorder<'a> {
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
-        Recorded { misfit: Hint::default(), general, trace, label, carried, wrote, consts, max_depth, emitted, before }
+        Recorded {
+            misfit: Hint::default(),
+            unjoined: Vec::new(),
+            general,
+            trace,
+            label,
+            carried,
+            wrote,
+            consts,
+            max_depth,
+            emitted,
+            before,
+        }
     }
 
     fn remember_consts(&mut self) {

@@ -373,6 +373,26 @@ impl Recorder<'_> {
         kept
     }
 
+    /// Notes why the label cannot be joined.
+    fn unjoined(&mut self, why: String) -> Option<Vec<Val>> {
+        self.unjoined.push(why);
+        None
+    }
+
+    /// In which way slots are not what the label expects.
+    fn differences(&mut self, label: &LabelState, slots: &BTreeSet<Slot>) -> String {
+        if slots.is_empty() {
+            return "frames, the stack or iterators".to_string();
+        }
+        let mut list = Vec::new();
+        for slot in slots {
+            let want = label.frames.get(slot.0 as usize).and_then(|frame| frame.slot(slot.1, slot.2));
+            let have = self.frames.get(slot.0 as usize).and_then(|frame| frame.slot(slot.1, slot.2));
+            list.push(format!("{slot:?}: {want:?} expected, not {have:?}"));
+        }
+        list.join("; ")
+    }
+
     /// The values to jump to the root's label with, if the state fits; none where it does not.
     pub(super) fn join(
         &mut self,
@@ -384,15 +404,16 @@ impl Recorder<'_> {
             return Ok(None);
         };
         if label.head != head || self.frames.len() != label.frames.len() {
-            return Ok(None);
+            return Ok(self.unjoined("another loop".to_string()));
         }
         let mine: HashMap<Val, Val> = carried.iter().copied().collect();
-        let missing = interface.iter().skip(label.phis.len()).any(|val| !mine.contains_key(val));
-        if missing {
-            return Ok(None);
+        let missing: Vec<Val> =
+            interface.iter().skip(label.phis.len()).copied().filter(|val| !mine.contains_key(val)).collect();
+        if !missing.is_empty() {
+            return Ok(self.unjoined(format!("values from before the loop: {missing:?}")));
         }
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
-            return Ok(None);
+            return Ok(self.unjoined("the stack".to_string()));
         }
         self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
@@ -405,8 +426,9 @@ impl Recorder<'_> {
         let changed = |region: &&Region| written.contains(region) || inherited.regions.contains(region);
         let misfit: BTreeSet<Region> = label.relied.iter().filter(changed).copied().collect();
         if !misfit.is_empty() {
+            let unjoined = format!("written: {misfit:?}");
             self.misfit.regions = misfit;
-            return Ok(None);
+            return Ok(self.unjoined(unjoined));
         }
         self.written.extend(inherited.locals);
         let mine = |val: Val| mine.get(&val).copied();
@@ -421,8 +443,9 @@ impl Recorder<'_> {
                 !slot.1 && local.is_some_and(fixed)
             };
             self.misfit.slots = slots.iter().filter(|slot| fixed(slot)).copied().collect();
+            let differ = self.differences(label, slots);
             if slots.iter().any(|slot| slot.0 > 0 || slot.1) {
-                return Ok(None);
+                return Ok(self.unjoined(differ));
             }
             for (_, _, slot) in slots {
                 let sym = &self.frames[0].locals[*slot as usize].sym;
@@ -430,7 +453,7 @@ impl Recorder<'_> {
                 let in_memory =
                     label.frames[0].locals.get(*slot as usize).is_some_and(|local| local.sym == Sym::Unchanged);
                 if !number || !in_memory {
-                    return Ok(None);
+                    return Ok(self.unjoined(differ));
                 }
                 if self.frames[0].locals[*slot as usize].sym == Sym::Null {
                     self.unbind_local(*slot);
@@ -445,7 +468,8 @@ impl Recorder<'_> {
             fitted = self.fit(label, &mine);
         }
         let Ok(mut args) = fitted else {
-            return Ok(None);
+            let differ = self.differences(label, &fitted.err().flatten().unwrap_or_default());
+            return Ok(self.unjoined(differ));
         };
         self.turn_checks(head);
         args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine(*val)));

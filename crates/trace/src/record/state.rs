@@ -96,6 +96,17 @@ pub struct FrameState {
     pub returns: Returns,
 }
 
+impl FrameState {
+    /// What a slot of the locals or the stack holds, and whether memory is known to be plain.
+    pub(super) fn slot(&self, stack: bool, index: u32) -> Option<(&Sym, bool)> {
+        if stack {
+            self.stack.get(index as usize).map(|sym| (sym, false))
+        } else {
+            self.locals.get(index as usize).map(|local| (&local.sym, local.plain))
+        }
+    }
+}
+
 /// Fields of an iterator that are kept in registers.
 #[derive(Clone, PartialEq, Debug)]
 pub struct IterState {
