@@ -44,7 +44,9 @@ impl Recorder<'_> {
                 let index = index as u32;
                 let rewritten = depth == 0 && self.written.contains(&index);
                 let memory_ok = want.memory.is_none() || !rewritten || label.written.contains(&index);
-                let plain_ok = !want.plain || have.plain || !rewritten;
+                // The loop itself may have written it before the exit that led here.
+                let may_differ = rewritten || depth == 0 && label.written.contains(&index);
+                let plain_ok = !want.plain || have.plain || !may_differ;
                 let slot = (depth as u32, false, index);
                 if !(memory_ok && plain_ok && fitting.fits(&mut self.e, slot, &want.sym, &have.sym, rewritten)) {
                     if depth > 0 && !(may_vary(&want.sym) && may_vary(&have.sym)) {

@@ -172,9 +172,14 @@ impl Recorder<'_> {
 
     /// Takes the top of the stack away where its end may run Python code.
     pub(super) fn drop_top(&mut self, event: &Event) -> Step<()> {
+        self.drop_many(event, 1)
+    }
+
+    /// The same of several, the lowest first.
+    pub(super) fn drop_many(&mut self, event: &Event, takes: u32) -> Step<()> {
         self.perform(
             event,
-            General { function: 0, words: &[], arguments: None, callable: None, takes: 1, gives: Gives::Nothing },
+            General { function: 0, words: &[], arguments: None, callable: None, takes, gives: Gives::Nothing },
         )
     }
 
@@ -267,8 +272,12 @@ impl Recorder<'_> {
     pub(super) fn unbind_local(&mut self, slot: u32) {
         let before = self.memory_of(slot);
         let (frame, disp, dealloc) = (self.e.frame(), self.local_disp(slot), self.host.functions.dealloc);
+        // Somebody may still borrow what memory has kept.
+        let handed = self.hand_over(before, Own::Slot(slot));
         self.e.effect(Uop::store_null, &[frame], disp, 0, Region::Frame, None);
-        self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+        if !handed {
+            self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+        }
         self.e.heap().clobber(Region::Frame);
         self.written.insert(slot);
         self.frames[0].locals[slot as usize] = Local::of(Sym::Unchanged);

@@ -201,7 +201,9 @@ impl Recorder<'_> {
             if self.written.contains(&(slot as u32)) {
                 local.memory = None;
                 if matches!(local.sym, Sym::Obj(_, Own::Slot(_))) {
-                    *local = Local::of(Sym::Unchanged);
+                    // Where that did not stay so around the loop, the next turn asks again.
+                    let plain = local.plain && !self.varying.contains(&(0, false, slot as u32));
+                    *local = Local { plain, ..Local::of(Sym::Unchanged) };
                 }
             }
         }
@@ -374,8 +376,21 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// Notes the locals of the entry frame whose memory is known by now to hold something plain.
+    pub(super) fn note_plain(&mut self) {
+        for slot in 0..self.frames[0].locals.len() {
+            if let Sym::Obj(val, Own::Slot(home)) = self.frames[0].locals[slot].sym
+                && home as usize == slot
+                && self.is_plain(val)
+            {
+                self.frames[0].locals[slot].plain = true;
+            }
+        }
+    }
+
     /// Puts into memory what cannot stay in registers from turn to turn.
     pub(super) fn end_turn(&mut self, head: u32) -> Step<()> {
+        self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
         for slot in 0..self.frames[0].locals.len() as u32 {

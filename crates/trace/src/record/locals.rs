@@ -315,7 +315,6 @@ impl Recorder<'_> {
         let sym = self.frames[0].locals[slot as usize].sym.clone();
         match sym {
             Sym::Obj(_, Own::Slot(_)) | Sym::Unchanged | Sym::Null => Ok(()),
-            Sym::RangeIter(..) => Err(AbortReason::Carried),
             sym => {
                 self.frames[0].locals[slot as usize].sym = Sym::Null;
                 let seen = Operand { bits: i64::MAX as u64, ..Operand::NULL };

@@ -126,6 +126,8 @@ pub struct Recorded {
     pub(crate) wrote: Vec<(Val, Wrote)>,
     /// For side traces that did not join: what would have to be different.
     pub misfit: Hint,
+    /// The same in words, for people who work on decal.
+    pub unjoined: Vec<String>,
     /// Constants that snapshots name.
     pub consts: BTreeMap<u64, Operand>,
     /// Instructions that are general operations, and why no fast form fitted.
@@ -184,6 +186,8 @@ pub(crate) struct Recorder<'a> {
     prepared: bool,
     /// See [`Recorded::misfit`].
     misfit: Hint,
+    /// See [`Recorded::unjoined`].
+    unjoined: Vec<String>,
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
@@ -252,7 +256,7 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 /// [`Abort`] names the reason and the instruction.
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
-    let (mut failed, mut misfit) = (None, Hint::default());
+    let (mut failed, mut misfit, mut unjoined) = (None, Hint::default(), Vec::new());
     let unsure = Unsure::default();
     for way in [Way::JoinFirst, Way::JoinSecond, Way::Loop, Way::Leave] {
         let mut varying = BTreeSet::new();
@@ -268,12 +272,15 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                 Ok((end, carried))
             });
             misfit.extend(std::mem::take(&mut recorder.misfit));
+            unjoined.append(&mut recorder.unjoined);
             match result {
                 Ok((Some((end, label)), carried)) => {
                     let carried = if label.is_some() { Vec::new() } else { carried };
                     let joined = matches!(end, End::Join(_));
                     let recorded = recorder.finish_trace(Start::Exit, end, label, carried);
-                    return Ok(Recorded { misfit: if joined { Hint::default() } else { misfit }, ..recorded });
+                    let misfit = if joined { Hint::default() } else { misfit };
+                    unjoined.dedup();
+                    return Ok(Recorded { misfit, unjoined, ..recorded });
                 }
                 Ok((None, _)) => break,
                 Err(Failure::Abort(AbortReason::Again)) => continue,
@@ -402,6 +409,7 @@ impl<'a> Recorder<'a> {
             begins: false,
             prepared: false,
             misfit: Hint::default(),
+            unjoined: Vec::new(),
             moved: false,
             max_depth: 0,
             quiet_at: 0,
@@ -658,11 +666,6 @@ impl<'a> Recorder<'a> {
         }
         self.raise_snap = None;
         if !has_general_form(event.op) {
-            // The locals of a frame end with it. Side trace after side trace would ask the same question again. Another
-            // call's return is another matter.
-            if self.begins && self.refused == Some(self.at) && matches!(event.op, Op::Return | Op::ReturnConst(_)) {
-                return Err(AbortReason::Instruction("a return that ends an object whose end may run Python code"));
-            }
             let refuses = event.op.taken() > 0
                 && matches!(
                     event.op,
@@ -962,7 +965,19 @@ impl<'a> Recorder<'a> {
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
-        Recorded { misfit: Hint::default(), general, trace, label, carried, wrote, consts, max_depth, emitted, before }
+        Recorded {
+            misfit: Hint::default(),
+            unjoined: Vec::new(),
+            general,
+            trace,
+            label,
+            carried,
+            wrote,
+            consts,
+            max_depth,
+            emitted,
+            before,
+        }
     }
 
     fn remember_consts(&mut self) {

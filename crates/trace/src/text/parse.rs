@@ -395,7 +395,7 @@ impl<'a> Words<'a, '_> {
     }
 
     fn snapshot(&mut self) -> Read<'a, Snapshot> {
-        let mut snap = Snapshot { frames: Vec::new(), stores: Vec::new(), then: Then::Resume };
+        let mut snap = Snapshot { frames: Vec::new(), stores: Vec::new(), then: Then::Resume, plain: 0 };
         loop {
             let code = self.code_id()?;
             self.expect("@")?;

@@ -329,7 +329,7 @@ impl Builder<'_, '_> {
                 stack: Vec::new(),
             });
         }
-        self.trace.snaps.push(Snapshot { frames, stores, then: Then::Resume });
+        self.trace.snaps.push(Snapshot { frames, stores, then: Then::Resume, plain: 0 });
         SnapId(self.trace.snaps.len() as u32 - 1)
     }
 
