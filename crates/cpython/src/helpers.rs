@@ -10,6 +10,7 @@ pub mod builtins;
 pub mod death;
 pub mod dicts;
 pub mod general;
+pub mod generators;
 pub mod instances;
 pub mod instructions;
 pub mod iterators;

@@ -315,6 +315,8 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     let Some(decoded) = engine.code(site.code) else { return Decision::Nothing };
     let why = match engine.codes.get(&place.0) {
         Some(code) if code.forbidden => Some(Never::Asked),
+        // Loops of a generator are loops like others as long as they do not yield.
+        _ if to != FUNCTION_START && decoded.resumable.is_ok() => None,
         _ => decoded.traceable.err().map(Never::Code),
     };
     if let Some(why) = why {

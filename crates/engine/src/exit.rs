@@ -22,6 +22,7 @@ use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
 use decal_cpython::{PyObject, Raised, objects};
 use decal_trace::allocated::ExitIndex;
+use decal_trace::bytecode::Op;
 use decal_trace::snapshot::{Frame as Described, Returns, Snapshot, Then};
 use smallvec::SmallVec;
 use std::ptr::null_mut;
@@ -110,7 +111,8 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
     // SAFETY: the caller's: slots and depths are those of the frames' code.
     unsafe {
         let mut made = Objects::new();
-        let mut failed = plan.make_objects(values, &mut made);
+        let generators = plan.make_generators(values);
+        let mut failed = plan.make_objects(values, &generators, &mut made);
         let mut frames = Frames::new();
         frames.push(site.frame);
         site.thread.set_current_frame(site.frame);
@@ -134,12 +136,14 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
             let below = frames.last().copied().filter(|_| !failed);
             let real = plan.real_frame(depth, values);
             if real != 0 {
-                // A general operation made it, and counted its call. It has its locals.
+                // A general operation made it, and counted its call. It has its locals, where they are not in a generator.
                 let inner = Frame::from_address(real);
                 site.thread.take_recursion(-1);
                 for filled in slots {
                     if filled.stack {
                         inner.set_stack(filled.slot, filled.object);
+                    } else {
+                        objects::decref(inner.replace_local(filled.slot, filled.object));
                     }
                 }
                 inner.set_stack_depth(described.stack.len() as u32);
@@ -147,8 +151,15 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
                 frames.push(inner);
                 continue;
             }
-            let pushed =
-                below.and_then(|below| frame::push(site.thread, described.function as *mut PyObject, below).ok());
+            let pushed = below.and_then(|below| match plan.generator(depth, values, &generators) {
+                Some(generator) => {
+                    let inner = Frame::of_generator(generator);
+                    frame::resume(site.thread, inner, below);
+                    Some(inner)
+                }
+                None if plan.is_generator(depth) => None,
+                None => frame::push(site.thread, described.function as *mut PyObject, below).ok(),
+            });
             let Some(inner) = pushed else {
                 // The objects of this frame and of those that would follow have no place any more.
                 failed = true;
@@ -166,7 +177,30 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
             inner.set_offset(described.offset);
             frames.push(inner);
         }
+        for (index, described) in snapshot.suspended.iter().enumerate() {
+            let depth = snapshot.frames.len() + index;
+            let Some(generator) = plan.generator(depth, values, &generators) else {
+                let its = others.iter().filter(|filled| filled.frame == depth);
+                its.for_each(|filled| objects::decref(filled.object));
+                continue;
+            };
+            let frame = Frame::of_generator(generator);
+            for filled in others.iter().filter(|filled| filled.frame == depth) {
+                if filled.stack {
+                    frame.set_stack(filled.slot, filled.object);
+                } else {
+                    objects::decref(frame.replace_local(filled.slot, filled.object));
+                }
+            }
+            frame.set_stack_depth(described.stack.len() as u32);
+            frame.set_offset(described.offset);
+            if described.generator.is_some_and(|generator| generator.begun) {
+                frame.suspend();
+            }
+        }
         own.iter().for_each(|filled| objects::decref(filled.object));
+        // The slots hold them.
+        generators.iter().for_each(|generator| objects::decref(*generator));
         if frames.len() < snapshot.frames.len() {
             while frames.len() > 1 {
                 if let Some(inner) = frames.pop() {
@@ -240,23 +274,35 @@ unsafe fn run_inner(site: &Site, snapshot: &Snapshot, frames: &[Frame], mut thro
         drop(guard);
         site.thread.take_recursion(-pending);
         // SAFETY: the frame below waits for this result.
-        throw = unsafe { take_result(site, described, *below, result) };
+        throw = unsafe { take_result(site, described, *below, result, *inner) };
     }
     throw
 }
 
 /// The frame below gets what its call is to give it. True where that is an exception.
-unsafe fn take_result(site: &Site, described: &Described, below: Frame, result: Result<*mut PyObject, Raised>) -> bool {
+unsafe fn take_result(
+    site: &Site,
+    described: &Described,
+    below: Frame,
+    result: Result<*mut PyObject, Raised>,
+    inner: Frame,
+) -> bool {
     let depth = described.stack.len() as u32;
     // SAFETY: behind the call the stack is the one without callable and arguments, and one value more; a new instance is that
     // value and is there already.
     unsafe {
         match (result, described.returns) {
-            (Ok(value), Returns::Value) => {
+            // A generator's frame is a part of the generator, which the frame below holds.
+            (Ok(value), Returns::Item) if !inner.is_suspended() => {
+                end_loop(site, described, below, value);
+                return false;
+            }
+            (Ok(value), Returns::Value | Returns::Item) => {
                 below.set_stack(depth, value);
                 below.set_stack_depth(depth + 1);
             }
             (Ok(value), Returns::Instance) if objects::is_none(value) => objects::decref(value),
+            (Err(_), Returns::Item) => return true,
             (result, returns) => {
                 if let Ok(value) = result {
                     objects::raise_init_result(value);
@@ -284,6 +330,24 @@ unsafe fn drop_instance(site: &Site, described: &Described, below: Frame, return
             objects::decref(instance);
             drop(guard);
         }
+    }
+}
+
+/// The generator of a loop has returned: its iterator leaves the stack, and the frame goes on behind the loop.
+unsafe fn end_loop(site: &Site, described: &Described, frame: Frame, result: *mut PyObject) {
+    // SAFETY: the caller's: the frame stands at a FOR_ITER, its stack is as described.
+    unsafe {
+        let decoded = state::with(|engine| engine.code(frame.code())).flatten();
+        let found = decoded.as_ref().and_then(|decoded| decoded.around(described.offset));
+        let depth = described.stack.len() as u32;
+        let Some(Op::ForIter(target)) = found.map(|found| found.op) else { return };
+        let iterator = frame.stack(depth - 1);
+        frame.set_stack_depth(depth - 1);
+        frame.set_offset(target);
+        let guard = site.thread.unsilence();
+        objects::decref(result);
+        objects::decref(iterator);
+        drop(guard);
     }
 }
 

@@ -66,6 +66,16 @@ struct Watched {
     expected: [u32; 2],
 }
 
+/// A frame that comes next.
+#[derive(Clone, Copy, Debug)]
+struct Entering {
+    code: CodeId,
+    /// Whether a function in C runs it.
+    through_c: bool,
+    /// Where it goes on, where it is a generator's.
+    resumed: Option<u32>,
+}
+
 /// The first time at a loop's head.
 #[derive(Debug)]
 struct Arrival {
@@ -95,8 +105,8 @@ pub struct Observation {
     /// When it began.
     pub started: Instant,
     frames: Vec<Watched>,
-    /// A call was seen whose frame comes next: the callee's code, and whether a function in C calls it.
-    entering: Option<(CodeId, bool)>,
+    /// A call, or the resumption of a generator, was seen whose frame comes next.
+    entering: Option<Entering>,
     instrumented: Vec<*mut PyObject>,
     foreign: u32,
     /// The frame in which it began is a generator's.
@@ -162,7 +172,8 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             observation.end(engine);
             return false;
         };
-        observation.frames.push(Watched { frame: frame.address(), code, decoded, expected: [*offset; 2] });
+        let end = end_behind(&decoded, *offset).unwrap_or(*offset);
+        observation.frames.push(Watched { frame: frame.address(), code, decoded, expected: [*offset, end] });
     }
     engine.observation = Some(observation);
     engine.counters.observed += 1;
@@ -222,7 +233,8 @@ impl Observation {
 
     /// Whether this frame is the call that was seen last, and nothing of it was seen yet.
     pub fn enters(&self, frame: Frame) -> bool {
-        let (Some((code, through_c)), Some(caller)) = (self.entering, self.frames.last()) else { return false };
+        let (Some(entering), Some(caller)) = (self.entering, self.frames.last()) else { return false };
+        let Entering { code, through_c, .. } = entering;
         let mut below = frame.previous();
         if through_c && below.is_some_and(|below| below.address() != caller.frame) {
             // A frame that the interpreter puts between.
@@ -285,6 +297,23 @@ impl Observation {
                 self.keep_operand(a);
                 self.keep_operand(b);
             }
+            // Exits make generators of these.
+            Detail::Resume(resumed) if resumed.sole => {
+                if let Some(code) = self.codes.get(resumed.code.0 as usize) {
+                    self.keep(*code as u64);
+                }
+                if resumed.globals != self.names.0 {
+                    self.keep(resumed.globals);
+                }
+            }
+            Detail::Generate(made) => {
+                if let Some(code) = self.codes.get(made.callee.code.0 as usize) {
+                    self.keep(*code as u64);
+                }
+                if made.globals != self.names.0 {
+                    self.keep(made.globals);
+                }
+            }
             Detail::Attribute(Attribute::Constant { value, .. }) => self.keep_operand(value),
             Detail::Attribute(Attribute::Method { function, .. }) => self.keep_operand(function),
             Detail::Attribute(Attribute::ClassMethod { function, class, .. }) => {
@@ -327,6 +356,14 @@ fn reaches(decoded: &DecodedCode, mut from: u32, to: u32) -> bool {
     false
 }
 
+/// Where a loop ends whose `FOR_ITER` is before this offset: a generator may have been asked for an item.
+fn end_behind(decoded: &DecodedCode, offset: u32) -> Option<u32> {
+    decoded.instructions.iter().flatten().find_map(|instruction| match instruction.op {
+        Op::ForIter(target) if instruction.next == offset => Some(target),
+        _ => None,
+    })
+}
+
 /// Where the last jump back to a loop's head is.
 fn loop_end(decoded: &DecodedCode, head: u32) -> Option<u32> {
     let back = |instruction: &&decal_cpython::code::Instruction| instruction.op == Op::JumpBackward(head);
@@ -345,6 +382,41 @@ struct Inlining<'a> {
 }
 
 impl Calls for Inlining<'_> {
+    fn generate(&mut self, code: *mut PyObject) -> Result<(CodeId, u32), &'static str> {
+        let (id, keeps) = self.resume(code, 0)?;
+        if !keeps {
+            return Err("a generator function around this loop");
+        }
+        let Some(decoded) = self.engine.code(code) else { return Err("a generator that cannot be read") };
+        let first = decoded.starting_at(0);
+        let first = match first.map(|first| (first.op, first.next)) {
+            Some((Op::CopyFreeVars(_), next)) => decoded.starting_at(next),
+            _ => first,
+        };
+        let begin = first.filter(|first| first.op == Op::Unsupported("RETURN_GENERATOR"));
+        begin.map(|begin| (id, begin.next)).ok_or("a generator function that is not plain")
+    }
+
+    fn resume(&mut self, code: *mut PyObject, depth: u32) -> Result<(CodeId, bool), &'static str> {
+        let Some(decoded) = self.engine.code(code) else { return Err("a generator that cannot be read") };
+        decoded.resumable?;
+        if depth as usize >= MAX_DEPTH {
+            return Err("calls within calls, deeper than traces follow");
+        }
+        if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
+            return Err("a function with @decal.nojit");
+        }
+        // SAFETY: the generator's code is alive.
+        if !unsafe { only_decal(code) } {
+            return Err("a function that another tool watches");
+        }
+        let id = self.observation.code_id(self.engine, code).map(|(id, _)| id);
+        // A trace keeps the code of what it makes, which must not keep the trace's own.
+        // SAFETY: code of a live frame and of a live generator or function.
+        let keeps = unsafe { !objects::contains_code(code, self.observation.code) };
+        id.map(|id| (id, keeps)).ok_or("a function that cannot be watched")
+    }
+
     fn enter(&mut self, _: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str> {
         let Some(decoded) = self.engine.code(code) else { return Err("a function that cannot be read") };
         decoded.inlinable?;
@@ -524,9 +596,14 @@ impl Observation {
             }
             None => return Progress::Finished,
         }
-        if let Some((code, _)) = self.entering.take() {
+        if let Some(Entering { code, resumed, .. }) = self.entering.take() {
             let closure = decoded.starting_at(0).filter(|first| matches!(first.op, Op::CopyFreeVars(_)));
             let (entry, unit) = closure.map_or((0, None), |first| (first.next, Some(first.unit)));
+            // What a generator is sent when it begins is dropped before its RESUME.
+            let (entry, unit) = resumed.map_or((entry, unit), |at| match decoded.starting_at(at) {
+                Some(first) if first.op == Op::PopTop && start != at => (first.next, Some(first.unit)),
+                _ => (at, None),
+            });
             if !reaches(&decoded, entry, start) {
                 return Progress::Finished;
             }
@@ -603,10 +680,17 @@ impl Observation {
         let (op, detail) = (event.op, event.detail);
         self.recording.events.push(event);
         match (op, detail) {
-            _ if let Some((callee, through_c)) = detail.entered() => self.entering = Some((callee.code, through_c)),
+            _ if let Some((callee, through_c)) = detail.entered() => {
+                self.entering = Some(Entering { code: callee.code, through_c, resumed: None });
+            }
+            (_, Detail::Resume(resumed)) => {
+                self.entering = Some(Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at) });
+            }
             // Nobody can follow from here; the recorder names the reason.
             (Op::Unsupported(_), _) => return Progress::Finished,
-            (Op::Return | Op::ReturnConst(_), _) => {
+            // Only a generator that is resumed in the trace yields there.
+            (Op::Yield { .. }, _) if self.frames.len() == 1 => return Progress::Finished,
+            (Op::Return | Op::ReturnConst(_) | Op::Yield { .. }, _) => {
                 if self.frames.len() == 1 {
                     let in_loop = matches!(self.purpose, Purpose::Root { function: false, .. });
                     self.recording.ending = if in_loop { Ending::Left } else { Ending::Returned };

@@ -70,6 +70,8 @@ pub enum Kind {
     Module,
     /// A cell.
     Cell,
+    /// A generator.
+    Generator,
     /// Anything else.
     Other,
 }
@@ -114,6 +116,12 @@ pub enum Bind {
     Default(Operand),
     /// A tuple (`*args`) of these arguments: from the first number up to the second.
     Rest(u32, u32),
+    /// A cell of the function's closure, which is a constant.
+    Cell(Operand),
+    /// A cell of the function's closure, with this number, where the function is no constant.
+    Closure(u32),
+    /// Nothing.
+    Unbound,
     /// A new dict (`**kwargs`) of these names, which are constants, and arguments.
     Keywords(Vec<(Operand, u32)>),
 }
@@ -130,6 +138,38 @@ pub struct Making {
     pub inline: Option<(i32, i32)>,
     /// Number of inline values that have a name.
     pub values: u32,
+}
+
+/// A call that makes a generator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Generating {
+    /// The function; its address is 0 where it was made for this call, so that its code alone is what counts.
+    pub callee: Callee,
+    /// Where its frame begins.
+    pub at: u32,
+    /// The function's globals.
+    pub globals: u64,
+    /// The code's name and qualified name, which the function has too where its code alone counts.
+    pub names: [u64; 2],
+}
+
+/// A suspended generator whose frame goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Resumed {
+    /// Its code.
+    pub code: CodeId,
+    /// Where it goes on, as the frame has it: an address.
+    pub address: u64,
+    /// The same as an offset in code units.
+    pub at: u32,
+    /// Its state, as the byte in the generator has it: not begun, or suspended.
+    pub state: u8,
+    /// Depth of its operand stack, without what is sent to it.
+    pub stack: u32,
+    /// Its globals.
+    pub globals: u64,
+    /// Whether a trace may take its content over: nobody else has it, and the trace keeps its code.
+    pub sole: bool,
 }
 
 /// Builtin callables whose calls are translated into uops.
@@ -339,6 +379,10 @@ pub enum Detail {
     Opaque(&'static str),
     /// `ForIter`: whether the iterator has a next item.
     Next(bool),
+    /// `Call` of a generator function: a generator is made, and nothing of it runs.
+    Generate(Generating),
+    /// `ForIter` over a generator: its frame goes on, and is observed.
+    Resume(Resumed),
     /// `PopJump`: whether the jump is taken. Known from the operand.
     Taken(bool),
 }
@@ -354,7 +398,7 @@ pub enum Detail {
 /// * `LoadSuperAttr`: `super`, class, object. `LoadAttr`: owner. `StoreAttr`: value, owner, and the attribute's old value (else null).
 ///   The `bits` of what these two replace are 1 where there is one reference to it, else 0.
 /// * `Negative`, `Positive`, `Invert`, `Not`, `ToBool`, `PopJump`, `GetIter`, `ForIter`, `PopTop`,
-///   `UnpackSequence`, `Return`, `StoreDeref`: top of the stack.
+///   `UnpackSequence`, `Return`, `Yield`, `StoreDeref`: top of the stack.
 /// * `Call(n)`: callable, self or null, n arguments; then for some builtins what [`KnownCall`] says. `CallKw(n)`: the same, the last
 ///   arguments with names, and the names' tuple.
 /// * `CopyFreeVars(n)`: the closure's n cells.

@@ -33,6 +33,7 @@ impl Recorder<'_> {
         let (receiver, callable) = (self.pop()?, self.pop()?);
         match event.detail {
             Detail::Enter(callee) => self.call_python(callee, callable, receiver, args, event),
+            Detail::Generate(made) => self.make_generator(made, callable, receiver, args, event),
             Detail::New(making) => {
                 if receiver != Sym::Null {
                     args.insert(0, receiver);
@@ -76,7 +77,7 @@ impl Recorder<'_> {
     }
 
     /// The object that a method is bound to, with a reference that outlives the method. The function is guarded.
-    fn unbind(&mut self, callee: Callee, method: &Sym, seen: Operand) -> Step<Sym> {
+    pub(super) fn unbind(&mut self, callee: Callee, method: &Sym, seen: Operand) -> Step<Sym> {
         let Sym::Obj(val, _) = method else { return Err(AbortReason::Call("a method that is a constant")) };
         let (val, snap, layout) = (*val, self.snap(), self.host.layout.clone());
         self.e.guard_type(val, seen.ty, snap);
@@ -123,6 +124,7 @@ impl Recorder<'_> {
                         Sym::Tuple(Rc::new(rest.to_vec()), self.new_box())
                     }
                     Bind::Keywords(_) => dict.clone().ok_or(missing)?,
+                    Bind::Cell(_) | Bind::Closure(_) | Bind::Unbound => return Err(missing),
                 };
                 locals.push(Local::of(sym));
             }
@@ -134,6 +136,7 @@ impl Recorder<'_> {
             code: callee.code,
             function: callee.function,
             real: None,
+            generator: None,
             locals,
             stack: Vec::new(),
             call: (0, 0),
@@ -158,7 +161,10 @@ impl Recorder<'_> {
     }
 
     /// Leaves an inlined function with the result on top of its stack.
-    pub(super) fn leave(&mut self) -> Step<()> {
+    pub(super) fn leave(&mut self, event: &Event) -> Step<()> {
+        if self.top().generator.is_some() {
+            return self.end_generator(event);
+        }
         let below = self.frames.len() - 2;
         let returns = self.frames[below].returns;
         if returns == Returns::Instance {
@@ -177,7 +183,7 @@ impl Recorder<'_> {
         self.frames.pop();
         self.top().returns = Returns::Value;
         match returns {
-            Returns::Value => self.push(result),
+            Returns::Value | Returns::Item => self.push(result),
             Returns::Instance => self.discard(&[result])?,
         }
         Ok(())

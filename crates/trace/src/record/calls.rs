@@ -20,7 +20,8 @@ impl Recorder<'_> {
         }
         // A method object that the trace made none of is function and receiver here.
         let apart = matches!(event.detail, Detail::Known(KnownCall::ObjectInit(_)))
-            || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0);
+            || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0)
+            || matches!(event.detail, Detail::Generate(made) if made.callee.bound_self != 0);
         let bound = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
         if !apart && bound != (self.peek(count + 1)? != Sym::Null) {
             // A general operation made a method of what the interpreter has as function and receiver.
@@ -32,6 +33,10 @@ impl Recorder<'_> {
         match event.detail {
             Detail::Enter(callee) => {
                 self.call_python(callee, callable, receiver, args, event)?;
+                Ok(false)
+            }
+            Detail::Generate(made) => {
+                self.make_generator(made, callable, receiver, args, event)?;
                 Ok(false)
             }
             Detail::New(making) => {

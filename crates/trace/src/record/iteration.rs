@@ -16,11 +16,14 @@ use decal_uops::Uop;
 impl Recorder<'_> {
     pub(super) fn get_iter(&mut self, event: &Event) -> Step<()> {
         let seen = one(event)?;
+        if let Sym::Gen(_) = self.peek(1)? {
+            return Ok(());
+        }
         if seen.kind == Kind::Range {
             return self.iterate_range(seen);
         }
         let (function, ty) = match seen.kind {
-            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator => {
+            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator | Kind::Generator => {
                 let sym = self.peek(1)?;
                 return self.guard_exact(&sym, seen);
             }
@@ -96,6 +99,7 @@ impl Recorder<'_> {
         let seen = one(event)?;
         let more = match event.detail {
             Detail::Next(more) if seen.kind != Kind::Iterator => more,
+            Detail::Resume(resumed) => return self.resume_generator(event, seen, resumed).map(|()| false),
             _ => return self.step_any(event, next).map(|()| false),
         };
         let sym = self.peek(1)?;

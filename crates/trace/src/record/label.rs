@@ -5,13 +5,16 @@
 //! and what cannot stay in registers from turn to turn is put into memory. Whether a later state is the same again is
 //! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](mod@super::side)).
 
-use super::state::{FrameState, IterState, Local, Own, Sym};
+use super::state::{FrameState, IterState, Local, Own, PER_FRAME, Sym};
 use super::{AbortReason, Failure, Recorder, Step};
 use crate::event::{Kind, Operand};
 use crate::ir::{Region, Val};
-use crate::snapshot::{BoxId, Then};
+use crate::snapshot::{BoxId, Generator, Then};
 use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Frames of suspended generators are numbered from this on in a [`Slot`].
+pub(super) const SUSPENDED: usize = 1 << 16;
 
 /// A slot of the state: frame, whether on the operand stack, index.
 pub(super) type Slot = (u32, bool, u32);
@@ -33,6 +36,8 @@ pub enum Carries {
     IterNext(Val),
     /// The values left of this iterator.
     IterLeft(Val),
+    /// What is left of the generator with this number, which was not made; null where there is nothing.
+    Shell(u32),
 }
 
 /// What a label expects, in terms of the root trace's values.
@@ -41,6 +46,8 @@ pub struct LabelState {
     /// The loop's head, in the innermost frame.
     pub head: u32,
     pub(super) frames: Vec<FrameState>,
+    /// Frames of suspended generators.
+    pub(super) suspended: Vec<FrameState>,
     /// Addresses of the frames' code objects.
     pub(super) codes: Vec<u64>,
     pub(super) iters: Vec<IterState>,
@@ -60,6 +67,20 @@ pub struct LabelState {
 }
 
 impl LabelState {
+    /// The local with this number.
+    pub(super) fn home(&self, place: u32) -> Option<&Local> {
+        let has = |(index, frame): &(usize, &FrameState)| {
+            super::snapshots::first_place(*index, frame.generator) == Some(place - place % PER_FRAME)
+        };
+        self.all_frames().find(has)?.1.locals.get((place % PER_FRAME) as usize)
+    }
+
+    /// All frames, with their numbers in a [`Slot`].
+    pub(super) fn all_frames(&self) -> impl Iterator<Item = (usize, &FrameState)> {
+        let suspended = self.suspended.iter().enumerate().map(|(index, frame)| (SUSPENDED + index, frame));
+        self.frames.iter().enumerate().chain(suspended)
+    }
+
     /// Frames at the label, the entry frame included.
     pub fn depth(&self) -> usize {
         self.frames.len()
@@ -78,9 +99,10 @@ impl LabelState {
         let sym = |sym: &mut Sym| match sym {
             Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
             Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
-            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) => {}
+            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) | Sym::Gen(_) => {}
         };
-        for frame in &mut label.frames {
+        for frame in label.frames.iter_mut().chain(&mut label.suspended) {
+            frame.generator.iter_mut().flat_map(Generator::values_mut).for_each(renumber);
             for local in &mut frame.locals {
                 sym(&mut local.sym);
                 if let Some(val) = &mut local.memory {
@@ -118,10 +140,12 @@ impl Recorder<'_> {
     /// Ends the first pass and starts the loop's body.
     pub(super) fn begin_loop(&mut self, head: u32) -> Result<LabelState, Failure> {
         self.end_turn(head)?;
+        self.adopt_generators(head)?;
         self.adopt_ranges();
         self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
         self.settle_bools();
         self.check_stack()?;
+        self.sort_suspended();
         let varying = self.varying.clone();
         self.settle_objects(head, &varying)?;
 
@@ -175,13 +199,25 @@ impl Recorder<'_> {
             }
         }
         self.take_hint();
+        let first_shell = entries.len();
+        let shells: Vec<Generator> = self.all_frames().filter_map(|frame| frame.generator).collect();
+        for (number, shell) in shells.iter().filter_map(|generator| Some((generator.number, generator.shell()?))) {
+            entries.push((Class::Obj, shell));
+            phis.push(Carries::Shell(number));
+        }
         let regions = self.e.heap().written();
         let vals = self.e.label(&entries);
+        let mut shells = vals.iter().skip(first_shell);
+        for frame in self.frames.iter_mut().chain(&mut self.suspended) {
+            if let Some(generator) = frame.generator.as_mut().filter(|generator| generator.shell().is_some()) {
+                generator.values_mut().zip(&mut shells).for_each(|(shell, phi)| *shell = *phi);
+            }
+        }
 
         let fresh: Vec<BoxId> = entries.iter().map(|_| self.new_box()).collect();
-        for slot in 0..self.frames[0].locals.len() {
-            let local = &mut self.frames[0].locals[slot];
-            if self.written.contains(&(slot as u32)) {
+        for (place, _) in self.homes() {
+            if self.written.contains(&place) {
+                let local = self.home(place);
                 local.memory = None;
                 if matches!(local.sym, Sym::Obj(_, Own::Slot(_))) {
                     *local = Local::of(Sym::Unchanged);
@@ -222,6 +258,7 @@ impl Recorder<'_> {
         Ok(LabelState {
             head,
             frames: self.frames.clone(),
+            suspended: self.suspended.clone(),
             codes: self.code_objects(),
             iters: self.iters.clone(),
             phis,
@@ -250,8 +287,8 @@ impl Recorder<'_> {
     /// All slots and what they hold.
     pub(super) fn slots(&self) -> Vec<(Slot, Sym)> {
         let mut list = Vec::new();
-        for (depth, frame) in self.frames.iter().enumerate() {
-            let depth = depth as u32;
+        for (depth, frame) in self.all_frames().enumerate() {
+            let depth = self.slot_depth(depth);
             list.extend(
                 frame.locals.iter().enumerate().map(|(i, local)| ((depth, false, i as u32), local.sym.clone())),
             );
@@ -261,7 +298,8 @@ impl Recorder<'_> {
     }
 
     pub(super) fn slot_mut(&mut self, (depth, stack, index): Slot) -> &mut Sym {
-        let frame = &mut self.frames[depth as usize];
+        let depth = depth as usize;
+        let frame = if depth < SUSPENDED { &mut self.frames[depth] } else { &mut self.suspended[depth - SUSPENDED] };
         if stack { &mut frame.stack[index as usize] } else { &mut frame.locals[index as usize].sym }
     }
 
@@ -271,8 +309,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn on_stack(&self, iterator: Val) -> bool {
-        let holds = |sym: &Sym| matches!(sym, Sym::Obj(val, _) if *val == iterator);
-        self.frames.iter().any(|frame| frame.stack.iter().any(holds))
+        let iterator = self.e.original(iterator);
+        let holds = |sym: &Sym| matches!(sym, Sym::Obj(val, _) if self.e.original(*val) == iterator);
+        self.all_frames().any(|frame| frame.stack.iter().any(holds))
     }
 
     /// The iterator of a `range` that only the entry frame's stack holds becomes virtual, so that a turn of an outer loop
@@ -281,22 +320,32 @@ impl Recorder<'_> {
         if !self.options.optimize {
             return;
         }
-        for slot in 0..self.frames[0].stack.len() {
-            let Sym::Obj(iterator, Own::StackSlot(home)) = self.frames[0].stack[slot] else { continue };
-            let Some(position) = self.iters.iter().position(|iter| iter.iterator == iterator) else { continue };
-            let IterState { next, left: Some(left), sole: true, .. } = self.iters[position] else { continue };
-            if home as usize != slot {
-                continue;
+        let depth = self.frames.len();
+        for index in 0..depth + self.suspended.len() {
+            let virtual_generator =
+                |frame: &FrameState| frame.generator.is_some_and(|generator| generator.object().is_none());
+            for slot in 0..self.frame_at(index).stack.len() {
+                let frame = self.frame_at(index);
+                let Sym::Obj(iterator, own) = frame.stack[slot] else { continue };
+                let alone = match own {
+                    Own::StackSlot(home) => index == 0 && home as usize == slot,
+                    own => own == Own::Owned && virtual_generator(frame),
+                };
+                let Some(position) = self.iters.iter().position(|iter| iter.iterator == iterator) else { continue };
+                let IterState { next, left: Some(left), sole: true, .. } = self.iters[position] else { continue };
+                if !alone {
+                    continue;
+                }
+                let snap = self.snap();
+                self.e.effect(Uop::guard_last, &[iterator], 0, 0, Region::Counts, Some(snap));
+                let disp = self.host.layout.range_iter_step;
+                let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+                let id = self.new_box();
+                self.frame_at(index).stack[slot] = Sym::RangeIter(next, step, left, id);
+                self.iters.remove(position);
+                self.drop_all(&[iterator]);
+                self.e.heap().forget(iterator);
             }
-            let snap = self.snap();
-            self.e.effect(Uop::guard_last, &[iterator], 0, 0, Region::Counts, Some(snap));
-            let disp = self.host.layout.range_iter_step;
-            let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
-            let id = self.new_box();
-            self.frames[0].stack[slot] = Sym::RangeIter(next, step, left, id);
-            self.iters.remove(position);
-            self.drop_all(&[iterator]);
-            self.e.heap().forget(iterator);
         }
     }
 
@@ -331,11 +380,16 @@ impl Recorder<'_> {
 
     /// What the entry frame's stack holds must be there when the loop is entered again.
     fn check_stack(&self) -> Step<()> {
-        for (slot, sym) in self.frames[0].stack.iter().enumerate() {
-            match sym {
-                Sym::Obj(_, Own::StackSlot(home)) if *home as usize != slot => return Err(AbortReason::Stack),
-                Sym::Tuple(..) => return Err(AbortReason::Stack),
-                _ => {}
+        for (index, frame) in self.all_frames().enumerate() {
+            let Some(first) = super::snapshots::first_place(index, frame.generator) else { continue };
+            for (slot, sym) in frame.stack.iter().enumerate() {
+                match sym {
+                    Sym::Obj(_, Own::StackSlot(home)) if *home != first + slot as u32 => {
+                        return Err(AbortReason::Stack);
+                    }
+                    Sym::Tuple(..) => return Err(AbortReason::Stack),
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -345,14 +399,11 @@ impl Recorder<'_> {
     pub(super) fn end_turn(&mut self, head: u32) -> Step<()> {
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
-        for slot in 0..self.frames[0].locals.len() as u32 {
-            let forced = self.varying.contains(&(0, false, slot));
-            let owned = matches!(
-                self.frames[0].locals[slot as usize].sym,
-                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::RangeIter(..)
-            );
+        for (place, slot) in self.homes() {
+            let forced = self.varying.contains(&slot);
+            let owned = matches!(self.home(place).sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::RangeIter(..));
             if forced || owned {
-                self.flush_local(slot)?;
+                self.flush_local(place)?;
                 self.snap = self.build_snapshot(head, Then::Resume);
                 self.raise_snap = None;
             }
@@ -363,13 +414,16 @@ impl Recorder<'_> {
     /// Makes what these slots of calls hold objects, each with a reference for its slot alone: what the next turn has there is
     /// another one, and this one may be gone.
     pub(super) fn settle_objects(&mut self, head: u32, slots: &BTreeSet<Slot>) -> Step<()> {
-        for slot in slots.iter().filter(|slot| slot.0 > 0) {
+        for slot in slots {
+            if self.has_place(*slot) {
+                continue;
+            }
             let renew = |this: &mut Self| {
                 this.snap = this.build_snapshot(head, Then::Resume);
                 this.raise_snap = None;
             };
             renew(self);
-            let held = matches!(slot.0 as usize, depth if depth < self.frames.len());
+            let held = (slot.0 as usize) < self.frames.len();
             let sym = if held { self.slot_mut(*slot).clone() } else { return Err(AbortReason::Stack) };
             let val = match sym {
                 Sym::Null | Sym::Unchanged | Sym::RangeIter(..) => {
@@ -391,7 +445,7 @@ impl Recorder<'_> {
             }
             // Whoever borrowed it from here must not be left behind.
             *self.slot_mut(*slot) = Sym::Null;
-            let mut owned = super::state::owned_items(&self.frames);
+            let mut owned = super::state::owned_items(self.all_frames());
             let mut borrowers = 0;
             self.each_place(&mut |sym, place| {
                 if let Sym::Obj(known, own @ Own::Virtual) = sym
@@ -421,7 +475,8 @@ impl Recorder<'_> {
     /// What the loop's body takes for granted of memory, once that is known.
     pub(super) fn settle_label(&mut self, label: &mut LabelState) {
         let relied = self.e.heap().relied_on();
-        label.relied = relied.into_iter().filter(|region| *region != Region::Frame).collect();
+        let relied = relied.into_iter();
+        label.relied = relied.filter(|region| !matches!(region, Region::Frame | Region::Generators)).collect();
     }
 
     /// Ends the loop's body: one value for each phi.
@@ -436,9 +491,9 @@ impl Recorder<'_> {
         self.turn_checks(label.head);
         // What the body writes beyond the first pass was not expected at the label.
         if self.written != label.written {
-            return Err(Failure::Varying(
-                self.written.difference(&label.written).map(|slot| (0, false, *slot)).collect(),
-            ));
+            let homes = self.homes().into_iter();
+            let unexpected = homes.filter(|(place, _)| self.written.contains(place) && !label.written.contains(place));
+            return Err(Failure::Varying(unexpected.map(|(_, slot)| slot).collect()));
         }
         if self.e.heap().written() != label.regions {
             return Err(AbortReason::Unstable("what it writes").into());

@@ -23,6 +23,7 @@ mod containers;
 mod dicts;
 mod fit;
 mod general;
+mod generators;
 mod instances;
 mod iteration;
 mod label;
@@ -44,7 +45,7 @@ pub use side::Parent;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;
-use crate::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
+use crate::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording, Resumed};
 use crate::host::Host;
 use crate::ir::{End, Region, Start, Trace, Val};
 use crate::opt::emit::Emitter;
@@ -150,9 +151,17 @@ pub(crate) struct Recorder<'a> {
     options: &'a Options,
     e: Emitter,
     frames: Vec<FrameState>,
+    /// Frames of generators that are suspended.
+    suspended: Vec<FrameState>,
+    /// How generators were resumed last, by their numbers, and what their locals held.
+    met: Vec<(u32, Resumed, Vec<Operand>)>,
+    /// What is to be dropped with other things: what is left of generators that were not made.
+    shells: Vec<Val>,
+    /// Values among those that may be null.
+    nullable: BTreeSet<Val>,
     iters: Vec<IterState>,
     next_box: u32,
-    /// Locals of frame 0 that were written in memory.
+    /// Locals of frames that exist which were written in memory.
     written: BTreeSet<u32>,
     /// What the traces between the trunk and this one have written.
     inherited: Wrote,
@@ -366,6 +375,10 @@ impl<'a> Recorder<'a> {
             options,
             e: Emitter::new(options.optimize),
             frames: Vec::new(),
+            suspended: Vec::new(),
+            met: Vec::new(),
+            shells: Vec::new(),
+            nullable: BTreeSet::new(),
             iters: Vec::new(),
             next_box: 0,
             written: BTreeSet::new(),
@@ -393,6 +406,7 @@ impl<'a> Recorder<'a> {
             code,
             function: 0,
             real: None,
+            generator: None,
             locals: vec![Local::of(Sym::Unchanged); locals as usize],
             stack: vec![Sym::Unchanged; stack as usize],
             call: (0, 0),
@@ -616,6 +630,10 @@ impl<'a> Recorder<'a> {
             self.snap = self.build_snapshot(event.offset, Then::Resume);
         }
         self.raise_snap = None;
+        self.shells.clear();
+        if !self.suspended.is_empty() {
+            self.settle_generators(event)?;
+        }
         if !has_general_form(event.op) {
             return self.fast_form(event, next).map(Covered::fused);
         }
@@ -630,10 +648,10 @@ impl<'a> Recorder<'a> {
                 result => result.map(Covered::fused),
             };
         }
-        let before = (self.frames.clone(), self.iters.clone(), self.e.len());
+        let before = (self.frames.clone(), self.iters.clone(), self.e.len(), self.suspended.clone());
         match self.fast_form(event, next) {
             Err(reason) if reason.is_general() && self.e.changes_nothing_since(before.2) => {
-                (self.frames, self.iters) = (before.0, before.1);
+                (self.frames, self.iters, self.suspended) = (before.0, before.1, before.3);
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
                 self.general_form(event, next, reason)?;
@@ -744,6 +762,7 @@ impl<'a> Recorder<'a> {
             Op::ForIter(_) => return self.for_iter(event, next),
             Op::PopTop if self.general => self.drop_top(event)?,
             Op::PopTop => {
+                self.let_go_of_generator(event)?;
                 let sym = self.pop()?;
                 let seen = numbers::one(event)?;
                 if seen.kind.is_plain() && matches!(sym, Sym::Obj(_, Own::Owned)) {
@@ -767,11 +786,12 @@ impl<'a> Recorder<'a> {
                 return self.call(count, event, next);
             }
             Op::CallKw(count) => self.call_keywords(count, event)?,
-            Op::Return => self.leave()?,
+            Op::Yield { quiet } => self.yield_value(quiet, event)?,
+            Op::Return => self.leave(event)?,
             Op::ReturnConst(_) => match event.detail {
                 Detail::Const(operand) => {
                     self.push(Sym::Const(operand));
-                    self.leave()?;
+                    self.leave(event)?;
                 }
                 _ => return Err(AbortReason::Inconsistent("constant")),
             },
@@ -797,7 +817,7 @@ impl<'a> Recorder<'a> {
             [a, b, c, d, ..] => [*a, *b, *c, *d],
             _ => return Err(AbortReason::Inconsistent("missing operands")),
         };
-        if self.frames.len() > 1 {
+        if self.place(a).is_none() {
             return self.store_virtual(vec![(a, top), (b, below)]);
         }
         // CPython can resume only at an instruction's boundary, so no exit may come between the two stores.
@@ -817,7 +837,7 @@ impl<'a> Recorder<'a> {
         self.push(top);
         let mut previous = Vec::new();
         for slot in [a, b] {
-            let sym = &mut self.frames[0].locals[slot as usize].sym;
+            let sym = &mut self.top().locals[slot as usize].sym;
             if matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..)) {
                 previous.push(std::mem::replace(sym, Sym::Null));
             }
@@ -900,11 +920,11 @@ impl<'a> Recorder<'a> {
         for event in &self.rec.events {
             for bind in &event.binds {
                 match bind {
-                    Bind::Default(operand) => {
+                    Bind::Default(operand) | Bind::Cell(operand) => {
                         self.consts.insert(operand.object, *operand);
                     }
                     Bind::Keywords(names) => self.consts.extend(names.iter().map(|(name, _)| (name.object, *name))),
-                    Bind::Argument(_) | Bind::Rest(..) => {}
+                    Bind::Argument(_) | Bind::Rest(..) | Bind::Closure(_) | Bind::Unbound => {}
                 }
             }
             if let (Detail::Known(KnownCall::ByType(_)), Some(result)) = (event.detail, event.operands.last()) {

@@ -290,6 +290,7 @@ impl Builder<'_, '_> {
             code: CodeId(0),
             function: 0,
             real: None,
+            generator: None,
             offset,
             after: offset,
             returns: Returns::Value,
@@ -303,6 +304,7 @@ impl Builder<'_, '_> {
                 code: CodeId(0),
                 function: 0x5000,
                 real: None,
+                generator: None,
                 offset: 7,
                 after: 7,
                 returns: Returns::Value,
@@ -310,7 +312,7 @@ impl Builder<'_, '_> {
                 stack: Vec::new(),
             });
         }
-        self.trace.snaps.push(Snapshot { frames, stores, then: Then::Resume });
+        self.trace.snaps.push(Snapshot { frames, suspended: Vec::new(), stores, then: Then::Resume });
         SnapId(self.trace.snaps.len() as u32 - 1)
     }
 
