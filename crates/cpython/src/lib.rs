@@ -9,6 +9,7 @@
 //! only after [`support::check`] said yes. Objects are raw pointers and borrowed unless a function says
 //! otherwise. Nothing here runs Python code but what says so.
 
+pub mod builtins;
 mod capi;
 pub mod code;
 pub mod frame;

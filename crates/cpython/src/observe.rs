@@ -16,7 +16,7 @@ use crate::frame::Frame;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
-use decal_trace::bytecode::{CompareOp, JumpIf, Op};
+use decal_trace::bytecode::{CompareOp, GeneralOp, JumpIf, Op};
 use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Operand, Resumed};
 
 /// What the engine decides about calls.
@@ -441,6 +441,14 @@ impl Observer {
                     self.take_stack(count.saturating_add(3));
                     return self.call(count, true, calls);
                 }
+                Op::General(GeneralOp::MakeFunction, _) => {
+                    let code = self.top(1);
+                    if ffi::PyCode_Check(code) != 0 {
+                        let raw = &*code.cast::<layout::Code>();
+                        let names = [raw.name as u64, raw.qualname as u64];
+                        return Detail::Function(operand(self.frame.globals()), names);
+                    }
+                }
                 Op::Nop
                 | Op::LoadFast(_)
                 | Op::LoadFastLoadFast(..)
@@ -476,7 +484,7 @@ impl Observer {
     }
 
     /// How a generator goes on.
-    unsafe fn resume(&mut self, generator: *mut PyObject, calls: &mut dyn Calls) -> Detail {
+    pub(super) unsafe fn resume(&mut self, generator: *mut PyObject, calls: &mut dyn Calls) -> Detail {
         // SAFETY: an exact generator, whose frame is in it.
         unsafe {
             let raw = generator.cast::<layout::Generator>();

@@ -339,7 +339,7 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     let Some(stack) = decoded.depth(first) else { return Decision::Nothing };
     let purpose = Purpose::Root { offset: to, function };
     // SAFETY: the frame of this callback.
-    if unsafe { observe::begin(engine, purpose, &[(site.frame, first)], stack) }
+    if unsafe { observe::begin(engine, purpose, &[(site.frame, first, false)], stack) }
         && let Some(location) = engine.locations.get_mut(&place)
     {
         location.state = State::Observing;

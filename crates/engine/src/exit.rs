@@ -13,6 +13,7 @@
 //! them runs no Python code; the engine is not borrowed while frames run. Should memory run out while objects are
 //! made, the slots concerned stay empty and a `MemoryError` is raised where the exit stands.
 
+use crate::consume;
 use crate::enter::Site;
 use crate::executor::{END_PATIENCE, Executor};
 use crate::observe::{self, Purpose};
@@ -23,6 +24,7 @@ use decal_cpython::monitoring::only_decal;
 use decal_cpython::{PyObject, Raised, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
+use decal_trace::event::Consumer;
 use decal_trace::snapshot::{Frame as Described, Returns, Snapshot, Then};
 use smallvec::SmallVec;
 use std::ptr::null_mut;
@@ -243,12 +245,13 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
         return false;
     }
     let last = frames.len() - 1;
-    let list: Vec<(Frame, u32)> = frames
+    let list: Vec<(Frame, u32, bool)> = frames
         .iter()
         .zip(&snapshot.frames)
         .enumerate()
         .map(|(position, (frame, described))| {
-            (*frame, if position == last { described.offset } else { described.after })
+            let consumes = matches!(described.returns, Returns::Consume(consumer) if consumer != Consumer::Next);
+            (*frame, if position == last { described.offset } else { described.after }, consumes)
         })
         .collect();
     let stack = snapshot.frames.first().map_or(0, |frame| frame.stack.len() as u32);
@@ -296,6 +299,9 @@ unsafe fn take_result(
             (Ok(value), Returns::Item) if !inner.is_suspended() => {
                 end_loop(site, described, below, value);
                 return false;
+            }
+            (result, Returns::Consume(consumer)) => {
+                return consume::go_on(site, described, below, inner, consumer, result);
             }
             (Ok(value), Returns::Value | Returns::Item) => {
                 below.set_stack(depth, value);

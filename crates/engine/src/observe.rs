@@ -18,7 +18,7 @@ use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
-use decal_trace::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, Operand, Recording};
+use decal_trace::event::{Attribute, Bind, CodeId, Consumer, Detail, Ending, Event, Kind, Operand, Recording};
 use decal_trace::record::MAX_DEPTH;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -64,6 +64,8 @@ struct Watched {
     decoded: Rc<DecodedCode>,
     /// Offsets at which it may go on.
     expected: [u32; 2],
+    /// A builtin that it has called goes through the generator whose frame is above.
+    consumes: bool,
 }
 
 /// A frame that comes next.
@@ -137,8 +139,8 @@ pub enum Progress {
 ///
 /// # Safety
 /// The GIL is held, the frames are alive.
-pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32)], stack: u32) -> bool {
-    let Some((outer, _)) = frames.first() else { return false };
+pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32, bool)], stack: u32) -> bool {
+    let Some((outer, ..)) = frames.first() else { return false };
     let mut observation = Observation {
         purpose,
         code: outer.code(),
@@ -167,13 +169,19 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         turns: FxHashMap::default(),
         stale: false,
     };
-    for (frame, offset) in frames {
+    for (frame, offset, consumes) in frames {
         let Some((code, decoded)) = observation.code_id(engine, frame.code()) else {
             observation.end(engine);
             return false;
         };
         let end = end_behind(&decoded, *offset).unwrap_or(*offset);
-        observation.frames.push(Watched { frame: frame.address(), code, decoded, expected: [*offset, end] });
+        observation.frames.push(Watched {
+            frame: frame.address(),
+            code,
+            decoded,
+            expected: [*offset, end],
+            consumes: *consumes,
+        });
     }
     engine.observation = Some(observation);
     engine.counters.observed += 1;
@@ -324,6 +332,22 @@ impl Observation {
         }
     }
 
+    /// The topmost frame is gone.
+    fn leave_call(&mut self) {
+        if let Some(gone) = self.frames.pop() {
+            self.turns.retain(|(frame, _), _| *frame != gone.frame);
+        }
+        if let Some(arrival) = &mut self.arrival
+            && arrival.depth > self.frames.len()
+        {
+            // That loop is over; another call's would be another one.
+            arrival.frame = 0;
+        }
+        if let Some(top) = self.frames.last_mut() {
+            top.consumes = false;
+        }
+    }
+
     /// Whether the topmost frame, or the one that a call enters, is this one and may stand at this offset.
     fn accept(&mut self, frame: Frame, start: u32) -> Option<bool> {
         if self.entering.is_some() {
@@ -335,6 +359,16 @@ impl Observation {
             return if frame.address() == caller.frame { None } else { Some(false) };
         }
         let top = self.frames.last()?;
+        // A builtin that goes through a generator may have had enough.
+        if let [.., below, _] = &self.frames[..]
+            && below.consumes
+            && below.frame == frame.address()
+            && below.expected.iter().any(|from| reaches(&below.decoded, *from, start))
+        {
+            self.leave_call();
+            return Some(true);
+        }
+        let top = self.frames.last().unwrap_or(top);
         if top.frame != frame.address() {
             return if self.frames.iter().any(|known| known.frame == frame.address()) { None } else { Some(false) };
         }
@@ -607,7 +641,13 @@ impl Observation {
             if !reaches(&decoded, entry, start) {
                 return Progress::Finished;
             }
-            let watched = Watched { frame: frame.address(), code, decoded: Rc::clone(&decoded), expected: [start; 2] };
+            let watched = Watched {
+                frame: frame.address(),
+                code,
+                decoded: Rc::clone(&decoded),
+                expected: [start; 2],
+                consumes: false,
+            };
             self.frames.push(watched);
             // Instructions before RESUME have no event. The one that brings a closure's cells matters: it has just
             // run, and what it reads cannot have changed.
@@ -683,6 +723,12 @@ impl Observation {
             _ if let Some((callee, through_c)) = detail.entered() => {
                 self.entering = Some(Entering { code: callee.code, through_c, resumed: None });
             }
+            (_, Detail::Consume(consumer, resumed)) => {
+                if let Some(top) = self.frames.last_mut() {
+                    top.consumes = consumer != Consumer::Next;
+                }
+                self.entering = Some(Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at) });
+            }
             (_, Detail::Resume(resumed)) => {
                 self.entering = Some(Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at) });
             }
@@ -690,20 +736,21 @@ impl Observation {
             (Op::Unsupported(_), _) => return Progress::Finished,
             // Only a generator that is resumed in the trace yields there.
             (Op::Yield { .. }, _) if self.frames.len() == 1 => return Progress::Finished,
+            // A builtin asks for the next item at once.
+            (Op::Yield { .. }, _) if self.frames.iter().rev().nth(1).is_some_and(|below| below.consumes) => {}
             (Op::Return | Op::ReturnConst(_) | Op::Yield { .. }, _) => {
                 if self.frames.len() == 1 {
                     let in_loop = matches!(self.purpose, Purpose::Root { function: false, .. });
                     self.recording.ending = if in_loop { Ending::Left } else { Ending::Returned };
                     return Progress::Finished;
                 }
-                if let Some(gone) = self.frames.pop() {
-                    self.turns.retain(|(frame, _), _| *frame != gone.frame);
-                }
-                if let Some(arrival) = &mut self.arrival
-                    && arrival.depth > self.frames.len()
+                self.leave_call();
+                if let Op::Yield { .. } = op
+                    && matches!(self.purpose, Purpose::Root { .. })
+                    && self.arrival.as_ref().is_some_and(|arrival| arrival.frame == 0)
                 {
-                    // That loop is over; another call's would be another one.
-                    arrival.frame = 0;
+                    // A loop around the `yield` goes on with the next item: the one below is the loop to close.
+                    (self.arrival, self.recording.arrival) = (None, None);
                 }
             }
             _ => {}

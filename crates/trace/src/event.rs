@@ -140,6 +140,44 @@ pub struct Making {
     pub values: u32,
 }
 
+/// A builtin that goes through a generator, and what it has on its caller's stack above the generator meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Consumer {
+    /// `sum`: the total; null, or the loss of rounding where the total is a float.
+    Sum,
+    /// `any`: nothing.
+    Any,
+    /// `all`: nothing.
+    All,
+    /// `min`: the smallest so far, or null.
+    Min,
+    /// `max`: the largest so far, or null.
+    Max,
+    /// `list`: the list.
+    List,
+    /// `tuple`: a list.
+    Tuple,
+    /// `set`: the set.
+    Set,
+    /// `sorted`: a list.
+    Sorted,
+    /// `str.join`: a list; the separator is below the generator.
+    Join,
+    /// `next`: what it gives at the end, or null.
+    Next,
+}
+
+impl Consumer {
+    /// Slots above the generator.
+    pub fn holds(self) -> u32 {
+        match self {
+            Consumer::Any | Consumer::All => 0,
+            Consumer::Sum => 2,
+            _ => 1,
+        }
+    }
+}
+
 /// A call that makes a generator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Generating {
@@ -361,6 +399,8 @@ pub enum Detail {
     Global(Operand),
     /// `LoadGlobal` of a name whose value changes often: the dict and the name.
     GlobalIn(u64, u64),
+    /// `MAKE_FUNCTION`: the globals, and the code's name and qualified name.
+    Function(Operand, [u64; 2]),
     /// `LoadConst`, `ReturnConst`: the constant.
     Const(Operand),
     /// `LoadDeref`, `StoreDeref`: the cell, and its content before the instruction.
@@ -381,6 +421,8 @@ pub enum Detail {
     Next(bool),
     /// `Call` of a generator function: a generator is made, and nothing of it runs.
     Generate(Generating),
+    /// `Call` of a builtin that goes through a generator, whose frame goes on and is observed.
+    Consume(Consumer, Resumed),
     /// `ForIter` over a generator: its frame goes on, and is observed.
     Resume(Resumed),
     /// `PopJump`: whether the jump is taken. Known from the operand.

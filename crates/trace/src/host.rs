@@ -196,6 +196,12 @@ pub struct Functions {
     pub new_generator_in: u64,
     /// Of a generator, twice: 1 where nobody could see that the trace takes its content over, else 0.
     pub generator_may_be_taken: u64,
+    /// Of anything: a new set.
+    pub new_set: u64,
+    /// Of an exact list, twice: 1 where it holds ints, floats or strings only and is sorted now, else 0.
+    pub sort_plain: u64,
+    /// Of a string and a list: the strings in it joined, or null.
+    pub join_plain: u64,
     /// Of code and globals: a new function without defaults and closure.
     pub new_function: u64,
     /// Of a generator, twice: 1 where its frame may be cleared and it may die itself without Python code running; else 0.

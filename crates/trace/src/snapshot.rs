@@ -12,7 +12,7 @@
 //! this cannot run code. Slots of the entry frame's operand stack are written over without
 //! dropping anything: a value that leaves the stack takes its reference along. Two slots with the same box number hold the same object.
 
-use crate::event::CodeId;
+use crate::event::{CodeId, Consumer};
 use crate::ir::Val;
 
 /// A snapshot, by its index in [`Trace::snaps`](crate::ir::Trace::snaps).
@@ -62,6 +62,9 @@ pub enum Returns {
     /// It must be `None` and goes away: the call was of `__init__`, and the new instance, which is the result of the
     /// whole call, is on top of the stack already.
     Instance,
+    /// It is an item for this builtin, which goes through the generator on the stack, or the generator's end. The builtin's
+    /// result is pushed in place of the generator and of what the builtin holds.
+    Consume(Consumer),
     /// It is an item of a loop over the generator that is on top of the stack, and is pushed; where the generator has
     /// returned, it goes away, and the loop is over.
     Item,

@@ -144,3 +144,52 @@ pub unsafe extern "C" fn suspend_frame(frame: u64) {
         thread.take_recursion(-1);
     }
 }
+
+/// A new set, whatever is given.
+pub unsafe extern "C" fn new_set(_: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe { ffi::PySet_New(null_mut()) }
+}
+
+/// Whether all items of an exact list are of one of these types.
+unsafe fn holds_only(list: *mut PyObject, types: &[u64]) -> bool {
+    // SAFETY: an exact list.
+    unsafe {
+        let raw = &*list.cast::<layout::List>();
+        let items = (0..raw.size as usize).map(|index| objects::type_of(*raw.items.add(index)));
+        let mut items = items;
+        match items.next() {
+            Some(first) => types.contains(&first) && items.all(|ty| ty == first),
+            None => true,
+        }
+    }
+}
+
+/// Sorts an exact list of nothing but ints, floats or strings: 1. Else 0.
+pub unsafe extern "C" fn sort_plain(list: *mut PyObject, _: *mut PyObject) -> c_int {
+    use crate::host::type_address;
+    // SAFETY: an exact list; comparing such objects runs no Python code.
+    unsafe {
+        let types = [type_address!(PyLong_Type), type_address!(PyFloat_Type), type_address!(PyUnicode_Type)];
+        if !holds_only(list, &types) {
+            return 0;
+        }
+        if ffi::PyList_Sort(list) < 0 {
+            ffi::PyErr_Clear();
+            return 0;
+        }
+        1
+    }
+}
+
+/// Joins an exact list of nothing but strings. Null, without an exception, where it holds something else.
+pub unsafe extern "C" fn join_plain(separator: *mut PyObject, list: *mut PyObject) -> *mut PyObject {
+    use crate::host::type_address;
+    // SAFETY: an exact string and an exact list.
+    unsafe {
+        if !holds_only(list, &[type_address!(PyUnicode_Type)]) {
+            return null_mut();
+        }
+        ffi::PyUnicode_Join(separator, list)
+    }
+}

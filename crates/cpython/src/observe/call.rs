@@ -7,7 +7,7 @@ use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, objects};
-use decal_trace::event::{Bind, Callee, Detail, Generating, KnownCall, ListMethod, Making};
+use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Making};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -62,6 +62,11 @@ impl Observer {
                 return Detail::Opaque("a method that is no Python function");
             }
             if named.is_empty()
+                && let Some(consumed) = self.consuming(&call, calls)
+            {
+                return consumed;
+            }
+            if named.is_empty()
                 && let Some(known) = self.known(&call)
             {
                 return Detail::Known(known);
@@ -95,6 +100,26 @@ impl Observer {
             self.binds = self.bind(raw, bound + call.positional.len() as u32, call.names)?;
             self.assumptions.push(Assumption::Function(function as u64));
             Ok(Callee { function: function as u64, code, bound_self: bound_self as u64 })
+        }
+    }
+
+    /// A call of a builtin that goes through a generator.
+    unsafe fn consuming(&mut self, call: &Arguments<'_>, calls: &mut dyn Calls) -> Option<Detail> {
+        // SAFETY: live objects.
+        unsafe {
+            let generator = *call.positional.first()?;
+            if objects::type_of(generator) != type_address!(PyGen_Type) {
+                return None;
+            }
+            let consumer = consumer(call)?;
+            let locals = self.operands.len();
+            match self.resume(generator, calls) {
+                Detail::Resume(resumed) => Some(Detail::Consume(consumer, resumed)),
+                _ => {
+                    self.operands.truncate(locals);
+                    None
+                }
+            }
         }
     }
 
@@ -549,4 +574,52 @@ unsafe fn makes_generator(function: *mut PyObject) -> bool {
         let code = (*function.cast::<layout::Function>()).code.cast::<layout::Code>();
         (*code).flags & layout::flags::SUSPENDS == layout::flags::GENERATOR
     }
+}
+
+/// Which builtin that goes through its argument this calls.
+unsafe fn consumer(call: &Arguments<'_>) -> Option<Consumer> {
+    // SAFETY: live objects.
+    unsafe {
+        if !call.receiver.is_null() {
+            let join = call.positional.len() == 1
+                && objects::type_of(call.receiver) == type_address!(PyUnicode_Type)
+                && call.callable as u64 == text_join();
+            return join.then_some(Consumer::Join);
+        }
+        if call.positional.len() == 1 {
+            let types = [
+                (type_address!(PyList_Type), Consumer::List),
+                (type_address!(PyTuple_Type), Consumer::Tuple),
+                (type_address!(PySet_Type), Consumer::Set),
+            ];
+            let callable = call.callable as u64;
+            if let Some((_, consumer)) = types.into_iter().find(|(known, _)| *known == callable) {
+                return Some(consumer);
+            }
+        }
+        let (b"builtins", name) = module_function(call.callable)? else { return None };
+        Some(match (name, call.positional.len()) {
+            (b"sum", 1) => Consumer::Sum,
+            (b"any", 1) => Consumer::Any,
+            (b"all", 1) => Consumer::All,
+            (b"min", 1) => Consumer::Min,
+            (b"max", 1) => Consumer::Max,
+            (b"sorted", 1) => Consumer::Sorted,
+            (b"next", 1 | 2) => Consumer::Next,
+            _ => return None,
+        })
+    }
+}
+
+/// The address of `str.join`.
+fn text_join() -> u64 {
+    static JOIN: OnceLock<u64> = OnceLock::new();
+    // SAFETY: observing holds the GIL; the type keeps the descriptor alive.
+    *JOIN.get_or_init(|| unsafe {
+        let name = ffi::PyUnicode_InternFromString(c"join".as_ptr());
+        let symbols = crate::version::symbols::symbols().ok();
+        let found = symbols.map(|symbols| (symbols.type_lookup)(&raw mut ffi::PyUnicode_Type, name));
+        objects::decref(name);
+        found.map_or(0, |found| found as u64)
+    })
 }

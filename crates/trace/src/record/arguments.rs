@@ -183,7 +183,7 @@ impl Recorder<'_> {
         self.frames.pop();
         self.top().returns = Returns::Value;
         match returns {
-            Returns::Value | Returns::Item => self.push(result),
+            Returns::Value | Returns::Item | Returns::Consume(_) => self.push(result),
             Returns::Instance => self.discard(&[result])?,
         }
         Ok(())

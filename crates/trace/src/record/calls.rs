@@ -18,6 +18,13 @@ impl Recorder<'_> {
             self.leaf_call(leaf, count, event)?;
             return Ok(false);
         }
+        if let Detail::Consume(consumer, resumed) = event.detail {
+            if self.unsure.borrow().contains(&(event.code, event.offset)) {
+                return Err(AbortReason::Call("a builtin with a generator"));
+            }
+            self.consume(consumer, resumed, count, event)?;
+            return Ok(false);
+        }
         // A method object that the trace made none of is function and receiver here.
         let apart = matches!(event.detail, Detail::Known(KnownCall::ObjectInit(_)))
             || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0)

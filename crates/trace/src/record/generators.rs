@@ -18,8 +18,9 @@ use super::snapshots::first_place;
 use super::state::{FrameState, Local, Own, Owners, PER_FRAME};
 use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
 use crate::bytecode::Op;
-use crate::event::{Bind, Detail, Event, Generating, Kind, Operand, Resumed};
+use crate::event::{Bind, Consumer, Detail, Event, Generating, Kind, Operand, Resumed};
 use crate::ir::{Region, Val};
+use crate::opt::heap::Place;
 use crate::snapshot::{Generator, Made, Maker, Returns, Then};
 use decal_uops::Uop;
 
@@ -115,7 +116,27 @@ impl Recorder<'_> {
 
     /// `FOR_ITER` over a generator: its frame goes on.
     pub(super) fn resume_generator(&mut self, event: &Event, seen: Operand, resumed: Resumed) -> Step<()> {
-        let sym = self.peek(1)?;
+        self.snap();
+        self.go_on(1, seen, resumed, event.operands.get(1..).unwrap_or(&[]))?;
+        let below = self.frames.len() - 2;
+        self.frames[below].call = (event.offset, event.next);
+        self.frames[below].returns = Returns::Item;
+        Ok(())
+    }
+
+    /// Whether the generator in the stack's nth slot from the top can go on as it was seen to.
+    pub(super) fn check_resumable(&mut self, nth: u32, resumed: Resumed) -> Step<()> {
+        let sym = self.peek(nth)?;
+        let fits = match (self.frame_of(&sym), sym) {
+            (Some(index), _) => self.suspended[index].call.0 == resumed.at,
+            (None, sym) => matches!(sym, Sym::Obj(..)) && self.new_number().is_ok(),
+        };
+        if fits && self.frames.len() < MAX_DEPTH { Ok(()) } else { Err(AbortReason::TooDeep) }
+    }
+
+    /// The generator in the stack's nth slot from the top goes on. `locals` are what its locals were seen to hold.
+    pub(super) fn go_on(&mut self, nth: u32, seen: Operand, resumed: Resumed, locals: &[Operand]) -> Step<()> {
+        let sym = self.peek(nth)?;
         if self.frames.len() >= MAX_DEPTH {
             return Err(AbortReason::Unstable("calls within calls"));
         }
@@ -127,11 +148,8 @@ impl Recorder<'_> {
         frame.call = (0, 0);
         if let Some(generator) = frame.generator {
             self.met.retain(|met| met.0 != generator.number);
-            let locals = event.operands.get(1..).unwrap_or(&[]).to_vec();
-            self.met.push((generator.number, resumed, locals));
+            self.met.push((generator.number, resumed, locals.to_vec()));
         }
-        self.top().call = (event.offset, event.next);
-        self.top().returns = Returns::Item;
         self.frames.push(frame);
         self.max_depth = self.max_depth.max(self.frames.len() as u32 - 1);
         let none = self.none();
@@ -272,7 +290,7 @@ impl Recorder<'_> {
                 Sym::Obj(val, Own::Slot(home)) if home == place => {
                     let (base, disp, region) = self.address(place);
                     self.e.effect(Uop::store_null, &[base], disp, 0, region, None);
-                    let memory = crate::opt::heap::Place { base, index: None, disp };
+                    let memory = Place { base, index: None, disp };
                     self.e.heap().store(region, memory, None);
                     Sym::Obj(val, Own::Owned)
                 }
@@ -297,6 +315,52 @@ impl Recorder<'_> {
         if let Some(generator) = &mut self.suspended[index].generator {
             generator.made = Made::Never(maker);
         }
+        Ok(())
+    }
+
+    /// A new function, as a generator expression has one.
+    pub(super) fn make_function(&mut self, event: &Event) -> Step<()> {
+        let Detail::Function(globals, names) = event.detail else {
+            return Err(AbortReason::Instruction("MAKE_FUNCTION"));
+        };
+        let raise = self.raise_snap();
+        let Sym::Const(code) = self.pop()? else { return Err(AbortReason::Instruction("MAKE_FUNCTION")) };
+        let (code, globals) = (self.e.object(code.object, code.ty), self.e.object(globals.object, globals.ty));
+        let function = self.host.functions.new_function;
+        let val = self.e.effect(Uop::call_obj_2, &[code, globals], 0, function, Region::Fixed, Some(raise));
+        self.e.set_type(val, self.host.objects.function);
+        let layout = self.host.layout.clone();
+        let names = names.map(|name| self.e.object(name, 0));
+        for (disp, known) in
+            [(layout.function_code, code)].into_iter().chain(layout.function_names.into_iter().zip(names))
+        {
+            self.e.heap().learn(Region::Fixed, Place { base: val, index: None, disp }, known);
+        }
+        self.push(Sym::Obj(val, Own::Owned));
+        Ok(())
+    }
+
+    /// `SET_FUNCTION_ATTRIBUTE`: the closure of a new function.
+    pub(super) fn set_closure(&mut self, argument: u32, event: &Event) -> Step<()> {
+        const CLOSURE: u32 = 8;
+        let Sym::Obj(function, Own::Owned) = self.peek(1)? else {
+            return Err(AbortReason::Instruction("SET_FUNCTION_ATTRIBUTE"));
+        };
+        let place = Place { base: function, index: None, disp: self.host.layout.function_code };
+        if argument != CLOSURE || self.e.heap().lookup(Region::Fixed, &place).is_none() {
+            return Err(AbortReason::Instruction("SET_FUNCTION_ATTRIBUTE"));
+        }
+        if !matches!(self.peek(2)?, Sym::Obj(..) | Sym::Const(_)) {
+            self.realize(2, Operand { bits: i64::MAX as u64, ..Operand::NULL })?;
+            self.renew_snap(event);
+        }
+        let new = self.pop()?;
+        let closure = self.pop()?;
+        let val = self.owned_object(&closure, Operand::NULL)?;
+        let disp = self.host.layout.function_closure;
+        self.e.effect(Uop::store_obj, &[function, val], disp, 0, Region::Fixed, None);
+        self.e.heap().learn(Region::Fixed, Place { base: function, index: None, disp }, val);
+        self.push(new);
         Ok(())
     }
 
@@ -464,9 +528,15 @@ impl Recorder<'_> {
     }
 
     /// A generator hands an item to the loop below, which goes on.
-    pub(super) fn yield_value(&mut self, quiet: bool, event: &Event) -> Step<()> {
+    pub(super) fn yield_value(&mut self, quiet: bool, event: &Event, next: Option<&Event>) -> Step<()> {
         if self.top().generator.is_none() || self.frames.len() < 2 {
-            return Err(AbortReason::Instruction("YIELD_VALUE (the loop is in the generator)"));
+            return Err(AbortReason::Yields);
+        }
+        self.snap();
+        let below = self.frames.len() - 2;
+        if let Returns::Consume(consumer) = self.frames[below].returns {
+            let last = consumer == Consumer::Next || next.is_some_and(|next| next.depth < event.depth);
+            return self.feed(consumer, quiet, last, event);
         }
         let value = self.pop()?;
         let value = self.lasting(value);
@@ -486,6 +556,7 @@ impl Recorder<'_> {
         let Some(generator) = self.top().generator else {
             return Err(AbortReason::Inconsistent("generator"));
         };
+        self.snap();
         let number = generator.number;
         let object = match generator.object() {
             Some(object) => object,
@@ -515,8 +586,7 @@ impl Recorder<'_> {
         let rest = std::mem::take(&mut self.top().stack);
         let drops = self.guard_discard(&[vec![result], rest].concat());
         let Some(frame) = self.frames.pop() else { return Err(AbortReason::Inconsistent("generator")) };
-        self.top().returns = Returns::Value;
-        let iterator = self.pop()?;
+        let (iterator, given) = self.end_of_items()?;
         // All exits are behind us.
         self.own_of_generator(number);
         self.drop_all(&drops);
@@ -529,7 +599,35 @@ impl Recorder<'_> {
         if matches!(iterator, Sym::Obj(_, Own::Owned)) && !self.hand_over(object, Own::Virtual) {
             self.drop_all(&[object]);
         }
+        self.give_result(given);
         Ok(())
+    }
+
+    /// A loop or builtin that goes through a generator comes to the end: the generator, and what the builtin gives, with what is to
+    /// be dropped then. The generator's frame is gone, nothing else has happened.
+    fn end_of_items(&mut self) -> Step<(Sym, Option<(Sym, Vec<Sym>)>)> {
+        let returns = std::mem::take(&mut self.top().returns);
+        let Returns::Consume(consumer) = returns else { return Ok((self.pop()?, None)) };
+        let at = (self.top().code, self.top().call.0);
+        let held = self.pop_many(consumer.holds() as usize)?;
+        let iterator = self.pop()?;
+        let below = if consumer == Consumer::Join { Some(self.pop()?) } else { None };
+        match self.consumed(consumer, below, held) {
+            Ok(given) => Ok((iterator, Some(given))),
+            Err(_) => {
+                self.unsure.borrow_mut().insert(at);
+                Err(AbortReason::Again)
+            }
+        }
+    }
+
+    fn give_result(&mut self, given: Option<(Sym, Vec<Sym>)>) {
+        let Some((result, dropped)) = given else { return };
+        self.push(result);
+        if !dropped.is_empty() {
+            self.own_borrowed();
+        }
+        dropped.iter().for_each(|sym| self.drop_held(sym));
     }
 
     /// The loop whose iterator is on top of the stack is left: a generator may die with that.
@@ -607,13 +705,12 @@ impl Recorder<'_> {
     fn end_unmade(&mut self) -> Step<()> {
         let result = self.pop()?;
         let Some(frame) = self.frames.pop() else { return Err(AbortReason::Inconsistent("generator")) };
-        let iterator = self.pop()?;
         let mut syms: Vec<Sym> = frame.locals.into_iter().map(|local| local.sym).collect();
         syms.extend(frame.stack);
         syms.push(result);
         let drops = self.guard_discard(&syms);
-        debug_assert!(matches!(iterator, Sym::Gen(_)));
-        self.top().returns = Returns::Value;
+        let (_, given) = self.end_of_items()?;
+        self.give_result(given);
         self.drop_all(&drops);
         self.drop_shell(frame.generator);
         Ok(())
@@ -684,7 +781,7 @@ impl Recorder<'_> {
         );
         let taken = match event.op {
             Op::BuildTuple(count) => count,
-            _ if moves || matches!(event.detail, Detail::Enter(_) | Detail::Generate(_)) => 0,
+            _ if moves || matches!(event.detail, Detail::Enter(_) | Detail::Generate(_) | Detail::Consume(..)) => 0,
             op => op.taken(),
         };
         let stack = &self.top().stack;

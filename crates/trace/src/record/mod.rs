@@ -19,6 +19,7 @@ mod arguments;
 mod attributes;
 mod build;
 mod calls;
+mod consume;
 mod containers;
 mod dicts;
 mod fit;
@@ -44,7 +45,7 @@ use label::Slot;
 pub use side::Parent;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
-use crate::bytecode::Op;
+use crate::bytecode::{GeneralOp, Op};
 use crate::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording, Resumed};
 use crate::host::Host;
 use crate::ir::{End, Region, Start, Trace, Val};
@@ -159,6 +160,8 @@ pub(crate) struct Recorder<'a> {
     shells: Vec<Val>,
     /// Values among those that may be null.
     nullable: BTreeSet<Val>,
+    /// What `min` or `max` was seen to have.
+    best: Operand,
     iters: Vec<IterState>,
     next_box: u32,
     /// Locals of frames that exist which were written in memory.
@@ -379,6 +382,7 @@ impl<'a> Recorder<'a> {
             met: Vec::new(),
             shells: Vec::new(),
             nullable: BTreeSet::new(),
+            best: Operand::NULL,
             iters: Vec::new(),
             next_box: 0,
             written: BTreeSet::new(),
@@ -655,7 +659,8 @@ impl<'a> Recorder<'a> {
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
                 self.general_form(event, next, reason)?;
-                Ok(if event.detail.entered().is_some() { Covered::Call } else { Covered::One })
+                let hides = event.detail.entered().is_some() || matches!(event.detail, Detail::Consume(..));
+                Ok(if hides { Covered::Call } else { Covered::One })
             }
             result => result.map(Covered::fused),
         }
@@ -786,7 +791,7 @@ impl<'a> Recorder<'a> {
                 return self.call(count, event, next);
             }
             Op::CallKw(count) => self.call_keywords(count, event)?,
-            Op::Yield { quiet } => self.yield_value(quiet, event)?,
+            Op::Yield { quiet } => self.yield_value(quiet, event, next)?,
             Op::Return => self.leave(event)?,
             Op::ReturnConst(_) => match event.detail {
                 Detail::Const(operand) => {
@@ -804,6 +809,8 @@ impl<'a> Recorder<'a> {
                 }
                 _ => return Err(AbortReason::Instruction("BUILD_SLICE (a slice to store to)")),
             },
+            Op::General(GeneralOp::MakeFunction, _) => self.make_function(event)?,
+            Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument, event)?,
             Op::General(..) => return Err(AbortReason::Instruction("an instruction without a fast form")),
             Op::Unsupported(name) => return Err(AbortReason::Instruction(name)),
         }
@@ -931,7 +938,10 @@ impl<'a> Recorder<'a> {
                 self.consts.insert(result.object, *result);
             }
             let operand = match event.detail {
-                Detail::Const(operand) | Detail::Global(operand) | Detail::Cell(operand, _) => operand,
+                Detail::Const(operand)
+                | Detail::Global(operand)
+                | Detail::Cell(operand, _)
+                | Detail::Function(operand, _) => operand,
                 Detail::Attribute(Attribute::Constant { value, .. }) => value,
                 Detail::Attribute(Attribute::Method { function, .. }) => function,
                 Detail::Attribute(Attribute::ClassMethod { function, class, .. }) => {

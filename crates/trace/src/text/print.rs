@@ -160,6 +160,7 @@ impl Display for Snapshot {
                 Returns::Value => {}
                 Returns::Instance => f.write_str(" instance")?,
                 Returns::Item => f.write_str(" item")?,
+                Returns::Consume(consumer) => write!(f, " {consumer:?}")?,
             }
             if frame.function != 0 {
                 write!(f, " fn {:#x}", frame.function)?;
