@@ -10,7 +10,7 @@
 use super::numbers::Number;
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
-use crate::event::{Consumer, Event, Kind, Operand, Resumed};
+use crate::event::{CodeId, Consumer, Detail, Event, Kind, Operand, Resumed};
 use crate::ir::{Region, Val};
 use crate::snapshot::Returns;
 use decal_uops::Uop;
@@ -83,12 +83,23 @@ impl Recorder<'_> {
         self.go_on(nth, seen, resumed, locals)
     }
 
-    /// Gives up a builtin that was begun: it is called as any other function when all is recorded anew.
+    /// Gives up a builtin that was begun.
     fn not_consumed<T>(&mut self) -> Step<T> {
         let depth = self.frames.len().checked_sub(2).ok_or(AbortReason::Inconsistent("consumer"))?;
         let caller = &self.frames[depth];
-        self.unsure.borrow_mut().insert((caller.code, caller.call.0));
-        Err(AbortReason::Again)
+        Err(self.call_instead((caller.code, caller.call.0)))
+    }
+
+    /// The builtin that was called there is called as any other function when all is recorded anew. The reason to abort.
+    pub(super) fn call_instead(&mut self, at: (CodeId, u32)) -> AbortReason {
+        let is_call =
+            |event: &&Event| (event.code, event.offset) == at && matches!(event.detail, Detail::Consume(..));
+        // A side trace may begin in the midst of it.
+        if self.rec.events.iter().any(|event| is_call(&event)) && self.unsure.borrow_mut().insert(at) {
+            AbortReason::Again
+        } else {
+            AbortReason::Call("a builtin that goes through a generator, with such items")
+        }
     }
 
     /// A generator yields to a builtin. `last` says that the builtin wants no more.

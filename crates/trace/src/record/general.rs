@@ -208,6 +208,14 @@ impl Recorder<'_> {
     fn make_visible(&mut self, event: &Event, operands: &[u32]) -> Step<()> {
         self.flush_iterators(|_, _| false);
         self.renew_snap(event);
+        for depth in 1..self.frames.len() {
+            if let Some(generator) = self.frames[depth].generator
+                && generator.object().is_none()
+            {
+                self.realize_generator(generator.number, false)?;
+                self.renew_snap(event);
+            }
+        }
         for (place, _) in self.homes() {
             match self.home(place).sym {
                 Sym::Unchanged | Sym::Obj(_, Own::Slot(_)) => continue,
@@ -217,14 +225,6 @@ impl Recorder<'_> {
             self.renew_snap(event);
         }
         self.settle_suspended(event)?;
-        for depth in 1..self.frames.len() {
-            if let Some(generator) = self.frames[depth].generator
-                && generator.object().is_none()
-            {
-                self.realize_generator(generator.number, false)?;
-                self.renew_snap(event);
-            }
-        }
         for depth in 1..self.frames.len() {
             if self.frames[depth].generator.is_some() {
                 continue;

@@ -614,10 +614,7 @@ impl Recorder<'_> {
         let below = if consumer == Consumer::Join { Some(self.pop()?) } else { None };
         match self.consumed(consumer, below, held) {
             Ok(given) => Ok((iterator, Some(given))),
-            Err(_) => {
-                self.unsure.borrow_mut().insert(at);
-                Err(AbortReason::Again)
-            }
+            Err(_) => Err(self.call_instead(at)),
         }
     }
 
