@@ -303,7 +303,7 @@ impl Counts<'_> {
                 self.note_stack(place, *value);
             }
             (Uop::store_item, [base, index, value]) => self.store(self.place(inst, *base, Some(*index)), Some(*value)),
-            (Uop::call_truth_2, [object, _]) if inst.imm64 == self.host.functions.generator_end => {
+            (Uop::call_any_int_2, [object, _]) if inst.imm64 == self.host.functions.generator_end => {
                 // Its operand stack is empty by then: the trace holds what was there.
                 let generator = self.name(*object);
                 self.take_stack(generator);

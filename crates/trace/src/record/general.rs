@@ -224,7 +224,6 @@ impl Recorder<'_> {
             }
             self.renew_snap(event);
         }
-        self.settle_suspended(event)?;
         for depth in 1..self.frames.len() {
             if self.frames[depth].generator.is_some() {
                 continue;
@@ -248,6 +247,7 @@ impl Recorder<'_> {
             self.realize(*nth, seen)?;
             self.renew_snap(event);
         }
+        self.settle_suspended(event)?;
         self.own_all();
         self.renew_snap(event);
         Ok(())

@@ -593,7 +593,7 @@ impl Recorder<'_> {
         drop(frame);
         self.forget_written(number);
         let function = self.host.functions.generator_end;
-        self.e.effect(Uop::call_truth_2, &[object, object], 0, function, Region::Generators, Some(snap));
+        self.e.effect(Uop::call_any_int_2, &[object, object], 0, function, Region::Generators, None);
         self.e.heap().clobber(Region::GeneratorState);
         self.e.heap().clobber(Region::Generators);
         if matches!(iterator, Sym::Obj(_, Own::Owned)) && !self.hand_over(object, Own::Virtual) {
