@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from types import ModuleType
 
@@ -23,9 +22,9 @@ def work(path: Path) -> tuple[list[float], float]:
     sys.modules["__main__"] = module
     sys.argv = [str(path)]
     sys.path.insert(0, str(path.parent))
-    started = time.perf_counter()
+    started = measure.clock()
     exec(code, module.__dict__)
-    finished = time.perf_counter()
+    finished = measure.clock()
     return [finished - started], finished
 
 
@@ -35,6 +34,7 @@ def main() -> None:
     parser.add_argument("path", type=Path, help="the example")
     parser.add_argument("--result", type=Path, required=True, help="file for the result (JSON)")
     parser.add_argument("--decal", action="store_true", help="with decal switched on")
+    parser.add_argument("--cpu", action="store_true", help="processor time in place of the wall clock")
     args = parser.parse_args()
     measure.run(lambda: work(args.path.resolve()), args.decal, args.result)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import measure
 import pyperformance
 import rounds
 
@@ -172,10 +172,10 @@ def program(name: str, use: rounds.Use) -> None:
 
     def timed(loops: int) -> float:
         turns = range(loops)
-        started = time.perf_counter()
+        started = measure.clock()
         for _ in turns:
             work()
-        return time.perf_counter() - started
+        return measure.clock() - started
 
     def answer() -> None:
         text = work()

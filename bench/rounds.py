@@ -10,7 +10,6 @@ import argparse
 import math
 import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def work(program: Program, loops: int, warm_up: int, rounds: int) -> tuple[list[
     def use(timed: Timed, answer: Callable[[], None]) -> None:
         nonlocal finished
         seconds.extend(timed(loops) / loops for _ in range(warm_up + rounds))
-        finished = time.perf_counter()
+        finished = measure.clock()
         answer()
 
     program(use)
@@ -92,6 +91,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """What all runners of such programs understand."""
     parser.add_argument("--result", type=Path, required=True, help="file for the result (JSON)")
     parser.add_argument("--decal", action="store_true", help="with decal switched on")
+    parser.add_argument("--cpu", action="store_true", help="processor time in place of the wall clock")
     parser.add_argument("--loops", type=int, default=1, help="loops in each round")
     parser.add_argument("--warm-up", type=int, default=2, help="rounds before the ones that count")
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count")

@@ -1,4 +1,6 @@
-"""Where attributes are found: classes, instances that shadow them, dicts, slots, properties, class and static methods, super()."""
+"""Where attributes are found: classes, instances that shadow them, dicts, slots, properties, class and static
+methods, super().
+"""
 
 from __future__ import annotations
 
@@ -318,7 +320,24 @@ def instance_checks(count):
     return total
 
 
-for function in [class_attributes, default_then_own, properties, changed_property, class_methods, static_methods]:
+def of_numbers(count):
+    """Methods and attributes of numbers that are nowhere as objects."""
+    total = 0
+    for i in range(count):
+        total += (i * 3).bit_length() + (i & 7).real + (i * 0.5).is_integer() + (i > 5).conjugate()
+        total += hash((i, i + 1).count(i)) + (i * 0.25).real.is_integer()
+    return total
+
+
+for function in [
+    of_numbers,
+    class_attributes,
+    default_then_own,
+    properties,
+    changed_property,
+    class_methods,
+    static_methods,
+]:
     show(function, 1500)
 for function in [supers, super_object_init, bound_methods, stored_methods, with_dict, list_subclass]:
     show(function, 1500)

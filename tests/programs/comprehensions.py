@@ -178,7 +178,7 @@ def list_of_things(n):
         a = [things[0], things[1], things[i % 3]]
         b = [thing for thing in things]
         c = {thing: 1 for thing in things}
-    del a, b, c, thing
+    del a, b, c, thing  # noqa: F821
     return [sys.getrefcount(thing) - count for thing, count in zip(things, counts)]
 
 
@@ -445,7 +445,7 @@ def watched_globals(n):
     for i in range(n):
         names["made_here"] = i
         names["Thing2"] = Thing
-    return made_here, Thing2 is Thing
+    return made_here, Thing2 is Thing  # noqa: F821
 
 
 def references(n):

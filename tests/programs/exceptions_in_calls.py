@@ -585,7 +585,9 @@ def tracebacks_kept(n):
         tb = error.__traceback__
         while tb is not None:
             names = {k: v for k, v in tb.tb_frame.f_locals.items() if isinstance(v, int)}
-            out.append((tb.tb_frame.f_code.co_name, tb.tb_lineno - tb.tb_frame.f_code.co_firstlineno, tb.tb_lasti, names))
+            out.append(
+                (tb.tb_frame.f_code.co_name, tb.tb_lineno - tb.tb_frame.f_code.co_firstlineno, tb.tb_lasti, names)
+            )
             tb = tb.tb_next
     return len(kept), [str(item) for item in out]
 

@@ -590,6 +590,92 @@ def referrers(n):
     return total, sorted(c.counts)
 
 
+def callee(e, *rest, k=None):
+    """What a caller gives away can die here; what keeps it from being inlined is its `try`, or a name of its own."""
+    e = None
+    LOG.append(("in callee", "-"))
+    k = None
+    try:
+        return len(rest)
+    finally:
+        pass
+
+
+def numbers_of(e):
+    e = None
+    LOG.append(("in generator", "-"))
+    yield 1
+
+
+async def awaited(e):
+    e = None
+
+
+def recursive(e, n):
+    e = None
+    return recursive(Ends("recursive"), n - 1) if n else 0
+
+
+class Iterates:
+    def __iter__(self):
+        return iter([Ends("iterated")])
+
+
+class Methods:
+    def method(self, e):
+        e = None
+        LOG.append(("in method", "-"))
+        try:
+            return 1
+        except ValueError:
+            return 2
+
+    def counts(self, e):
+        try:
+            return sys.getrefcount(self), sys.getrefcount(e)
+        finally:
+            pass
+
+
+def given_away(n):
+    m = Methods()
+    counts = set()
+    total = 0
+    for i in range(n):
+        total += callee(Ends("positional"))
+        total += callee(Ends("positional"), Ends("rest"), k=Ends("keyword"))
+        total += callee(k=Ends("keyword"), e=Ends("by name"))
+        total += callee(*[Ends("star"), Ends("star")], **{"k": Ends("two stars")})
+        total += callee(*(Ends("tuple"),), k=Ends("and name"))
+        total += m.method(*(Ends("starred method"),))
+        total += callee(*Iterates())
+        total += m.method(Ends("method"))
+        bound = m.method
+        total += bound(Ends("bound"))
+        total += Methods.method(m, Ends("class"))
+        for x in numbers_of(Ends("generator")):
+            total += x
+        awaited(Ends("coroutine")).close()
+        recursive(Ends("first"), 12)
+        counts.add(m.counts([i]))
+        bound = m.counts
+        counts.add(bound([i]))
+        for arguments in ((), (Ends("too many"), Ends("too many"), Ends("too many"))):
+            try:
+                m.method(*arguments)
+            except TypeError as error:
+                LOG.append((str(error), "-"))
+        try:
+            callee(Ends("before"), **{1: Ends("no name")})
+        except TypeError as error:
+            LOG.append((str(error), "-"))
+        try:
+            callee(*i)
+        except TypeError as error:
+            LOG.append((str(error), "-"))
+    return total, sorted(counts), summary()
+
+
 def blocks(n):
     """Nothing is lost or kept."""
 
@@ -648,6 +734,7 @@ for function in (
     collect_in_generator,
     generator_dropped,
     referrers,
+    given_away,
     blocks,
 ):
     show(function, N)

@@ -1,4 +1,6 @@
-"""Frames as Python code sees them that a trace calls: in functions, operators, finalizers, keys; read, written, kept."""
+"""Frames as Python code sees them that a trace calls: in functions, operators, finalizers, keys; read, written,
+kept.
+"""
 
 import inspect
 import logging
@@ -422,7 +424,9 @@ def frames_kept(n):
     total = 0
     for i in range(n):
         total += keeping(k, i)
-    seen = [(f.f_code.co_name, f.f_locals["local"], f.f_locals["i"], f.f_lineno - f.f_code.co_firstlineno) for f in KEPT]
+    seen = [
+        (f.f_code.co_name, f.f_locals["local"], f.f_locals["i"], f.f_lineno - f.f_code.co_firstlineno) for f in KEPT
+    ]
     backs = [f.f_back is None for f in KEPT]
     KEPT.clear()
     return total, seen, backs

@@ -120,7 +120,11 @@ def ackermann(m, n):
 
 
 def build(depth):
-    return None if depth == 0 else (build(depth - 1), depth, build(depth - 1 if depth % 3 else depth - 2 if depth > 2 else 0))
+    return (
+        None
+        if depth == 0
+        else (build(depth - 1), depth, build(depth - 1 if depth % 3 else depth - 2 if depth > 2 else 0))
+    )
 
 
 def visit(tree):
@@ -194,7 +198,10 @@ def exceptions():
         try:
             return raises(x)
         except ZeroDivisionError as error:
-            lines = [(entry.name, entry.lineno - raises.__code__.co_firstlineno) for entry in traceback.extract_tb(error.__traceback__)]
+            lines = [
+                (entry.name, entry.lineno - raises.__code__.co_firstlineno)
+                for entry in traceback.extract_tb(error.__traceback__)
+            ]
             frame = error.__traceback__.tb_next.tb_frame
             seen.append((lines, sorted(frame.f_locals.items())))
             return None

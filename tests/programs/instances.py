@@ -236,7 +236,21 @@ def with_dict(count):
     return sum(item.first for item in items), vars(items[-1])
 
 
-for function in [points, slotted, empties, derived, orders, catching, nested, leaves, many, change, ends, late, with_dict]:
+for function in [
+    points,
+    slotted,
+    empties,
+    derived,
+    orders,
+    catching,
+    nested,
+    leaves,
+    many,
+    change,
+    ends,
+    late,
+    with_dict,
+]:
     show(function, 1500)
 show(raising, 1500)
 show(gives_something, 1500)

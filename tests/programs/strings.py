@@ -1,4 +1,6 @@
-"""Strings and bytes, methods of builtin types, builtin functions of containers: at their edges, and where Python code takes part."""
+"""Strings and bytes, methods of builtin types, builtin functions of containers: at their edges, and where Python
+code takes part.
+"""
 
 import sys
 

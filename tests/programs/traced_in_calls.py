@@ -249,7 +249,13 @@ def setprofile(n, loop):
         elif frame.f_code.co_filename == HERE:
             log.add(frame.f_code.co_name, event, frame.f_lineno - frame.f_code.co_firstlineno)
 
-    at = At({100: lambda: sys.setprofile(profiler), 110: lambda: sys.setprofile(None), 700: lambda: sys.setprofile(profiler)})
+    at = At(
+        {
+            100: lambda: sys.setprofile(profiler),
+            110: lambda: sys.setprofile(None),
+            700: lambda: sys.setprofile(profiler),
+        }
+    )
     try:
         result = loop(n, at)
     finally:

@@ -33,6 +33,7 @@ pub fn examples(root: &Path) -> Result<Vec<Case>> {
         name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         runner: "example_runner.py",
         args: vec![path.into()],
+        cpu: false,
     };
     Ok(paths.iter().map(|path| case(path)).collect())
 }

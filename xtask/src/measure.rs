@@ -18,6 +18,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A program to measure.
+#[derive(Clone)]
 pub struct Case {
     /// For the table.
     pub name: String,
@@ -25,6 +26,8 @@ pub struct Case {
     pub runner: &'static str,
     /// The runner's arguments.
     pub args: Vec<OsString>,
+    /// Whether processor time is measured in place of the wall clock.
+    pub cpu: bool,
 }
 
 impl Case {
@@ -175,6 +178,9 @@ pub fn runner(env: &Env, case: &Case, more: &[&str], limit: Duration) -> Result<
     let mut command = env.isolated();
     command.arg(PathBuf::from("bench").join(case.runner)).args(&case.args).args(more);
     command.arg("--result").arg(&result.0);
+    if case.cpu {
+        command.arg("--cpu");
+    }
     // The same order of sets on both sides.
     command.env("PYTHONHASHSEED", "0").stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&errors.0)?);
     let mut child = command.spawn().context("cannot start Python")?;

@@ -9,6 +9,8 @@ unsafe extern "C" {
     pub static mut PyMethod_Type: PyTypeObject;
     /// A new bound method of function and object.
     pub fn PyMethod_New(function: *mut PyObject, object: *mut PyObject) -> *mut PyObject;
+    /// Adds the items of an iterable to an exact list.
+    pub fn PyList_Extend(list: *mut PyObject, items: *mut PyObject) -> std::ffi::c_int;
     /// A new function of code and globals.
     pub fn PyFunction_New(code: *mut PyObject, globals: *mut PyObject) -> *mut PyObject;
     /// The base bytecode of a code object: a new `bytes`.

@@ -446,6 +446,9 @@ pub unsafe fn push(thread: Thread, function: *mut PyObject, below: Frame) -> Res
     unsafe {
         let code = objects::function_code(function).cast::<layout::Code>();
         let (Ok(symbols), false) = (symbols(), code.is_null()) else { return Err(Raised) };
+        if let Some(frame) = push_here(thread, function, below) {
+            return Ok(frame);
+        }
         let (positional, named) = ((*code).arg_count as usize, (*code).keyword_only_count as usize);
         let parameters = positional + named;
         let names = if named == 0 { null_mut() } else { keyword_names(&*code, positional..parameters)? };
@@ -509,6 +512,53 @@ pub unsafe fn push_here(thread: Thread, function: *mut PyObject, below: Frame) -
             slots.add(slot).write(null_mut());
         }
         Some(Frame(frame))
+    }
+}
+
+/// Whether the interpreter would call this without a detour: a Python function that is called in the usual way, and its frames
+/// are run by the interpreter itself (PEP 523).
+///
+/// # Safety
+/// A live object; the thread is the current one.
+pub unsafe fn is_plain_function(thread: Thread, callable: *mut PyObject) -> bool {
+    // SAFETY: the caller's; a function has this layout.
+    unsafe {
+        if objects::type_of(callable) != &raw const pyo3_ffi::PyFunction_Type as u64 {
+            return false;
+        }
+        let called = (*callable.cast::<layout::Function>()).vectorcall as usize;
+        let Ok(symbols) = symbols() else { return false };
+        Some(called) == crate::version::checks::plain_vectorcall()
+            && (symbols.eval_frame_function)((*thread.pointer()).interpreter) as usize == symbols.eval_frame as usize
+    }
+}
+
+/// Calls a Python function as the interpreter does, which takes over the references to it and to its arguments. None, and
+/// nothing done, where it is no plain one.
+///
+/// # Safety
+/// A live object, `count` positional arguments and those that `names` tells, with references; in Python code's place.
+pub unsafe fn call(
+    thread: Thread,
+    callable: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: usize,
+    names: *mut PyObject,
+) -> Option<*mut PyObject> {
+    // SAFETY: the caller's; a function has this layout.
+    unsafe {
+        if !is_plain_function(thread, callable) {
+            return None;
+        }
+        let function = &*callable.cast::<layout::Function>();
+        let symbols = symbols().ok()?;
+        let optimized = (*function.code.cast::<layout::Code>()).flags & layout::flags::OPTIMIZED != 0;
+        let names_of_its_own = if optimized { null_mut() } else { pyo3_ffi::Py_NewRef(function.globals) };
+        let frame = (symbols.push_and_init)(thread.pointer(), callable, names_of_its_own, arguments, count, names);
+        if frame.is_null() {
+            return Some(null_mut());
+        }
+        Some((symbols.eval_frame)(thread.pointer(), frame, 0))
     }
 }
 
@@ -604,6 +654,33 @@ pub unsafe fn drop_frame(thread: Thread, frame: Frame) {
         if (*thread.pointer()).current_frame == frame.0 {
             (*thread.pointer()).current_frame = (*frame.0).previous;
         }
-        (symbols.clear_and_pop)(thread.pointer(), frame.0);
+        if !clear_here(thread, frame) {
+            (symbols.clear_and_pop)(thread.pointer(), frame.0);
+        }
+    }
+}
+
+/// Clears a frame and takes it off the data stack, where it is a plain one: as the interpreter does.
+unsafe fn clear_here(thread: Thread, frame: Frame) -> bool {
+    // SAFETY: the caller's; nothing refers to the frame any more once it is unlinked, since it has no frame object.
+    unsafe {
+        let (state, raw) = (thread.pointer(), &mut *frame.0);
+        let lowest = (&raw mut (*(*state).stack_chunk).slots).cast::<layout::Frame>();
+        let plain = raw.frame_object.is_null() && raw.locals_dict.is_null() && raw.owner == layout::owner::THREAD;
+        let end = frame.0.cast::<*mut PyObject>().add((*frame.raw_code()).frame_size as usize);
+        if !plain || raw.stack_top < 0 || frame.0 == lowest || end != (*state).stack_next {
+            return false;
+        }
+        (*state).c_recursion_remaining -= 1;
+        let slots = (&raw mut raw.slots).cast::<*mut PyObject>();
+        let count = std::mem::take(&mut raw.stack_top);
+        for index in 0..count as usize {
+            objects::decref(*slots.add(index));
+        }
+        objects::decref(raw.function);
+        objects::decref(raw.executable);
+        (*state).c_recursion_remaining += 1;
+        (*state).stack_next = frame.0.cast();
+        true
     }
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::missing_safety_doc, reason = "called from traces with operands that guards checked; the GIL is held")]
 
 pub mod builtins;
+pub mod calls;
 pub mod death;
 pub mod dicts;
 pub mod general;
@@ -200,6 +201,12 @@ pub unsafe extern "C" fn new_range_iter(start: i64, stop: i64, step: i64) -> *mu
 pub unsafe extern "C" fn number_power(left: *mut PyObject, right: *mut PyObject) -> *mut PyObject {
     // SAFETY: two exact ints; their power runs C only.
     unsafe { pyo3_ffi::PyNumber_Power(left, right, pyo3_ffi::Py_None()) }
+}
+
+/// An empty cell.
+pub unsafe extern "C" fn new_empty_cell(_: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe { pyo3_ffi::PyCell_New(null_mut()) }
 }
 
 /// 1 where two exact `str` are equal, else 0.

@@ -185,6 +185,8 @@ fn functions() -> Functions {
         resume_frame: address!(helpers::generators::resume_frame),
         suspend_frame: address!(helpers::generators::suspend_frame),
         generator_end: address!(helpers::generators::generator_end),
+        new_cell: address!(ffi::PyCell_New),
+        new_empty_cell: address!(helpers::new_empty_cell),
         new_bool: address!(ffi::PyBool_FromLong),
         push_frame: address!(helpers::general::push_frame),
         pop_frame: address!(helpers::general::pop_frame),
@@ -195,7 +197,7 @@ fn functions() -> Functions {
 }
 
 fn general() -> GeneralFunctions {
-    use helpers::general;
+    use helpers::{calls, general};
     GeneralFunctions {
         binary: [
             address!(ffi::PyNumber_Add),
@@ -243,9 +245,14 @@ fn general() -> GeneralFunctions {
         iterator: address!(ffi::PyObject_GetIter),
         next: address!(general::next),
         unpack: address!(general::unpack),
-        call: address!(general::call),
+        call: address!(calls::call),
         call_with_sequence: address!(ffi::PyObject_Call),
         format: address!(ffi::PyObject_Format),
+        set_add: address!(ffi::PySet_Add),
+        dict_set: address!(ffi::PyDict_SetItem),
+        list_extend: address!(helpers::instructions::list_extend),
+        set_update: address!(helpers::instructions::set_update),
+        dict_update: address!(helpers::instructions::dict_update),
         instructions: {
             use helpers::instructions;
             // In the order of `GeneralOp`.
@@ -266,6 +273,11 @@ fn general() -> GeneralFunctions {
                 address!(instructions::set_function_attribute),
                 address!(instructions::assertion_error),
                 address!(instructions::unpack_star),
+                address!(calls::call_with_sequence),
+                address!(instructions::build_set),
+                address!(instructions::build_map),
+                address!(instructions::build_const_key_map),
+                address!(instructions::dict_merge),
             ]
         },
         convert: [address!(ffi::PyObject_Str), address!(ffi::PyObject_Repr), address!(ffi::PyObject_ASCII)],

@@ -17,6 +17,7 @@ mod helpers;
 pub mod monitoring;
 pub mod objects;
 pub mod observe;
+pub mod stack;
 pub mod support;
 pub mod thread;
 mod v313;
@@ -27,6 +28,7 @@ pub mod watch;
 
 mod host;
 
+pub use helpers::calls::call as call_object;
 pub use host::host;
 
 /// A Python object, as C sees it.

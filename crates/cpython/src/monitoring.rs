@@ -311,6 +311,29 @@ pub unsafe fn only_decal_in(thread: Thread, code: *mut PyObject) -> bool {
     }
 }
 
+/// Makes room for several tools to watch single instructions of this code object.
+///
+/// CPython makes it once an event of the code has two tools, and forgets then whom it told of its instructions until then. A
+/// debugger asks for its instructions first and for all else after that, so that with decal as the second tool it
+/// would miss them: `breakpoint()` would stop one line too late.
+///
+/// # Safety
+/// A live code object; the GIL is held.
+pub unsafe fn make_room(code: *mut PyObject) {
+    // SAFETY: the caller's. The table is CPython's from then on, which frees it with the code.
+    unsafe {
+        let code = &*code.cast::<layout::Code>();
+        let Some(data) = code.monitoring.as_mut() else { return };
+        if data.instruction_tools.is_null() && data.active[layout::INSTRUCTION_EVENT] == 0 {
+            let table = pyo3_ffi::PyMem_Malloc(code.size as usize).cast::<u8>();
+            if !table.is_null() {
+                table.write_bytes(0, code.size as usize);
+            }
+            data.instruction_tools = table;
+        }
+    }
+}
+
 /// Code objects that a trace and its side traces run, where machine code finds them.
 #[derive(Debug)]
 pub struct CodeList {

@@ -151,6 +151,35 @@ pub unsafe fn function_code(function: *mut PyObject) -> *mut PyObject {
     }
 }
 
+/// What a call of a plain Python function needs to know of it.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainFunction {
+    /// Its code.
+    pub code: *mut PyObject,
+    /// Its globals.
+    pub globals: *mut PyObject,
+    /// Its builtins.
+    pub builtins: *mut PyObject,
+}
+
+/// A Python function that takes exactly `count` arguments by position and begins to run at once: no cells to be made,
+/// nothing that collects arguments, none left to a default.
+pub unsafe fn plain_function(object: *mut PyObject, count: usize) -> Option<PlainFunction> {
+    // SAFETY: an exact function has this layout, and its code too.
+    unsafe {
+        if pyo3_ffi::Py_TYPE(object) != &raw mut pyo3_ffi::PyFunction_Type {
+            return None;
+        }
+        let function = &*object.cast::<layout::Function>();
+        let code = &*function.code.cast::<layout::Code>();
+        let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS | layout::flags::SUSPENDS;
+        let plain = code.arg_count as usize == count
+            && (code.keyword_only_count | code.cell_vars | code.free_vars | (code.flags & others)) == 0
+            && Some(function.vectorcall as usize) == crate::version::checks::plain_vectorcall();
+        plain.then_some(PlainFunction { code: function.code, globals: function.globals, builtins: function.builtins })
+    }
+}
+
 /// Sets an exception of this class, with a message.
 pub unsafe fn raise(class: *mut PyObject, text: &str) {
     // SAFETY: the module's contract; without memory for the message that is the exception.

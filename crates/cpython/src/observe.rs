@@ -16,6 +16,7 @@ use crate::frame::Frame;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
+pub(crate) use attribute::look_up;
 use decal_trace::bytecode::{CompareOp, GeneralOp, JumpIf, Op};
 use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Operand, Resumed};
 
@@ -373,10 +374,15 @@ impl Observer {
                     self.take_stack(2);
                     return self.comparison(op);
                 }
-                Op::Binary(_) | Op::Augmented(_) | Op::Is(_) | Op::Contains(_) => self.take_stack(2),
+                Op::Binary(_) | Op::Augmented(_) | Op::Is(_) => self.take_stack(2),
+                Op::Contains(_) => {
+                    self.take_stack(2);
+                    return self.key_detail(1, 2);
+                }
                 Op::Subscript => {
                     self.take_stack(2);
                     self.as_list(2, ListUse::Subscript);
+                    return self.key_detail(2, 1);
                 }
                 Op::ToBool => {
                     self.take_stack(1);
@@ -390,6 +396,17 @@ impl Observer {
                     self.take_stack(3);
                     self.as_list(2, ListUse::Store);
                     self.take_replaced(self.replaced_item());
+                    return self.key_detail(2, 1);
+                }
+                Op::DeleteSubscript => {
+                    self.take_stack(2);
+                    return self.key_detail(2, 1);
+                }
+                Op::SetAdd(nth) | Op::MapAdd(nth) => {
+                    self.take_stack(op.taken());
+                    let container = op.taken().saturating_add(nth);
+                    self.take(self.top(container));
+                    return self.key_detail(container, op.taken());
                 }
                 Op::Slice => self.take_stack(3),
                 Op::StoreSlice => self.take_stack(4),
@@ -399,18 +416,12 @@ impl Observer {
                 | Op::BuildMap(_)
                 | Op::BuildConstKeyMap(_)
                 | Op::BuildString(_)
-                | Op::DeleteSubscript
                 | Op::ListToTuple
                 | Op::UnpackEx(..)
                 | Op::FormatSimple
                 | Op::FormatWithSpec
                 | Op::ConvertValue(_) => self.take_stack(op.taken()),
-                Op::ListAppend(nth)
-                | Op::ListExtend(nth)
-                | Op::SetAdd(nth)
-                | Op::SetUpdate(nth)
-                | Op::MapAdd(nth)
-                | Op::DictUpdate(nth) => {
+                Op::ListAppend(nth) | Op::ListExtend(nth) | Op::SetUpdate(nth) | Op::DictUpdate(nth) => {
                     self.take_stack(op.taken());
                     self.take(self.top(op.taken().saturating_add(nth)));
                 }
@@ -459,6 +470,7 @@ impl Observer {
                 | Op::Swap(_)
                 | Op::BuildTuple(_)
                 | Op::General(..)
+                | Op::MakeCell(_)
                 | Op::Unsupported(_) => {}
             }
         }
@@ -512,6 +524,13 @@ impl Observer {
                 Err(reason) => Detail::Opaque(reason),
             }
         }
+    }
+
+    /// Whether looking a key up may run Python code; both by their places on the stack.
+    unsafe fn key_detail(&self, container: u32, key: u32) -> Detail {
+        // SAFETY: stack objects are alive.
+        let asks = unsafe { crate::helpers::keys::asks(self.top(container), self.top(key)) };
+        if asks { Detail::Asks } else { Detail::None }
     }
 
     unsafe fn raw_code(&self) -> *mut layout::Code {
@@ -607,7 +626,7 @@ impl Observer {
             if left.is_null() || right.is_null() || !matches!(op, CompareOp::Eq | CompareOp::Ne) {
                 return Detail::None;
             }
-            let plain = (*(&raw const ffi::PyBaseObject_Type)).tp_richcompare.map(|function| function as usize);
+            let plain = ffi::PyBaseObject_Type.tp_richcompare.map(|function| function as usize);
             for object in [left, right] {
                 let ty = ffi::Py_TYPE(object);
                 if (*ty).tp_richcompare.is_some_and(|function| Some(function as usize) != plain) {

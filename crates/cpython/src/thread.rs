@@ -90,6 +90,12 @@ impl Thread {
         unsafe { (*self.0).current_frame = frame.pointer() }
     }
 
+    /// The same for native calls.
+    pub fn take_native_recursion(self, count: i32) {
+        // SAFETY: as above.
+        unsafe { (*self.0).c_recursion_remaining -= count }
+    }
+
     /// Native calls that may still be nested.
     pub fn native_recursion_remaining(self) -> i32 {
         // SAFETY: the thread state lives.

@@ -1,7 +1,9 @@
 //! What the extension module calls. Every function needs the GIL; none panics on what Python code can pass.
 
 use crate::callbacks::{self, CALLBACKS};
+use crate::executor::Executor;
 use crate::explain;
+use crate::graves;
 use crate::invalidate::changed;
 use crate::options::{BadOption, Mode, Options, Stress};
 use crate::state::{self, Engine};
@@ -17,6 +19,7 @@ use rustc_hash::FxHashMap;
 use std::fmt;
 use std::fmt::Write;
 use std::ptr::null_mut;
+use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Instant;
@@ -89,7 +92,8 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
     unsafe {
         support::check().map_err(|reason| NotEnabled::Impossible(reason.to_string()))?;
         COMPILE_ERROR.store(error, Ordering::Relaxed);
-        let host = decal_cpython::host();
+        let mut host = decal_cpython::host();
+        host.functions.general.call = crate::direct::call as *const () as u64;
         let memory = match options.mode {
             Mode::Native if options.stress.twice => CodeMemory::mapped_twice(),
             Mode::Native => CodeMemory::new(),
@@ -166,11 +170,11 @@ pub unsafe fn disable() {
     for id in 0..engine.executors.len() {
         engine.invalidate(id);
     }
-    let under_way = engine.executors.iter().flatten().any(|executor| executor.running.get() > 0);
+    let running = |executor: &&Rc<Executor>| executor.running.get() > 0;
+    let under_way: Vec<_> = engine.executors.iter().flatten().filter(running).cloned().collect();
     let Engine { monitoring, watchers, memory, .. } = engine;
-    if under_way {
-        // A trace called what called this, and returns into that memory.
-        std::mem::forget(memory);
+    if !under_way.is_empty() {
+        graves::keep(memory.ok(), under_way);
     }
     // SAFETY: the caller's.
     unsafe {

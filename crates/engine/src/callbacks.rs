@@ -13,7 +13,7 @@ use crate::starts::Call;
 use crate::state::{self, Engine, FUNCTION_START};
 use crate::{api, pipeline};
 use decal_cpython::frame::{Frame, Unwound};
-use decal_cpython::monitoring::{Callbacks, disable, nothing, offset, only_decal};
+use decal_cpython::monitoring::{Callbacks, disable, make_room, nothing, offset, only_decal};
 use decal_cpython::thread::Thread;
 use decal_cpython::{PyObject, objects};
 use decal_uops::Context;
@@ -84,7 +84,7 @@ unsafe extern "C" fn on_jump(_: *mut PyObject, arguments: *mut *mut PyObject, co
                 return disable();
             }
             let thread = Thread::current();
-            let site = Site { thread, frame: Frame::current(thread), code, destination: Some(to) };
+            let site = Site { thread, frame: Frame::current(thread), code, destination: Some(to), called: false };
             if site.frame.code() != code {
                 return nothing();
             }
@@ -120,7 +120,7 @@ unsafe fn started(code: *mut PyObject, from: u32, call: Call) -> *mut PyObject {
     // SAFETY: the caller's.
     unsafe {
         let thread = Thread::current();
-        let site = Site { thread, frame: Frame::current(thread), code, destination: None };
+        let site = Site { thread, frame: Frame::current(thread), code, destination: None, called: false };
         if site.frame.code() != code {
             return nothing();
         }
@@ -261,7 +261,11 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         Some(code) if code.asked => 1,
         _ => engine.options.loop_threshold,
     };
-    let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
+    let location = engine.locations.entry(place).or_insert_with(|| {
+        // SAFETY: the code of this frame.
+        unsafe { make_room(site.code) };
+        Location::new(threshold)
+    });
     match &mut location.state {
         State::Counting(left) if *left > 1 => {
             *left -= 1;

@@ -7,6 +7,7 @@
 
 use crate::executor::Executor;
 use crate::exit::{self, Left};
+use crate::graves;
 use crate::machine::Memory;
 use crate::plan::Values;
 use crate::state::{self, Engine, FUNCTION_START};
@@ -14,6 +15,7 @@ use crate::worth;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{nothing, only_decal_in};
+use decal_cpython::stack::has_room;
 use decal_cpython::thread::Thread;
 use decal_trace::eval;
 use decal_uops::Context;
@@ -22,7 +24,7 @@ use std::rc::Rc;
 
 /// Python calls that must still be possible beyond those of the trace.
 const RECURSION_MARGIN: i32 = 8;
-/// Native calls that must still be possible: frames of inlined calls are run by one each.
+/// Native calls that must still be possible: frames of inlined calls are run by one each, and general operations call.
 const NATIVE_MARGIN: i32 = 500;
 
 /// Where we are: in a callback of this frame.
@@ -36,6 +38,8 @@ pub struct Site {
     pub code: *mut PyObject,
     /// Where the jump goes; none at a function's start.
     pub destination: Option<u32>,
+    /// Not in a callback: a trace calls this frame's function, and whoever does takes its result or runs it to its end.
+    pub called: bool,
 }
 
 /// What the callback returns.
@@ -63,13 +67,17 @@ impl Outcome {
 
 /// Whether a trace may be entered here and now.
 pub fn may_enter(executor: &Executor, site: &Site) -> bool {
-    let Site { thread, frame, .. } = *site;
+    may_enter_with(executor, site.thread, (site.frame.globals(), site.frame.builtins()))
+}
+
+/// Whether a trace may be entered now, in a frame with these globals and builtins.
+pub fn may_enter_with(executor: &Executor, thread: Thread, names: (*mut PyObject, *mut PyObject)) -> bool {
     let depth = executor.max_depth.get() as i32;
     thread.is_quiet()
         && !thread.is_traced()
         && thread.recursion_remaining() > depth + RECURSION_MARGIN
-        && (depth == 0 || thread.native_recursion_remaining() > NATIVE_MARGIN)
-        && executor.names == (frame.globals() as u64, frame.builtins() as u64)
+        && (!executor.nests.get() || (thread.native_recursion_remaining() > NATIVE_MARGIN && has_room()))
+        && executor.names == (names.0 as u64, names.1 as u64)
         // SAFETY: code objects of a valid executor are alive; a watcher says when one dies.
         && executor.covers.borrow().iter().all(|code| unsafe { only_decal_in(thread, *code) })
 }
@@ -107,21 +115,29 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
 ///
 /// # Safety
 /// In a callback as `site` says; the executor starts where the frame stands, and [`may_enter`] said yes.
-pub unsafe fn run(site: Site, mut executor: Rc<Executor>, mut context: Box<Context>) -> Outcome {
+pub unsafe fn run(site: Site, executor: Rc<Executor>, context: Box<Context>) -> Outcome {
+    // SAFETY: the caller's.
+    match unsafe { run_all(&site, executor, context) } {
+        Left::Null => Outcome::Null,
+        _ => Outcome::Resume,
+    }
+}
+
+/// The same, and how the last one was left.
+///
+/// # Safety
+/// As for [`run`], or as `site` says.
+pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<Context>) -> Left {
     let (mut entries, mut turns) = (0, 0);
-    let outcome = loop {
+    let left = loop {
         // SAFETY: the caller's.
-        let left = unsafe { run_one(&site, &executor, &mut context) };
+        let left = unsafe { run_one(site, &executor, &mut context) };
         entries += 1;
         turns += context.iterations;
-        let next = match left {
-            Left::Enter(offset) => state::with(|engine| next(engine, &site, offset)).flatten(),
-            Left::Resume => break Outcome::Resume,
-            Left::Null => break Outcome::Null,
-        };
-        match next {
+        let Left::Enter(offset) = left else { break left };
+        match state::with(|engine| next(engine, site, offset)).flatten() {
             Some(next) => executor = next,
-            None => break Outcome::Resume,
+            None => break left,
         }
     };
     state::with(|engine| {
@@ -129,7 +145,7 @@ pub unsafe fn run(site: Site, mut executor: Rc<Executor>, mut context: Box<Conte
         engine.counters.turns += turns;
         engine.contexts.push(context);
     });
-    outcome
+    left
 }
 
 /// The trace that goes on where another one has led.
@@ -176,7 +192,10 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
     root.turns.set(root.turns.get() + context.iterations);
     root.running.set(root.running.get() - 1);
     if !root.valid.get() && root.running.get() == 0 {
-        state::with(|engine| engine.bury(root));
+        if state::with(|engine| engine.bury(root)).is_none() {
+            root.let_go();
+        }
+        graves::sweep();
     }
     left.unwrap_or(Left::Resume)
 }

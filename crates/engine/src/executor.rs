@@ -1,12 +1,13 @@
 //! Executors: compiled traces with everything that running and leaving them needs.
 
+use crate::exit::Brief;
 use crate::plan::Plan;
 use decal_cpython::PyObject;
 use decal_cpython::monitoring::CodeList;
 use decal_native::Code;
 use decal_trace::allocated::{Allocated, ExitIndex, Item};
 use decal_trace::ir::{Inst, Region, Val};
-use decal_trace::record::Recorded;
+use decal_trace::record::{Recorded, may_refuse};
 use decal_trace::snapshot::{SnapId, Then};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -22,8 +23,12 @@ pub struct Exit {
     pub plan: OnceCell<Option<Plan>>,
     /// The same where the frame returns and nobody can look at its locals.
     pub returning: OnceCell<Option<Plan>>,
+    /// And in short.
+    pub brief: OnceCell<Brief>,
     /// Times taken.
     pub taken: Cell<u64>,
+    /// The constant that the entry frame returns there, for an instruction that returns one; else 0.
+    pub constant: u64,
     /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
     pub saved: i32,
     /// Times until a side trace is tried; 0: no more.
@@ -86,6 +91,9 @@ pub struct Executor {
     pub covers: RefCell<Vec<*mut PyObject>>,
     /// Calls within calls, at most (roots: in their side traces too).
     pub max_depth: Cell<u32>,
+    /// Whether it takes native stack: it calls what may run Python code, or its exits run frames of inlined calls (roots:
+    /// in their side traces too).
+    pub nests: Cell<bool>,
     /// Builtins that it names: references of its own.
     pub keeps: RefCell<Vec<*mut PyObject>>,
     /// Whether it may be entered.
@@ -122,7 +130,9 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             snap: map.snap,
             plan: OnceCell::new(),
             returning: OnceCell::new(),
+            brief: OnceCell::new(),
             taken: Cell::new(0),
+            constant: 0,
             saved: 0,
             countdown: Cell::new(threshold),
             tries: Cell::new(0),
@@ -147,12 +157,15 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
         }
         // An exit that is any other end, or raises, is never continued.
         let raises = exit.at.is_some_and(|val| match recorded.trace.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) if may_refuse(inst.uop) => false,
             Some(Inst::Uop(inst)) => {
-                inst.uop.info().effects.raises || inst.uop == decal_uops::Uop::guard_quiet || inst.region == Region::Any
+                inst.uop.info().effects.raises
+                    || inst.uop == decal_uops::Uop::guard_quiet
+                    || inst.region == Region::Any
+                    || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise)
             }
             _ => true,
         });
-        let raises = raises || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise);
         if exit.at.is_none() || raises {
             exit.countdown.set(0);
         }
@@ -198,6 +211,13 @@ impl Executor {
             // SAFETY: references of its own, and the GIL is held whenever the engine works.
             unsafe { decal_cpython::objects::decref(object) };
         }
+    }
+
+    /// Gives back what a root trace and its side traces have, once they are out of use.
+    pub fn let_go(&self) {
+        let family = std::mem::take(&mut *self.family.borrow_mut());
+        family.iter().for_each(|side| side.release_keeps());
+        self.release_keeps();
     }
 
     /// The executor with this number among a root trace and its side traces.

@@ -17,7 +17,8 @@ use crate::consume;
 use crate::enter::Site;
 use crate::executor::{END_PATIENCE, Executor};
 use crate::observe::{self, Purpose};
-use crate::plan::{Objects, Plan, Values};
+use crate::pipeline::tree_size;
+use crate::plan::{Make, Objects, Plan, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
@@ -30,6 +31,9 @@ use smallvec::SmallVec;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
+/// Instructions of a root trace and its side traces beyond which there are no more.
+const MAX_TREE: usize = 12_000;
+
 /// What comes after an exit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Left {
@@ -37,6 +41,10 @@ pub enum Left {
     Resume,
     /// The exception that is set leaves the frame.
     Null,
+    /// Not in a callback: the exception that is set is to be raised where the frame stands.
+    Throw,
+    /// Not in a callback: the frame returns this.
+    Return(*mut PyObject),
     /// The frame stands at the head of a loop that may be compiled: this offset.
     Enter(u32),
 }
@@ -51,27 +59,15 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     let (Some(exit), Some(snapshot)) = (exit, snapshot) else { return Left::Resume };
     exit.taken.set(exit.taken.get() + 1);
     let unseen = snapshot.then == Then::Return && !site.frame.has_object();
+    if unseen {
+        let brief = exit.brief.get_or_init(|| Brief::new(snapshot, executor.plan_of_return(index), exit.constant));
+        // SAFETY: the caller's.
+        if let Some(left) = unsafe { return_briefly(site, brief, values) } {
+            return left;
+        }
+    }
     let plan = if unseen { executor.plan_of_return(index) } else { executor.plan(index) };
     let Some(plan) = plan else { return Left::Resume };
-    if unseen
-        && let Some(make) = plan.only_result()
-        && let [outer] = snapshot.frames.as_slice()
-    {
-        // SAFETY: the caller's. A C function that fails leads to another exit, so that no exception is set; the result
-        // is the only value on the stack.
-        unsafe {
-            let result = make.alone(values);
-            if result.is_null() {
-                objects::raise_memory_error();
-                return go_on(site, snapshot, true);
-            }
-            site.thread.set_current_frame(site.frame);
-            site.frame.set_stack(0, result);
-            site.frame.set_stack_depth(1);
-            site.frame.set_offset(outer.offset);
-        }
-        return Left::Resume;
-    }
     // SAFETY: the caller's; see the module's text for the order.
     unsafe {
         plan.write_fields(values);
@@ -102,6 +98,63 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
         }
         let threw = run_inner(site, snapshot, &frames, throw);
         go_on(site, snapshot, threw)
+    }
+}
+
+/// What an exit does at which the entry frame returns, unseen, and nothing but the result has to be made.
+#[derive(Clone, Debug)]
+pub enum Brief {
+    /// There is more to be done.
+    No,
+    /// The result, and the instruction that returns it.
+    Result(Make, u32),
+    /// The constant that the instruction at this offset returns.
+    Constant(u64, u32),
+}
+
+impl Brief {
+    fn new(snapshot: &Snapshot, plan: Option<&Plan>, constant: u64) -> Brief {
+        match (snapshot.frames.as_slice(), plan) {
+            ([outer], Some(plan)) => match plan.only_result() {
+                Some(make) => Brief::Result(make.clone(), outer.offset),
+                None if constant != 0 && plan.is_empty() => Brief::Constant(constant, outer.offset),
+                None => Brief::No,
+            },
+            _ => Brief::No,
+        }
+    }
+}
+
+/// Carries that out.
+///
+/// # Safety
+/// As for [`leave`].
+unsafe fn return_briefly(site: &Site, brief: &Brief, values: Values<'_>) -> Option<Left> {
+    // SAFETY: the caller's. A C function that fails leads to another exit, so that no exception is set. The code that
+    // runs has the constant.
+    unsafe {
+        let (result, offset) = match brief {
+            Brief::No => return None,
+            Brief::Result(make, offset) => (make.alone(values), *offset),
+            Brief::Constant(constant, offset) => (*constant as *mut PyObject, *offset),
+        };
+        if result.is_null() {
+            // No memory: with all the rest in place the exception is raised.
+            return None;
+        }
+        site.thread.set_current_frame(site.frame);
+        site.frame.set_offset(offset);
+        let constant = matches!(brief, Brief::Constant(..));
+        if constant && site.called {
+            objects::incref(result);
+        }
+        if constant || site.called {
+            site.frame.set_stack_depth(0);
+        } else {
+            site.frame.set_stack(0, result);
+            site.frame.set_stack_depth(1);
+        }
+        Some(if site.called { Left::Return(result) } else { Left::Resume })
     }
 }
 
@@ -218,7 +271,7 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
 /// Starts to observe what follows an exit that is hot. Whether it did, or never will.
 fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames: &[Frame]) -> bool {
     let Some(root) = engine.executors.get(executor.root).and_then(Option::as_ref) else { return true };
-    if root.sides.borrow().len() as u32 >= engine.options.max_sides {
+    if root.sides.borrow().len() as u32 >= engine.options.max_sides || tree_size(engine, root) > MAX_TREE {
         return true;
     }
     if engine.observation.is_some() || !executor.valid.get() {
@@ -360,6 +413,9 @@ unsafe fn end_loop(site: &Site, described: &Described, frame: Frame, result: *mu
 /// The entry frame goes on.
 unsafe fn go_on(site: &Site, snapshot: &Snapshot, throw: bool) -> Left {
     let Some(outer) = snapshot.frames.first() else { return Left::Resume };
+    if throw && site.called {
+        return Left::Throw;
+    }
     if throw {
         // SAFETY: the code of a live frame.
         let fresh = || unsafe { decal_cpython::code::decode(site.code) }.ok().map(Rc::new);

@@ -89,10 +89,26 @@ fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
         }
         let _ = writeln!(text, "  line {line}: {what}: {note}");
         if let State::Compiled(id) = location.state {
+            general_of(engine, id, text);
             exits_of(engine, id, text);
         }
     }
     source(code, &compiled, &stopped, text);
+}
+
+/// Lines of a trace that call into CPython for what no fast form fits, and why.
+fn general_of(engine: &Engine, id: usize, text: &mut String) {
+    let Some(executor) = engine.executors.get(id).and_then(Option::as_ref) else { return };
+    let mut lines: BTreeMap<(String, u32), BTreeSet<String>> = BTreeMap::new();
+    for (code, offset, reason) in &executor.recorded.general {
+        let Some(code) = executor.recorded.trace.codes.get(code.0 as usize) else { continue };
+        let words = reason.to_string().replace(" is not compiled yet", "").replace(" not compiled yet", "");
+        lines.entry((code.name.clone(), code.line(*offset))).or_default().insert(words);
+    }
+    for ((name, line), reasons) in lines {
+        let reasons: Vec<String> = reasons.into_iter().collect();
+        let _ = writeln!(text, "    line {line} in {name}: through CPython: {}", reasons.join("; "));
+    }
 }
 
 fn compiled_note(executor: &Executor) -> String {

@@ -104,18 +104,22 @@ impl Engine {
         }
     }
 
-    /// Frees what an invalid root trace and its side traces have. None of them is under way.
+    /// Frees what an invalid root trace and its side traces have. None of them is under way. They may be those of an engine
+    /// that was switched off since, whose numbers mean others here.
     pub fn bury(&mut self, root: &Rc<Executor>) {
-        let mut gone = root.sides.borrow().clone();
-        gone.push(root.id);
-        for id in gone {
-            let Some(executor) = self.executors.get_mut(id).and_then(Option::take) else { continue };
+        let family = root.family.borrow();
+        for executor in family.iter().chain([root]) {
+            let Some(slot) = self.executors.get_mut(executor.id) else { continue };
+            if slot.as_ref().is_none_or(|known| !Rc::ptr_eq(known, executor)) {
+                continue;
+            }
+            *slot = None;
             if let (Some(code), Ok(memory)) = (&executor.native, &mut self.memory) {
                 memory.release(code.address, code.size);
             }
-            executor.release_keeps();
         }
-        root.family.borrow_mut().clear();
+        drop(family);
+        root.let_go();
     }
 
     /// Takes the root trace of an executor out of use, with all its side traces.

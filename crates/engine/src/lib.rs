@@ -12,10 +12,12 @@
 pub mod api;
 mod callbacks;
 mod consume;
+mod direct;
 mod enter;
 mod executor;
 mod exit;
 mod explain;
+mod graves;
 mod invalidate;
 mod location;
 mod machine;

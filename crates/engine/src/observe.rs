@@ -149,6 +149,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             codes: Vec::new(),
             events: Vec::new(),
             stack,
+            nested: false,
             arrival: None,
             around: None,
             ending: Ending::Left,
@@ -174,6 +175,9 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             observation.end(engine);
             return false;
         };
+        if let Purpose::Root { offset, function: false } = observation.purpose {
+            observation.recording.nested = is_nested(&decoded, offset);
+        }
         let end = end_behind(&decoded, *offset).unwrap_or(*offset);
         observation.frames.push(Watched {
             frame: frame.address(),
@@ -396,6 +400,12 @@ fn end_behind(decoded: &DecodedCode, offset: u32) -> Option<u32> {
         Op::ForIter(target) if instruction.next == offset => Some(target),
         _ => None,
     })
+}
+
+/// Whether the loop with this head lies within another one.
+fn is_nested(decoded: &DecodedCode, head: u32) -> bool {
+    let end = loop_end(decoded, head);
+    decoded.heads.iter().any(|outer| *outer < head && loop_end(decoded, *outer) > end)
 }
 
 /// Where the last jump back to a loop's head is.
@@ -631,13 +641,24 @@ impl Observation {
             None => return Progress::Finished,
         }
         if let Some(Entering { code, resumed, .. }) = self.entering.take() {
-            let closure = decoded.starting_at(0).filter(|first| matches!(first.op, Op::CopyFreeVars(_)));
-            let (entry, unit) = closure.map_or((0, None), |first| (first.next, Some(first.unit)));
-            // What a generator is sent when it begins is dropped before its RESUME.
-            let (entry, unit) = resumed.map_or((entry, unit), |at| match decoded.starting_at(at) {
-                Some(first) if first.op == Op::PopTop && start != at => (first.next, Some(first.unit)),
-                _ => (at, None),
-            });
+            let (mut entry, mut units) = (resumed.unwrap_or(0), Vec::new());
+            if let Some(at) = resumed {
+                // What a generator is sent when it begins is dropped before its RESUME.
+                if let Some(first) = decoded.starting_at(at)
+                    && first.op == Op::PopTop
+                    && start != at
+                {
+                    units.push(first.unit);
+                    entry = first.next;
+                }
+            }
+            while resumed.is_none()
+                && let Some(instruction) = decoded.starting_at(entry)
+                && matches!(instruction.op, Op::MakeCell(_) | Op::CopyFreeVars(_))
+            {
+                units.push(instruction.unit);
+                entry = instruction.next;
+            }
             if !reaches(&decoded, entry, start) {
                 return Progress::Finished;
             }
@@ -649,9 +670,9 @@ impl Observation {
                 consumes: false,
             };
             self.frames.push(watched);
-            // Instructions before RESUME have no event. The one that brings a closure's cells matters: it has just
-            // run, and what it reads cannot have changed.
-            if let Some(unit) = unit {
+            // Instructions before RESUME have no event. Those that make or bring cells matter: they have just
+            // run, and what they read cannot have changed.
+            for unit in units {
                 // SAFETY: the caller's; the frame is this function's.
                 let progress = unsafe { self.take(engine, frame, &decoded, code, unit) };
                 if progress != Progress::Continue {

@@ -21,10 +21,14 @@ use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
-use decal_trace::ir::{Inst, Start, Val};
+use decal_trace::bytecode::Op;
+use decal_trace::event::Detail;
+use decal_trace::ir::{Inst, Region, Start, Val};
 use decal_trace::record::{self, Abort, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
+use decal_trace::snapshot::Then;
 use decal_trace::verify::verify;
+use decal_uops::Form;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -83,7 +87,10 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
         Ok(executor) => {
             let id = executor.id;
             engine.counters.roots += 1;
-            engine.log(1, || format!("compiled {} as trace {id}", name(&executor)));
+            let saves = executor.exits.iter().find(|exit| exit.at.is_none()).map_or(0, |exit| exit.saved);
+            engine.log(1, || {
+                format!("compiled {} as trace {id} (up to its end it saves some {saves} ns)", name(&executor))
+            });
             executor.cover(&[]);
             engine.executors.push(Some(Rc::new(executor)));
             let threshold = engine.threshold(offset);
@@ -113,6 +120,16 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             None
         }
     }
+}
+
+/// Instructions of a root trace and its side traces up to which each new one gives it another trial.
+const TRIAL_TREE: usize = 6000;
+
+/// Instructions of a root trace and its side traces.
+pub fn tree_size(engine: &Engine, root: &Executor) -> usize {
+    let sides = root.sides.borrow();
+    let executors = sides.iter().filter_map(|id| engine.executors.get(*id).and_then(Option::as_ref));
+    root.recorded.trace.insts.len() + executors.map(|side| side.recorded.trace.insts.len()).sum::<usize>()
 }
 
 fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
@@ -187,8 +204,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             site.side.set(Some(id));
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);
-            // Entries so far say nothing of what comes now.
-            root.trial.set((root.entries.get(), worth::gained(engine, &root)));
+            root.nests.set(root.nests.get() || executor.nests.get());
+            if tree_size(engine, &root) < TRIAL_TREE {
+                // Entries so far say nothing of what comes now.
+                root.trial.set((root.entries.get(), worth::gained(engine, &root)));
+            }
             root.max_depth.set(root.max_depth.get().max(executor.max_depth.get()));
             root.cover(&executor.covers.borrow());
             let executor = Rc::new(executor);
@@ -271,6 +291,13 @@ fn build(
 
     let threshold = engine.options.exit_threshold;
     let mut exits = exits(&recorded, &allocated, threshold);
+    if let (Some(end), Some(last)) =
+        (exits.iter_mut().find(|exit| exit.at.is_none()), observation.recording.events.last())
+        && let (Op::ReturnConst(_), Detail::Const(constant)) = (last.op, last.detail)
+        && recorded.trace.snaps.get(end.snap.0 as usize).is_some_and(|snap| snap.then == Then::Return)
+    {
+        end.constant = constant.object;
+    }
     let before = match &observation.purpose {
         Purpose::Side { parent, exit } => parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.saved),
         Purpose::Root { .. } => 0,
@@ -294,6 +321,9 @@ fn build(
         (Purpose::Root { offset, .. }, _) => *offset,
         (Purpose::Side { .. }, first) => first.map_or(0, |event| event.offset),
     };
+    let calls =
+        |inst: &Inst| matches!(inst, Inst::Uop(uop) if uop.region == Region::Any && uop.uop.info().form == Form::Fixed);
+    let nests = recorded.max_depth > 0 || recorded.trace.insts.iter().any(calls);
     let (keeps, watched) = keeps(engine, observation);
     let executor = Executor {
         id,
@@ -310,6 +340,7 @@ fn build(
         names: observation.names,
         covers: RefCell::new(covers),
         max_depth: Cell::new(recorded.max_depth),
+        nests: Cell::new(nests),
         keeps: RefCell::new(keeps),
         valid: Cell::new(true),
         alive,

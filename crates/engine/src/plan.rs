@@ -106,6 +106,15 @@ pub type Generators = SmallVec<[*mut PyObject; 2]>;
 /// The references that a plan made, frame by frame, locals first.
 pub type Objects = SmallVec<[Filled; 24]>;
 
+/// Whether a reference that the trace holds goes into the slot.
+fn takes_over(source: &Source) -> bool {
+    match source {
+        Source::Owned(_) | Source::Generator(_) => true,
+        Source::Tuple(items, _) => items.iter().any(takes_over),
+        _ => false,
+    }
+}
+
 struct Planner<'a> {
     map: &'a ExitMap,
     boxes: Vec<BoxId>,
@@ -204,11 +213,17 @@ impl Plan {
     pub fn returning(snapshot: &Snapshot, map: &ExitMap) -> Option<Plan> {
         let mut snapshot = snapshot.clone();
         for source in snapshot.frames.iter_mut().flat_map(|frame| &mut frame.locals) {
-            if !matches!(source, Source::Owned(_) | Source::Tuple(..) | Source::Generator(_)) {
+            if !takes_over(source) {
                 *source = Source::Unchanged;
             }
         }
         Plan::new(&snapshot, map)
+    }
+
+    /// Whether nothing is to be made or written.
+    pub fn is_empty(&self) -> bool {
+        let empty = |frame: &FramePlan| frame.locals.is_empty() && frame.stack.is_empty();
+        self.stores.is_empty() && self.frames.iter().all(empty)
     }
 
     /// The object on top of the stack, where that is all there is to be made.

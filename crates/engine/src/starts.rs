@@ -15,6 +15,7 @@ use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
 use decal_cpython::code::may_start;
 use decal_cpython::frame::Frame;
+use decal_cpython::monitoring::make_room;
 use decal_cpython::thread::Thread;
 use std::rc::Rc;
 
@@ -70,6 +71,8 @@ impl Engine {
 
     /// The first call that is seen.
     unsafe fn first_call(&mut self, code: *mut PyObject) -> Call {
+        // SAFETY: the caller's.
+        unsafe { make_room(code) };
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
         // SAFETY: the caller's.
         if !asked && !unsafe { may_start(code, self.options.least_units) } {
@@ -93,7 +96,6 @@ impl Engine {
         if self.observation.is_some() {
             return Call::Foreign;
         }
-        let busy = self.is_busy_compiling();
         let loops = self.code(code).is_some_and(|decoded| !decoded.heads.is_empty());
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
         if loops && !asked {
@@ -107,9 +109,6 @@ impl Engine {
                 let left = *left;
                 location.state = State::Counting(1);
                 (Start::Counting(left), Call::Nothing)
-            }
-            State::Counting(_) | State::Observing if busy && !asked => {
-                (Start::Counting(self.options.call_threshold), Call::Nothing)
             }
             State::Counting(_) | State::Observing => (Start::Counting(1), Call::Observe),
             State::Compiled(id) => match self.executors.get(*id).cloned().flatten() {

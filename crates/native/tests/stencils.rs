@@ -156,10 +156,22 @@ impl Bench {
             | Uop::call_obj_3
             | Uop::call_index
             | Uop::call_slice
-            | Uop::new_sequence => {
+            | Uop::new_sequence
+            | Uop::call_renew
+            | Uop::call_any_1
+            | Uop::call_any_2
+            | Uop::call_any_3
+            | Uop::call_any_4 => {
                 vec![(0, f.object)]
             }
-            Uop::call_truth_2 | Uop::call_store => vec![(0, f.truth)],
+            Uop::set_context => slots(),
+            Uop::call_truth_3
+            | Uop::call_int_2
+            | Uop::call_any_int_1
+            | Uop::call_any_int_2
+            | Uop::call_any_int_3
+            | Uop::call_truth_2
+            | Uop::call_store => vec![(0, f.truth)],
             Uop::call_float_1 | Uop::call_float_2 => vec![(0, f.float)],
             Uop::new_float => vec![(0, f.new_float)],
             Uop::renew_float => vec![(0, f.renew_float)],
@@ -409,13 +421,34 @@ fn run_all(uops: impl Iterator<Item = Uop>) -> BTreeMap<Uop, Seen> {
     all
 }
 
+/// Whether a uop hands the address of its context, or what stands there, to a function: each of the two machines has a
+/// context of its own, so that the calls cannot be compared. And one that wants numbers which the functions here never give.
+fn tells_where(uop: Uop) -> bool {
+    matches!(
+        uop,
+        Uop::call_fast
+            | Uop::guard_droppable_all
+            | Uop::context
+            | Uop::push_frame
+            | Uop::pop_frame
+            | Uop::guard_undisturbed
+            | Uop::call_int_2
+    )
+}
+
 #[test]
 fn every_stencil_does_what_its_uop_means() {
     // Two halves, side by side.
     let halves: Vec<_> = (0..2)
         .map(|half| {
             std::thread::spawn(move || {
-                run_all(ALL.iter().copied().enumerate().filter(move |(i, _)| i % 2 == half).map(|(_, uop)| uop))
+                run_all(
+                    ALL.iter()
+                        .copied()
+                        .enumerate()
+                        .filter(move |(i, uop)| i % 2 == half && !tells_where(*uop))
+                        .map(|(_, uop)| uop),
+                )
             })
         })
         .collect();

@@ -56,7 +56,8 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
             // What a general operation gave is no object where it is null or a mark.
             let gone = counts.no_object(inst, true);
             if let Some(snap) = inst.snap.and_then(|snap| trace.snaps.get(snap.0 as usize)) {
-                let may_leak = makes(inst) || matches!(inst.uop, Uop::call_obj_2 | Uop::call_truth_2);
+                let may_leak =
+                    makes(inst, host) || matches!(inst.uop, Uop::call_obj_1 | Uop::call_obj_2 | Uop::call_truth_2);
                 counts.compare(snap, may_leak).map_err(|fault| VerifyError { at: At::Inst(val), fault })?;
             }
             if let Some(gone) = gone {
@@ -120,7 +121,7 @@ impl Counts<'_> {
 
     /// Whether this trace has made the object.
     fn is_new(&self, val: Val) -> bool {
-        matches!(self.trace.insts.get(val.index()), Some(Inst::Uop(inst)) if makes(inst))
+        matches!(self.trace.insts.get(val.index()), Some(Inst::Uop(inst)) if makes(inst, self.host))
     }
 
     /// Parameters hold what the parent's exit hands over.
@@ -228,6 +229,19 @@ impl Counts<'_> {
         [0, objects.none, objects.true_, objects.false_].contains(&object) || small.contains(&object)
     }
 
+    /// A new iterator has a reference to what it iterates over.
+    fn iterates(&mut self, val: Val, inst: &UopInst) {
+        let (functions, layout) = (&self.host.functions, &self.host.layout);
+        let disp = match inst.imm64 {
+            function if function == functions.new_list_iter => layout.list_iter_list,
+            function if function == functions.new_tuple_iter => layout.tuple_iter_tuple,
+            _ => return,
+        };
+        if let (Uop::call_obj_1, [sequence]) = (inst.uop, inst.args.as_slice()) {
+            self.memory.insert((Region::Iterators, self.name(val), None, disp), *sequence);
+        }
+    }
+
     /// Whether it steps an iterator, whose end is no object.
     fn steps(&self, inst: &UopInst) -> bool {
         inst.uop == Uop::call_obj_1 && inst.imm64 == self.host.leaf.next && inst.imm64 != 0
@@ -260,7 +274,7 @@ impl Counts<'_> {
             (Uop::guard_is, [object]) if inst.imm64 == 0 => {
                 self.uncounted.insert(self.name(*object));
             }
-            (Uop::const_obj, _) if self.is_immortal(inst.imm64) => {
+            (Uop::const_obj | Uop::const_raw, _) if self.is_immortal(inst.imm64) => {
                 self.uncounted.insert(val);
             }
             (
@@ -274,7 +288,10 @@ impl Counts<'_> {
                 | Uop::call_index
                 | Uop::call_slice,
                 _,
-            ) => self.add(val, 1),
+            ) => {
+                self.add(val, 1);
+                self.iterates(val, inst);
+            }
             (Uop::call_renew, [old, _]) => {
                 self.add(*old, -1);
                 self.add(val, 1);
@@ -332,7 +349,8 @@ impl Counts<'_> {
                 let back: Vec<(Val, Val)> = back;
                 back.into_iter().for_each(|(_, value)| self.add(value, 1));
             }
-            (Uop::decref_plain, [object]) => self.add(*object, -1),
+            // What a call takes over.
+            (Uop::decref_plain | Uop::set_context, [object]) => self.add(*object, -1),
             (Uop::load_obj_unchecked, _) => self.add(val, 1),
             (uop, _) if gives_any(uop) => {
                 self.memory.clear();
@@ -374,13 +392,22 @@ impl Counts<'_> {
 
     /// Memory takes the reference to the new object over, and the trace that to the old one.
     fn store(&mut self, place: Place, value: Option<Val>) {
-        let old = match value {
+        let slot = (place.3 - self.host.layout.frame_locals) / 8 - self.locals();
+        let on_stack = place.0 == Region::Frame && place.1 == FRAME && slot >= 0;
+        let mut old = match value {
             Some(value) => {
                 self.add(value, -1);
                 self.memory.insert(place, value)
             }
             None => self.memory.remove(&place),
         };
+        if on_stack {
+            let before = match value {
+                Some(value) => self.stack.insert(slot as usize, value),
+                None => self.stack.remove(&(slot as usize)),
+            };
+            old = before.or(old);
+        }
         if let Some(old) = old {
             self.add(old, 1);
         }
@@ -429,9 +456,11 @@ fn gives_any(uop: Uop) -> bool {
     matches!(uop, Uop::call_any_1 | Uop::call_any_2 | Uop::call_any_3 | Uop::call_any_4)
 }
 
-/// Whether it makes an object of a number, or a tuple.
-fn makes(inst: &UopInst) -> bool {
+/// Whether it makes a new object, and exits only where memory runs out.
+fn makes(inst: &UopInst, host: &Host) -> bool {
+    let f = &host.functions;
     matches!(inst.uop, Uop::new_int | Uop::new_float | Uop::new_sequence)
+        || inst.uop == Uop::call_obj_1 && [f.new_instance, f.new_keywords].contains(&inst.imm64)
 }
 
 /// Stands for the frame as a base.

@@ -64,10 +64,15 @@ pub enum GeneralOp {
     SetFunctionAttribute,
     AssertionError,
     UnpackStar,
+    CallEx,
+    BuildSet,
+    BuildMap,
+    BuildConstKeyMap,
+    DictMerge,
 }
 
 /// How many there are.
-pub const GENERAL_OPS: usize = 16;
+pub const GENERAL_OPS: usize = 21;
 
 impl GeneralOp {
     /// How many objects from the top of the stack it looks at, how many of them it takes, and how many it gives.
@@ -82,6 +87,11 @@ impl GeneralOp {
             GeneralOp::MatchClass => (3, 3, 1),
             GeneralOp::Intrinsic1 | GeneralOp::MakeFunction => (1, 1, 1),
             GeneralOp::Intrinsic2 | GeneralOp::SetFunctionAttribute => (2, 2, 1),
+            GeneralOp::BuildSet => (argument, argument, 1),
+            GeneralOp::BuildMap => (argument.saturating_mul(2), argument.saturating_mul(2), 1),
+            GeneralOp::BuildConstKeyMap => (argument.saturating_add(1), argument.saturating_add(1), 1),
+            GeneralOp::DictMerge => (argument.saturating_add(4), 1, 0),
+            GeneralOp::CallEx => (3 + (argument & 1), 3 + (argument & 1), 1),
             GeneralOp::UnpackStar => (1, 1, (argument & 0xff) + (argument >> 8) + 1),
         }
     }
@@ -137,6 +147,8 @@ pub enum Op {
     LoadDeref(u32),
     /// `value --` into the cell in this slot of the frame.
     StoreDeref(u32),
+    /// This slot of the frame gets a cell with what it held.
+    MakeCell(u32),
     /// The closure's cells go to the frame's last slots.
     CopyFreeVars(u32),
     /// `owner -- attribute`, or `owner -- function self` / `owner -- attribute null` for a method call.

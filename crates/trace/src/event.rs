@@ -415,6 +415,9 @@ pub enum Detail {
     Known(KnownCall),
     /// `Compare` of objects of these types, for which `==` is identity.
     Identity(u64, u64),
+    /// `Subscript`, `StoreSubscript`, `DeleteSubscript`, `Contains`, `SetAdd` and `MapAdd` of a dict or set: the key may run
+    /// Python code.
+    Asks,
     /// `Call` of anything else: a few words for the user.
     Opaque(&'static str),
     /// `ForIter`: whether the iterator has a next item.
@@ -552,6 +555,8 @@ pub struct Recording {
     pub events: Vec<Event>,
     /// Depth of the entry frame's operand stack before the first event.
     pub stack: u32,
+    /// Whether the loop at whose head a root trace begins is within another one of the same function.
+    pub nested: bool,
     /// The event, by index, at the head of the loop that the trace is to close: for a root trace that begins outside of
     /// it, in a call or around it; for a side trace, where it first comes to the head of its root's label.
     pub arrival: Option<u32>,

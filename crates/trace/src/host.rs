@@ -212,6 +212,9 @@ pub struct Functions {
     pub suspend_frame: u64,
     /// Of a generator, twice: its frame is cleared as at its return. Gives 1.
     pub generator_end: u64,
+    /// `PyCell_New`; and the same of any object, for a cell that is empty.
+    pub new_cell: u64,
+    pub new_empty_cell: u64,
     /// `PyBool_FromLong`.
     pub new_bool: u64,
     /// Of a dict with `str` keys and a name: the value, or null without an exception.
@@ -240,6 +243,7 @@ pub struct Functions {
 /// Addresses of C functions that may run any Python code. Objects are borrowed, results are new; null or a negative
 /// number means that an exception is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct GeneralFunctions {
     /// Of left and right, in the order of [`BinaryOp`](crate::bytecode::BinaryOp).
     pub binary: [u64; 13],
@@ -283,6 +287,14 @@ pub struct GeneralFunctions {
     pub call_with_sequence: u64,
     /// Of an object and a `str` or null.
     pub format: u64,
+    /// Of a set and an item.
+    pub set_add: u64,
+    /// Of a dict, key and value.
+    pub dict_set: u64,
+    /// Of a list, set or dict, and what is to go into it.
+    pub list_extend: u64,
+    pub set_update: u64,
+    pub dict_update: u64,
     /// Of an array of objects and an argument, by [`GeneralOp`](crate::bytecode::GeneralOp).
     pub instructions: [u64; crate::bytecode::GENERAL_OPS],
     /// `str`, `repr` and `ascii` of an object.

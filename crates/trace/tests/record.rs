@@ -9,7 +9,7 @@ use common::*;
 use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
 use decal_trace::eval::heap::{CONTEXT, Heap};
 use decal_trace::eval::{Left, run};
-use decal_trace::event::{Attribute, Detail, Ending, Kind, KnownCall, Operand, Recording};
+use decal_trace::event::{Attribute, Detail, Ending, Kind, KnownCall, Operand, Recording, Shadow};
 use decal_trace::ir::{End, Start};
 use decal_trace::record::{Options, root};
 use decal_trace::snapshot::Source;

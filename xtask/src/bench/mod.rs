@@ -63,6 +63,9 @@ pub struct Args {
     /// Fewer and shorter rounds, for a first look.
     #[arg(long)]
     quick: bool,
+    /// Measure processor time in place of the wall clock, on a machine that does other things meanwhile.
+    #[arg(long)]
+    cpu: bool,
     /// Exit with status 1 if an output differs or a program fails.
     #[arg(long)]
     check: bool,
@@ -82,6 +85,7 @@ struct Report<'a> {
     processor: String,
     commit: String,
     quick: bool,
+    cpu: bool,
     geometric_mean: Option<f64>,
     geometric_mean_from_start: Option<f64>,
     results: &'a [Outcome],
@@ -98,9 +102,11 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
             name: (*name).to_string(),
             runner,
             args: vec![OsString::from(name)],
+            cpu: false,
         }));
     }
     let mut cases = select(cases, &args.names)?;
+    cases.iter_mut().for_each(|case| case.cpu = args.cpu);
     let env = Env::prepare(root, Tools::All)?;
     env.install()?;
     env.check_decal()?;
@@ -121,6 +127,7 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
         processor: processor(),
         commit: commit(root),
         quick: args.quick,
+        cpu: args.cpu,
         geometric_mean: geometric_mean(right().filter_map(Outcome::ratio)),
         geometric_mean_from_start: geometric_mean(right().filter_map(Outcome::total_ratio)),
         results: &outcomes,

@@ -10,8 +10,8 @@ use anyhow::Result;
 
 const TITLES: &[&str] = &[
     "",
-    "CPython s",
-    "decal s",
+    "CPython",
+    "decal",
     "ratio",
     "start",
     "native",

@@ -111,7 +111,7 @@ pub fn run(root: &Path, env: &Env, cases: &[Case], lengths: &[f64], quick: bool)
 }
 
 fn one(env: &Env, case: &Case, seconds: f64, loops: u64, turns: usize, status: &mut Status) -> Result<Row> {
-    let mut case = Case { name: case.name.clone(), runner: case.runner, args: case.args.clone() };
+    let mut case = case.clone();
     case.args.extend(["--loops", &loops.to_string(), "--warm-up", "0", "--rounds", "1"].map(OsString::from));
     let mut row = Row {
         name: case.name.clone(),

@@ -137,17 +137,6 @@ pub unsafe extern "C" fn unpack(sequence: *mut PyObject, count: u64, items: *mut
     }
 }
 
-/// Calls an object; `names` are those of the last arguments, or null.
-pub unsafe extern "C" fn call(
-    callable: *mut PyObject,
-    arguments: *const *mut PyObject,
-    count: usize,
-    names: *mut PyObject,
-) -> *mut PyObject {
-    // SAFETY: live objects, as many arguments as `count` and `names` say.
-    unsafe { ffi::PyObject_Vectorcall(callable, arguments, count, names) }
-}
-
 /// Makes the frame of an inlined call of `function` on top of `below`, and the current one. Null where memory ran out.
 pub unsafe extern "C" fn push_frame(below: u64, function: *mut PyObject, thread: u64) -> u64 {
     // SAFETY: in a trace, whose frames are in order; the trace fills in the locals before anything can look at them.

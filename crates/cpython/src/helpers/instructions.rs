@@ -245,3 +245,100 @@ pub unsafe extern "C" fn unpack_star(items: Items, counts: u64) -> c_int {
         if done != 0 { 0 } else { -1 }
     }
 }
+
+/// `BUILD_SET`.
+pub unsafe extern "C" fn build_set(items: Items, count: u64) -> c_int {
+    // SAFETY: as many live objects in the array.
+    unsafe {
+        let set = ffi::PySet_New(null_mut());
+        for at in 0..count as usize {
+            if set.is_null() || ffi::PySet_Add(set, *items.add(at)) < 0 {
+                ffi::Py_XDECREF(set);
+                return -1;
+            }
+        }
+        give(items, set)
+    }
+}
+
+/// `BUILD_MAP`: key and value in turn.
+pub unsafe extern "C" fn build_map(items: Items, count: u64) -> c_int {
+    // SAFETY: twice as many live objects in the array.
+    unsafe {
+        let dict = ffi::PyDict_New();
+        for at in 0..count as usize {
+            if dict.is_null() || ffi::PyDict_SetItem(dict, *items.add(2 * at), *items.add(2 * at + 1)) < 0 {
+                ffi::Py_XDECREF(dict);
+                return -1;
+            }
+        }
+        give(items, dict)
+    }
+}
+
+/// `BUILD_CONST_KEY_MAP`: the values, then a tuple of as many keys.
+pub unsafe extern "C" fn build_const_key_map(items: Items, count: u64) -> c_int {
+    // SAFETY: as many live objects in the array, and a tuple of that length.
+    unsafe {
+        let keys = objects::tuple_items(*items.add(count as usize));
+        let dict = ffi::PyDict_New();
+        for (at, key) in keys.iter().enumerate().take(count as usize) {
+            if dict.is_null() || ffi::PyDict_SetItem(dict, *key, *items.add(at)) < 0 {
+                ffi::Py_XDECREF(dict);
+                return -1;
+            }
+        }
+        give(items, dict)
+    }
+}
+
+/// `DICT_MERGE`: the callable first, the dict fourth, what is merged into it last.
+pub unsafe extern "C" fn dict_merge(items: Items, nth: u64) -> c_int {
+    // SAFETY: that many slots in the array.
+    unsafe {
+        let Ok(symbols) = symbols() else { return -1 };
+        let (callable, dict, update) = (*items, *items.add(3), *items.add(3 + nth as usize));
+        let done = (symbols.dict_merge)(dict, update, 2);
+        if done < 0 {
+            (symbols.format_keywords_error)(Thread::current().pointer(), callable, update);
+        }
+        done
+    }
+}
+
+/// `LIST_EXTEND`.
+pub unsafe extern "C" fn list_extend(list: *mut PyObject, items: *mut PyObject) -> c_int {
+    // SAFETY: an exact list and a live object.
+    unsafe {
+        if ffi::PyList_Extend(list, items) == 0 {
+            return 0;
+        }
+        let ty = objects::type_of(items) as *mut ffi::PyTypeObject;
+        let raised = ffi::PyErr_ExceptionMatches(ffi::PyExc_TypeError) != 0;
+        if raised && (*ty).tp_iter.is_none() && ffi::PySequence_Check(items) == 0 {
+            ffi::PyErr_Clear();
+            let text = c"Value after * must be an iterable, not %.200s";
+            ffi::PyErr_Format(ffi::PyExc_TypeError, text.as_ptr(), (*ty).tp_name);
+        }
+        -1
+    }
+}
+
+/// `SET_UPDATE`.
+pub unsafe extern "C" fn set_update(set: *mut PyObject, items: *mut PyObject) -> c_int {
+    // SAFETY: an exact set and a live object.
+    unsafe { symbols().map_or(-1, |symbols| (symbols.set_update)(set, items)) }
+}
+
+/// `DICT_UPDATE`.
+pub unsafe extern "C" fn dict_update(dict: *mut PyObject, update: *mut PyObject) -> c_int {
+    // SAFETY: an exact dict and a live object.
+    unsafe {
+        let done = ffi::PyDict_Update(dict, update);
+        if done < 0 && ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) != 0 {
+            let ty = objects::type_of(update) as *mut ffi::PyTypeObject;
+            ffi::PyErr_Format(ffi::PyExc_TypeError, c"'%.200s' object is not a mapping".as_ptr(), (*ty).tp_name);
+        }
+        done
+    }
+}

@@ -59,7 +59,8 @@ unsafe fn simple(object: *mut PyObject, depth: u32) -> bool {
         if ty == type_address!(PyTuple_Type) {
             return depth > 0 && objects::tuple_items(object).iter().all(|item| simple(*item, depth - 1));
         }
-        let (ty, base) = (&*ffi::Py_TYPE(object), &*(&raw const ffi::PyBaseObject_Type));
+        let base: *const ffi::PyTypeObject = &raw const ffi::PyBaseObject_Type;
+        let (ty, base) = (&*ffi::Py_TYPE(object), &*base);
         let hash = ty.tp_hash.map(|function| function as usize);
         let compare = ty.tp_richcompare.map(|function| function as usize);
         hash == base.tp_hash.map(|function| function as usize)
@@ -282,6 +283,22 @@ pub(super) unsafe fn in_set(set: *mut PyObject, key: *mut PyObject) -> Lookup<*m
             perturb >>= PERTURB_SHIFT;
             at = at.wrapping_mul(5).wrapping_add(1).wrapping_add(perturb) & mask;
         }
+    }
+}
+
+/// Whether looking this key up in this dict or set may run Python code.
+pub(crate) unsafe fn asks(container: *mut PyObject, key: *mut PyObject) -> bool {
+    // SAFETY: live objects or null.
+    unsafe {
+        let ty = objects::type_of(container);
+        if key.is_null() {
+            return false;
+        }
+        if ty == type_address!(PyDict_Type) {
+            return in_dict(container, key) == Lookup::Unknown;
+        }
+        let set = ty == type_address!(PySet_Type) || ty == type_address!(PyFrozenSet_Type);
+        set && in_set(container, key) == Lookup::Unknown
     }
 }
 

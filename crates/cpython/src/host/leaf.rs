@@ -3,10 +3,12 @@
 use super::address;
 use crate::capi as ffi;
 use crate::helpers::{builtins, dicts, iterators, sequences, sets, strings};
+use crate::version::layout::ThreadState;
 use decal_trace::host::Leaf;
 
 pub(super) fn leaf() -> Leaf {
     Leaf {
+        thread_exception: std::mem::offset_of!(ThreadState, current_exception) as i32,
         dict: type_address!(PyDict_Type),
         set: type_address!(PySet_Type),
         frozenset: type_address!(PyFrozenSet_Type),

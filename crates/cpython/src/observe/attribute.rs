@@ -337,7 +337,7 @@ impl Observer {
 }
 
 /// Looks a name up in a class and its bases: borrowed, or null.
-pub(super) unsafe fn look_up(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> *mut PyObject {
+pub(crate) unsafe fn look_up(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> *mut PyObject {
     match symbols() {
         // SAFETY: a live class and a str.
         Ok(symbols) => unsafe { (symbols.type_lookup)(ty, name) },

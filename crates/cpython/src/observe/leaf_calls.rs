@@ -278,6 +278,7 @@ static FUNCTIONS: &[Entry] = &[
 ];
 
 /// Classes: type, and how it is called.
+#[expect(clippy::type_complexity, reason = "a table: the class, and what to call")]
 static CLASSES: &[(fn() -> u64, Entry)] = &[
     (text, method(c"str", &[PLAIN], 1, text).ours(Passing::Objects, || address!(ffi::PyObject_Str))),
     (text, method(c"str", &[], 0, text).ours(Passing::Fast, || address!(builtins::construct))),

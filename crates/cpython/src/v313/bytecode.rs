@@ -110,6 +110,7 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::LOAD_GLOBAL => Op::LoadGlobal { name: argument >> 1, push_null: argument & 1 != 0 },
         op::LOAD_DEREF => Op::LoadDeref(argument),
         op::STORE_DEREF => Op::StoreDeref(argument),
+        op::MAKE_CELL => Op::MakeCell(argument),
         op::COPY_FREE_VARS => Op::CopyFreeVars(argument),
         op::LOAD_ATTR => Op::LoadAttr { name: argument >> 1, method: argument & 1 != 0 },
         op::LOAD_SUPER_ATTR => Op::LoadSuperAttr { name: argument >> 2, method: argument & 1 != 0 },
@@ -187,7 +188,8 @@ fn general(opcode: u8) -> Option<GeneralOp> {
         op::MAKE_FUNCTION => GeneralOp::MakeFunction,
         op::SET_FUNCTION_ATTRIBUTE => GeneralOp::SetFunctionAttribute,
         op::LOAD_ASSERTION_ERROR => GeneralOp::AssertionError,
-        op::UNPACK_EX => GeneralOp::UnpackStar,
+        op::CALL_FUNCTION_EX => GeneralOp::CallEx,
+        op::DICT_MERGE => GeneralOp::DictMerge,
         _ => return None,
     })
 }
@@ -354,7 +356,7 @@ mod tests {
                 Op::PopJump(JumpIf::False, 16),
                 Op::LoadFast(1),
                 Op::LoadConst(1),
-                Op::Binary(BinaryOp::Add),
+                Op::Augmented(BinaryOp::Add),
                 Op::StoreFastLoadFast(1, 1),
                 Op::LoadFast(0),
                 Op::Compare(CompareOp::Lt, true),
@@ -451,6 +453,29 @@ mod tests {
         assert_eq!(ops(&[op::COMPARE_OP, 5 << 5]), [Op::Compare(CompareOp::Ge, false)]);
         assert_eq!(ops(&[op::CALL_INTRINSIC_1, 5, op::CALL_INTRINSIC_1, 7])[0], Op::Positive);
         assert_eq!(ops(&[255, 0]), [Op::Unsupported("an unknown instruction")]);
-        assert_eq!(ops(&[op::CALL_FUNCTION_EX, 0]), [Op::Unsupported("CALL_FUNCTION_EX")]);
+        assert_eq!(ops(&[op::IMPORT_NAME, 0]), [Op::Unsupported("IMPORT_NAME")]);
+    }
+
+    /// The page for users lists the instructions that end a recording: these and no others.
+    #[test]
+    fn the_docs_list_what_is_not_compiled() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/limits.md")).unwrap();
+        let begin = page.find("<!-- instructions -->").unwrap();
+        let end = page.find("<!-- /instructions -->").unwrap();
+        let list = &page[begin..end];
+        let mut listed: Vec<&str> = list
+            .split('`')
+            .filter(|word| word.contains('_') || *word == "SEND" || *word == "RERAISE")
+            .filter(|word| word.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit()))
+            .collect();
+        listed.sort_unstable();
+        let mut missing: Vec<&str> = (0..=u8::MAX)
+            .filter_map(|opcode| Some((opcode, op::info(opcode)?.name)))
+            .filter(|(opcode, _)| *opcode != op::EXTENDED_ARG)
+            .filter(|(opcode, name)| matches!(meaning(*opcode, 1, 1, name), Op::Unsupported(_)))
+            .map(|(_, name)| name)
+            .collect();
+        missing.sort_unstable();
+        assert_eq!(listed, missing);
     }
 }

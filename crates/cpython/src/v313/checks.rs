@@ -236,6 +236,10 @@ unsafe fn thread() -> Result<(), &'static str> {
         ensure((*state).py_recursion_remaining <= (*state).py_recursion_limit, "thread state")?;
         ensure((0..1000).contains(&(*state).tracing), "thread state")?;
         ensure(!thread.has_exception(), "thread state")?;
+        // This code is called by a frame's, so that there is a piece.
+        let (chunk, top, limit) = ((*state).stack_chunk, (*state).stack_next, (*state).stack_limit);
+        ensure(!chunk.is_null() && top > (&raw mut (*chunk).slots).cast() && top <= limit, "data stack")?;
+        ensure(limit as usize == chunk as usize + (*chunk).size, "data stack")?;
         ffi::PyErr_SetNone(ffi::PyExc_ValueError);
         let seen = (*state).current_exception;
         let exception = Owned(ffi::PyErr_GetRaisedException());

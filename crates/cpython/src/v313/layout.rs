@@ -96,13 +96,22 @@ pub mod flags {
 /// Number of events that exist per code object.
 pub const LOCAL_EVENTS: usize = 10;
 
-/// The start of `_PyCoMonitoringData`: for each event a bit per tool.
+/// The event INSTRUCTION among those.
+pub const INSTRUCTION_EVENT: usize = 6;
+
+/// `_PyCoMonitoringData`: for each event a bit per tool; then tables with an entry for each code unit.
 #[repr(C)]
 pub struct Monitoring {
     /// What tools asked for on this code object alone.
     pub local: [u8; LOCAL_EVENTS],
     /// That and the events for all code.
     pub active: [u8; LOCAL_EVENTS],
+    _tools: *mut u8,
+    _lines: *mut u8,
+    _line_tools: *mut u8,
+    pub instruction_opcodes: *mut u8,
+    /// The tools that get INSTRUCTION events; null as long as one tool has all.
+    pub instruction_tools: *mut u8,
 }
 
 /// `PyGenObject`.
@@ -178,7 +187,8 @@ pub struct ThreadState {
 #[repr(C)]
 pub struct StackChunk {
     _previous: *mut StackChunk,
-    _size: usize,
+    /// In bytes, all included.
+    pub size: usize,
     _top: usize,
     pub slots: [*mut PyObject; 1],
 }

@@ -61,6 +61,9 @@ symbols! {
     eval_frame = c"_PyEval_EvalFrameDefault": unsafe extern "C" fn(*mut ThreadState, *mut Frame, c_int) -> *mut PyObject;
     /// Clears a frame and takes it off the data stack.
     clear_and_pop = c"_PyEval_FrameClearAndPop": unsafe extern "C" fn(*mut ThreadState, *mut Frame);
+    /// Serves whoever wants the interpreter's attention: signals, pending calls, other threads, the collector. Negative with
+    /// an exception.
+    handle_pending = c"_Py_HandlePending": unsafe extern "C" fn(*mut ThreadState) -> c_int;
     /// Tells monitoring tools that an exception was raised.
     monitor_raise = c"_PyEval_MonitorRaise": unsafe extern "C" fn(*mut ThreadState, *mut Frame, *mut u16);
     /// Unpacks an iterable: thread, object, items, items behind a star or -1, end of the room. 0 with an exception.
@@ -80,6 +83,15 @@ symbols! {
     unary_intrinsics = c"_PyIntrinsics_UnaryFunctions": *const Intrinsic1;
     /// Intrinsic functions of two objects.
     binary_intrinsics = c"_PyIntrinsics_BinaryFunctions": *const Intrinsic2;
+    /// Merges a mapping into a dict: dict, mapping, what to do about keys that are there (2: raise).
+    dict_merge = c"_PyDict_MergeEx": unsafe extern "C" fn(*mut PyObject, *mut PyObject, c_int) -> c_int;
+    /// Makes the error about named arguments a better one: thread, callable, arguments.
+    format_keywords_error = c"_PyEval_FormatKwargsError":
+        unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *mut PyObject);
+    /// Adds the items of an iterable to a set.
+    set_update = c"_PySet_Update": unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> c_int;
+    /// A function's name as messages have it: a new `str`.
+    function_text = c"_PyObject_FunctionStr": unsafe extern "C" fn(*mut PyObject) -> *mut PyObject;
     /// Finds a name in a class and its bases: a borrowed reference or null, no exception.
     type_lookup = c"_PyType_Lookup": unsafe extern "C" fn(*mut PyTypeObject, *mut PyObject) -> *mut PyObject;
     /// The function that runs frames in this interpreter (PEP 523).

@@ -7,6 +7,8 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Leaf {
+    /// From a `PyThreadState` to the exception that is set.
+    pub thread_exception: i32,
     pub dict: u64,
     pub set: u64,
     pub frozenset: u64,

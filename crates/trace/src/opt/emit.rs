@@ -70,6 +70,14 @@ impl Emitter {
         self.insts.is_empty()
     }
 
+    /// The C function of one object that gave this value.
+    pub fn made_by(&self, val: Val) -> Option<u64> {
+        match self.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) if inst.uop == Uop::call_obj_1 => Some(inst.imm64),
+            _ => None,
+        }
+    }
+
     /// Whether a value is what a frame held, or came from another trace, so that it may be null.
     pub fn is_from_memory(&self, val: Val) -> bool {
         match self.insts.get(val.index()) {

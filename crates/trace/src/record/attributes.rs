@@ -80,8 +80,7 @@ impl Recorder<'_> {
             }
             Attribute::Dict => return self.load_from_dict(owner_sym, seen, method, event),
             Attribute::Method { function, shadow } => {
-                let owner = self.owner(&owner_sym, seen)?;
-                self.guard_shadow(owner, shadow, event)?;
+                self.instance_owner(&owner_sym, seen, shadow, event)?;
                 if !method {
                     return self.bind_method(function, owner_sym);
                 }
@@ -125,6 +124,12 @@ impl Recorder<'_> {
         if matches!(seen.kind, Kind::Module | Kind::Type) {
             return self.guard_callable(owner, seen);
         }
+        self.instance_owner(owner, seen, shadow, event)
+    }
+
+    /// Guards the class of an owner, and that it has nothing of its own in place of what its class has. Unboxed numbers
+    /// and virtual tuples have nothing of their own.
+    fn instance_owner(&mut self, owner: &Sym, seen: Operand, shadow: Shadow, event: &Event) -> Step<()> {
         match owner {
             Sym::Obj(..) | Sym::Const(_) => {
                 let owner = self.owner(owner, seen)?;

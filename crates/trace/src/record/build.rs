@@ -5,7 +5,7 @@
 
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
-use crate::event::{Event, Kind, Operand};
+use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
 use decal_uops::{ARGUMENTS, Uop};
 
@@ -206,6 +206,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn set_add(&mut self, nth: u32, event: &Event) -> Step<()> {
+        if event.detail == Detail::Asks {
+            return Err(AbortReason::Instruction("a key that may run Python code"));
+        }
         self.realize_top(taken(event)?, event.offset)?;
         let item = self.pop()?;
         let set = self.container(nth, event, Kind::Set)?;
@@ -242,6 +245,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn map_add(&mut self, nth: u32, event: &Event) -> Step<()> {
+        if event.detail == Detail::Asks {
+            return Err(AbortReason::Instruction("a key that may run Python code"));
+        }
         let seen = taken(event)?;
         self.realize_top(seen, event.offset)?;
         self.own_before(event.offset);

@@ -92,8 +92,7 @@ impl Recorder<'_> {
 
     /// The builtin that was called there is called as any other function when all is recorded anew. The reason to abort.
     pub(super) fn call_instead(&mut self, at: (CodeId, u32)) -> AbortReason {
-        let is_call =
-            |event: &&Event| (event.code, event.offset) == at && matches!(event.detail, Detail::Consume(..));
+        let is_call = |event: &&Event| (event.code, event.offset) == at && matches!(event.detail, Detail::Consume(..));
         // A side trace may begin in the midst of it.
         if self.rec.events.iter().any(|event| is_call(&event)) && self.unsure.borrow_mut().insert(at) {
             AbortReason::Again

@@ -6,7 +6,7 @@
 use super::numbers::{Number, two};
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
-use crate::event::{Event, Kind, Operand};
+use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
 use decal_uops::Uop;
 
@@ -20,6 +20,9 @@ impl Recorder<'_> {
     /// `dict[key]`.
     pub(super) fn dict_item(&mut self, event: &Event) -> Step<()> {
         let [seen, seen_key] = two(event)?;
+        if event.detail == Detail::Asks {
+            return Err(AbortReason::Subscript);
+        }
         let (key, dict) = (self.pop()?, self.pop()?);
         self.guard_exact(&dict, seen)?;
         let base = self.object(&dict)?;
@@ -60,6 +63,9 @@ impl Recorder<'_> {
             [a, b, c, ..] => [*a, *b, *c],
             _ => return Err(AbortReason::Inconsistent("missing operands")),
         };
+        if event.detail == Detail::Asks {
+            return Err(AbortReason::StoreSubscript);
+        }
         // Something may die.
         self.own_before(event.offset);
         if !matches!(self.peek(3)?, Sym::Obj(..) | Sym::Const(_)) {
@@ -102,7 +108,7 @@ impl Recorder<'_> {
     /// `del dict[key]`.
     pub(super) fn delete_subscript(&mut self, event: &Event) -> Step<()> {
         let [seen, seen_key] = two(event)?;
-        if seen.kind != Kind::Dict {
+        if seen.kind != Kind::Dict || event.detail == Detail::Asks {
             return Err(AbortReason::Instruction("DELETE_SUBSCR (of this type)"));
         }
         self.own_before(event.offset);
@@ -120,6 +126,9 @@ impl Recorder<'_> {
     /// `key in container` of a dict or set.
     pub(super) fn key_in(&mut self, inverted: bool, event: &Event) -> Step<()> {
         let [seen_key, seen] = two(event)?;
+        if event.detail == Detail::Asks {
+            return Err(AbortReason::Contains);
+        }
         self.realize_top(&[seen_key, seen], event.offset)?;
         let (container, key) = (self.pop()?, self.pop()?);
         self.guard_exact(&container, seen)?;

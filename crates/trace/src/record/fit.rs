@@ -93,6 +93,16 @@ impl Recorder<'_> {
         if !bad.is_empty() {
             return Err(Some(bad));
         }
+        // Iterators that are carried themselves.
+        let mut objects = HashMap::new();
+        for (phi, carries) in label.phi_vals.iter().zip(&label.phis) {
+            if let Carries::Object(slot) = carries
+                && let Some(val) = fitting.values.get(&(*slot, 0))
+            {
+                objects.insert(*phi, *val);
+            }
+        }
+        let mine = |val: Val| objects.get(&val).copied().or_else(|| mine(val));
         let mut args = Vec::new();
         for carries in &label.phis {
             let arg = match carries {

@@ -68,10 +68,20 @@ pub(super) struct General<'a> {
     pub(super) words: &'a [Word],
     /// How many slots of the stack go into the arguments of the context: the nth from the top is the first.
     pub(super) arguments: Option<(u32, u32)>,
+    /// The slot of the stack that goes there before them: an object that is called. The C function takes over the references
+    /// to it and to the arguments.
+    pub(super) callable: Option<u32>,
     /// How many slots of the stack the instruction takes.
     pub(super) takes: u32,
     /// What comes of it.
     pub(super) gives: Gives,
+}
+
+impl General<'_> {
+    /// Whether the stack's nth slot from the top is among what goes into the context.
+    fn passes(&self, nth: u32) -> bool {
+        self.callable == Some(nth) || self.arguments.is_some_and(|(first, count)| nth <= first && nth > first - count)
+    }
 }
 
 /// What stands for an operand of which nothing was seen.
@@ -85,18 +95,20 @@ impl Recorder<'_> {
             _ => None,
         });
         let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
-        let operands: Vec<u32> = from_stack.chain(used).collect();
+        let operands: Vec<u32> = from_stack.chain(operation.callable).chain(used).collect();
         self.make_visible(event, &operands)?;
         self.push_frames(event)?;
-        if let Some((first, count)) = operation.arguments {
-            if count as usize > decal_uops::ARGUMENTS {
-                return Err(AbortReason::Call("more arguments than traces pass on"));
-            }
-            for at in 0..count {
-                let val = self.word(Word::Stack(first - at))?;
-                let place = offset::ARGUMENTS + 8 * at as i32;
-                self.e.effect(Uop::set_context, &[val], place, 0, Region::Any, None);
-            }
+        let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
+        let passed: Vec<u32> = operation.callable.into_iter().chain(used).collect();
+        if passed.len() > decal_uops::ARGUMENTS {
+            return Err(AbortReason::Call("more arguments than traces pass on"));
+        }
+        // The checker of references reads off the region whether the trace keeps them.
+        let region = if operation.callable.is_some() { Region::Any } else { Region::Counts };
+        for (at, nth) in passed.into_iter().enumerate() {
+            let val = self.word(Word::Stack(nth))?;
+            let place = offset::ARGUMENTS + 8 * at as i32;
+            self.e.effect(Uop::set_context, &[val], place, 0, region, None);
         }
         let mut words = Vec::new();
         for word in operation.words {
@@ -104,7 +116,7 @@ impl Recorder<'_> {
         }
         let result = self.call_any(&words, operation)?;
         self.forget_all();
-        self.take_operands(operation.takes)?;
+        self.take_operands(&operation)?;
         // The operands are gone, as they are where the interpreter raises.
         self.snap = self.build_snapshot(event.offset, Then::Raise);
         let raise = self.snap;
@@ -161,7 +173,10 @@ impl Recorder<'_> {
 
     /// Takes the top of the stack away where its end may run Python code.
     pub(super) fn drop_top(&mut self, event: &Event) -> Step<()> {
-        self.perform(event, General { function: 0, words: &[], arguments: None, takes: 1, gives: Gives::Nothing })
+        self.perform(
+            event,
+            General { function: 0, words: &[], arguments: None, callable: None, takes: 1, gives: Gives::Nothing },
+        )
     }
 
     /// Stores the top of the stack into a local whose object may end with that, and run Python code.
@@ -195,10 +210,10 @@ impl Recorder<'_> {
 
     fn word(&mut self, word: Word) -> Step<Val> {
         match word {
-            Word::Stack(nth) => {
-                let sym = self.peek(nth)?;
-                self.object(&sym)
-            }
+            Word::Stack(nth) => match self.peek(nth)? {
+                Sym::Null => Ok(self.e.raw(0)),
+                sym => self.object(&sym),
+            },
             Word::Fixed(bits) => Ok(self.e.raw(bits)),
             Word::Arguments => Ok(self.e.effect(Uop::context, &[], offset::ARGUMENTS, 0, Region::Fixed, None)),
         }
@@ -241,6 +256,7 @@ impl Recorder<'_> {
         }
         for nth in operands {
             let seen = match self.peek(*nth)? {
+                Sym::Null => continue,
                 Sym::Const(operand) => operand,
                 _ => UNSEEN,
             };
@@ -435,10 +451,17 @@ impl Recorder<'_> {
     }
 
     /// Takes what the instruction takes off the stack, and drops it. Any of it may die now.
-    fn take_operands(&mut self, count: u32) -> Step<()> {
+    fn take_operands(&mut self, operation: &General<'_>) -> Step<()> {
         let mut taken = Vec::new();
-        for _ in 0..count {
-            taken.push(self.pop()?);
+        for nth in 1..=operation.takes {
+            let sym = self.pop()?;
+            if operation.callable.is_none() || !operation.passes(nth) {
+                taken.push(sym);
+            } else if let Sym::Obj(val, Own::Owned) = sym
+                && self.hand_over(val, Own::Virtual)
+            {
+                return Err(AbortReason::Inconsistent("an argument that others borrow"));
+            }
         }
         let mut owned = Vec::new();
         super::state::collect_owned(&taken, &mut owned);
@@ -546,6 +569,15 @@ pub(super) fn has_general_form(op: Op) -> bool {
             | Op::General(..)
             | Op::LoadGlobal { .. }
             | Op::CallKw(_)
+            | Op::UnpackEx(..)
+            | Op::SetAdd(_)
+            | Op::MapAdd(_)
+            | Op::ListExtend(_)
+            | Op::SetUpdate(_)
+            | Op::DictUpdate(_)
+            | Op::BuildSet(_)
+            | Op::BuildMap(_)
+            | Op::BuildConstKeyMap(_)
     )
 }
 
@@ -554,7 +586,8 @@ impl Recorder<'_> {
     pub(super) fn general_form(&mut self, event: &Event, next: Option<&Event>, reason: AbortReason) -> Step<()> {
         use Word::{Arguments, Fixed, Stack};
         let f = self.host.functions.general.clone();
-        let simple = |function, words, takes, gives| General { function, words, arguments: None, takes, gives };
+        let simple =
+            |function, words, takes, gives| General { function, words, arguments: None, callable: None, takes, gives };
         let operation = match event.op {
             Op::Binary(op) => simple(f.binary[op as usize], &[Stack(2), Stack(1)][..], 2, Gives::Object),
             Op::Augmented(op) => simple(f.augmented[op as usize], &[Stack(2), Stack(1)], 2, Gives::Object),
@@ -583,7 +616,7 @@ impl Recorder<'_> {
             }
             Op::ForIter(end) => {
                 // What it did is seen by where it went on.
-                let next = next.filter(|next| next.depth == event.depth).ok_or(AbortReason::Iterate)?;
+                let next = next.filter(|next| next.depth == event.depth).ok_or(AbortReason::LeftLoop)?;
                 let gives = Gives::Next(next.offset == event.next, end);
                 return self.perform(event, simple(f.next, &[Stack(1)], 0, gives));
             }
@@ -604,31 +637,45 @@ impl Recorder<'_> {
                 self.settle_null(count + 1, event.operands.get(1).copied().unwrap_or(Operand::NULL))?;
                 let receiver = self.peek(count + 1)? != Sym::Null;
                 let passed = count + u32::from(receiver);
-                let words = [Stack(count + 2), Arguments, Fixed(u64::from(passed)), Fixed(0)];
-                let arguments = Some((passed, passed));
-                return self.perform(event, General { arguments, ..simple(f.call, &words, count + 2, Gives::Object) });
+                let words = [Arguments, Fixed(u64::from(passed)), Fixed(0)];
+                let (arguments, callable) = (Some((passed, passed)), Some(count + 2));
+                let operation = simple(f.call, &words, count + 2, Gives::Object);
+                return self.perform(event, General { arguments, callable, ..operation });
             }
             Op::CallKw(count) => {
                 let Sym::Const(names) = self.peek(1)? else { return Err(reason) };
                 let named = self.rec.tuples.get(&names.object).map_or(0, Vec::len) as u32;
                 let receiver = u32::from(self.peek(count + 2)? != Sym::Null);
                 let positional = (count + receiver).checked_sub(named).ok_or(reason)?;
-                let words = [Stack(count + 3), Arguments, Fixed(u64::from(positional)), Stack(1)];
-                let arguments = Some((count + receiver + 1, count + receiver));
-                return self.perform(event, General { arguments, ..simple(f.call, &words, count + 3, Gives::Object) });
+                let words = [Arguments, Fixed(u64::from(positional)), Stack(1)];
+                let (arguments, callable) = (Some((count + receiver + 1, count + receiver)), Some(count + 3));
+                let operation = simple(f.call, &words, count + 3, Gives::Object);
+                return self.perform(event, General { arguments, callable, ..operation });
             }
-            Op::General(general, argument) => {
-                let (looks, takes, gives) = general.shape(argument);
-                if gives as usize > decal_uops::ARGUMENTS {
-                    return Err(reason);
-                }
-                let number = if general.is_name() { self.name(event, argument)? } else { u64::from(argument) };
-                let words = [Arguments, Fixed(number)];
-                let arguments = (looks > 0).then_some((looks, looks));
-                let function = f.instructions[general as usize];
-                return self
-                    .perform(event, General { arguments, ..simple(function, &words, takes, Gives::Objects(gives)) });
+            Op::SetAdd(nth) => {
+                return self.perform(event, simple(f.set_add, &[Stack(nth + 1), Stack(1)], 1, Gives::Nothing));
             }
+            Op::MapAdd(nth) => {
+                let words = [Stack(nth + 2), Stack(2), Stack(1)];
+                return self.perform(event, simple(f.dict_set, &words, 2, Gives::Nothing));
+            }
+            Op::ListExtend(nth) | Op::SetUpdate(nth) | Op::DictUpdate(nth) => {
+                let function = match event.op {
+                    Op::ListExtend(_) => f.list_extend,
+                    Op::SetUpdate(_) => f.set_update,
+                    _ => f.dict_update,
+                };
+                return self.perform(event, simple(function, &[Stack(nth + 1), Stack(1)], 1, Gives::Nothing));
+            }
+            Op::UnpackEx(before, after) => {
+                return self.instruction_call(event, GeneralOp::UnpackStar, before | after << 8, reason);
+            }
+            Op::BuildSet(count) => return self.instruction_call(event, GeneralOp::BuildSet, count, reason),
+            Op::BuildMap(count) => return self.instruction_call(event, GeneralOp::BuildMap, count, reason),
+            Op::BuildConstKeyMap(count) => {
+                return self.instruction_call(event, GeneralOp::BuildConstKeyMap, count, reason);
+            }
+            Op::General(general, argument) => return self.instruction_call(event, general, argument, reason),
             Op::LoadGlobal { name, push_null } => {
                 let words = [Arguments, Fixed(self.name(event, name)?)];
                 let gives = if push_null { Gives::Global } else { Gives::Objects(1) };
@@ -637,6 +684,29 @@ impl Recorder<'_> {
             _ => return Err(reason),
         };
         self.perform(event, operation)
+    }
+
+    /// An instruction as one call of a C function over the slots that it looks at.
+    fn instruction_call(&mut self, event: &Event, general: GeneralOp, argument: u32, reason: AbortReason) -> Step<()> {
+        let (looks, takes, gives) = general.shape(argument);
+        if looks.max(gives) as usize > decal_uops::ARGUMENTS {
+            return Err(reason);
+        }
+        if general == GeneralOp::CallEx {
+            // Below the arguments there is always a null.
+            self.settle_null(2 + (argument & 1), Operand::NULL)?;
+        }
+        let number = if general.is_name() { self.name(event, argument)? } else { u64::from(argument) };
+        let words = [Word::Arguments, Word::Fixed(number)];
+        // A call takes over what it is given.
+        let callable = (general == GeneralOp::CallEx).then_some(looks);
+        let passed = looks - u32::from(callable.is_some());
+        let arguments = (passed > 0).then_some((passed, passed));
+        let function = self.host.functions.general.instructions[general as usize];
+        self.perform(
+            event,
+            General { function, words: &words, arguments, callable, takes, gives: Gives::Objects(gives) },
+        )
     }
 
     /// The address of a name that an instruction means.

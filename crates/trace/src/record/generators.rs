@@ -103,7 +103,7 @@ impl Recorder<'_> {
     }
 
     /// The suspended frame of the generator that a slot holds.
-    fn frame_of(&self, sym: &Sym) -> Option<usize> {
+    pub(super) fn frame_of(&self, sym: &Sym) -> Option<usize> {
         let is_its = |generator: Generator| match sym {
             Sym::Obj(object, _) => {
                 generator.object().is_some_and(|known| self.e.original(known) == self.e.original(*object))

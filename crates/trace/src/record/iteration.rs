@@ -10,6 +10,7 @@ use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::Op;
 use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
+use crate::opt::heap::Place;
 use crate::snapshot::Then;
 use decal_uops::Uop;
 
@@ -43,6 +44,16 @@ impl Recorder<'_> {
         let val = self.e.effect(Uop::call_obj_1, &[base], 0, function, Region::Fixed, Some(snap));
         if let Some(ty) = ty {
             self.e.set_type(val, ty);
+            // It stands at the first item.
+            let layout = &self.host.layout;
+            let list = ty == self.host.objects.list_iter;
+            let (index, sequence) = match list {
+                true => (layout.list_iter_index, layout.list_iter_list),
+                false => (layout.tuple_iter_index, layout.tuple_iter_tuple),
+            };
+            let zero = self.e.int(0);
+            self.e.heap().learn(Region::Iterators, Place { base: val, index: None, disp: index }, zero);
+            self.e.heap().learn(Region::Iterators, Place { base: val, index: None, disp: sequence }, base);
         }
         self.drop_all(&drops);
         self.push(Sym::Obj(val, Own::Owned));
@@ -68,7 +79,7 @@ impl Recorder<'_> {
     }
 
     /// The registers that hold an iterator's fields.
-    fn iter_state(&mut self, iterator: Val, seen: Operand) -> usize {
+    pub(super) fn iter_state(&mut self, iterator: Val, seen: Operand) -> usize {
         let kind = seen.kind;
         if let Some(index) = self.iters.iter().position(|iter| iter.iterator == iterator) {
             return index;
@@ -83,14 +94,27 @@ impl Recorder<'_> {
         };
         // Two slots may hold one iterator, whose fields would then be in registers twice.
         let snap = self.snap();
-        let others: Vec<Val> =
-            self.iters.iter().filter(|iter| iter.left.is_some() == left.is_some()).map(|iter| iter.iterator).collect();
+        let others: Vec<Val> = self
+            .iters
+            .iter()
+            .filter(|iter| iter.left.is_some() == left.is_some())
+            .map(|iter| iter.iterator)
+            .filter(|other| self.may_be_same(*other, iterator))
+            .collect();
         for other in others {
             self.e.pure(Uop::guard_not_same, &[iterator, other], 0, 0, Some(snap));
         }
         let sole = kind == Kind::RangeIter && seen.bits == 1;
         self.iters.push(IterState { iterator, kind, next, left, dirty: false, sole, within: None });
         self.iters.len() - 1
+    }
+
+    /// Whether these may be one iterator. One that the trace makes is none that it had before; what it gets later, such as
+    /// what the loop carries, may be it.
+    fn may_be_same(&self, a: Val, b: Val) -> bool {
+        let functions = [self.host.functions.new_list_iter, self.host.functions.new_tuple_iter];
+        let is_new = |val| self.e.made_by(val).is_some_and(|function| functions.contains(&function));
+        !is_new(a.max(b))
     }
 
     /// Steps the loop's iterator; true where the next instruction was taken along.
@@ -237,9 +261,8 @@ impl Recorder<'_> {
     fn step_any(&mut self, event: &Event, next: Option<&Event>) -> Step<()> {
         let Op::ForIter(behind) = event.op else { return Err(AbortReason::Inconsistent("loop")) };
         let seen = one(event)?;
-        let Some(after) = next.filter(|next| next.depth == event.depth).map(|next| next.offset) else {
-            return Err(AbortReason::Iterate);
-        };
+        // Whether there was another item is seen by where it went on.
+        let after = next.filter(|next| next.depth == event.depth).ok_or(AbortReason::LeftLoop)?.offset;
         let known = matches!(seen.kind, Kind::Iterator | Kind::Enumerate);
         if !known || !matches!(self.peek(1)?, Sym::Obj(..)) {
             return Err(AbortReason::Iterate);

@@ -52,8 +52,10 @@ pub struct LabelState {
     pub(super) codes: Vec<u64>,
     pub(super) iters: Vec<IterState>,
     pub(super) phis: Vec<Carries>,
-    /// Slots of calls that are carried as objects.
+    /// Slots of calls, and of the entry frame's stack, that are carried as objects.
     pub(super) varying: BTreeSet<Slot>,
+    /// The types of objects that are carried, where the loop's body takes them for granted.
+    pub(super) types: BTreeMap<Slot, u64>,
     /// The phis themselves, in the same order.
     pub(super) phi_vals: Vec<Val>,
     /// Values that are constants: recordings of other traces number them in their own way.
@@ -145,9 +147,29 @@ impl Recorder<'_> {
         self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
         self.settle_bools();
         self.check_stack()?;
+        let mut varying = self.varying.clone();
         self.sort_suspended();
-        let varying = self.varying.clone();
-        self.settle_objects(head, &varying)?;
+        // What the loop has not looked at stays in memory, and so does a generator whose frame the trace knows.
+        varying.retain(|slot| {
+            let of_entry = slot.0 == 0 && slot.1;
+            // Another pass may have had more on its stack.
+            let there = (slot.2 as usize) < self.frames[0].stack.len();
+            !of_entry
+                || there && {
+                    let sym = self.slot_mut(*slot).clone();
+                    matches!(sym, Sym::Obj(_, Own::StackSlot(_) | Own::Owned)) && self.frame_of(&sym).is_none()
+                }
+        });
+        self.settle_objects(head, &varying, &BTreeMap::new())?;
+        let mut types = BTreeMap::new();
+        for slot in &varying {
+            if let Sym::Obj(val, _) = *self.slot_mut(*slot)
+                && (slot.0 == 0 && slot.1 || self.iters.iter().any(|iter| iter.iterator == val))
+                && let Some(ty) = self.e.type_of(val)
+            {
+                types.insert(*slot, ty);
+            }
+        }
 
         // One phi for each object that slots hold as a number, and for the fields of iterators.
         let mut entries: Vec<(Class, Val)> = Vec::new();
@@ -224,7 +246,26 @@ impl Recorder<'_> {
                 }
             }
         }
+        // What a loop goes through is known by its place on an operand stack, where that is carried, too.
+        carried.sort_by_key(|(slot, _)| !slot.1);
         for (slot, phi) in carried {
+            if let Sym::Obj(entry, _) = *self.slot_mut(slot)
+                && (slot.1 || !self.on_stack(entry))
+            {
+                for iter in self.iters.iter_mut().filter(|iter| iter.iterator == entry) {
+                    iter.iterator = vals[phi];
+                }
+                for carries in &mut phis {
+                    if let Carries::IterNext(iterator) | Carries::IterLeft(iterator) = carries
+                        && *iterator == entry
+                    {
+                        *iterator = vals[phi];
+                    }
+                }
+            }
+            if let Some(ty) = types.get(&slot) {
+                self.e.set_type(vals[phi], *ty);
+            }
             let sym = self.slot_mut(slot);
             *sym = match *sym {
                 Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
@@ -263,6 +304,7 @@ impl Recorder<'_> {
             iters: self.iters.clone(),
             phis,
             varying,
+            types,
             phi_vals: vals,
             constants,
             relied: Vec::new(),
@@ -295,6 +337,13 @@ impl Recorder<'_> {
             list.extend(frame.stack.iter().enumerate().map(|(i, sym)| ((depth, true, i as u32), sym.clone())));
         }
         list
+    }
+
+    fn has_slot(&self, (depth, stack, index): Slot) -> bool {
+        let depth = depth as usize;
+        let suspended = || self.suspended.get(depth.checked_sub(SUSPENDED)?);
+        let holds = |frame: &FrameState| index < (if stack { frame.stack.len() } else { frame.locals.len() }) as u32;
+        self.frames.get(depth).or_else(suspended).is_some_and(holds)
     }
 
     pub(super) fn slot_mut(&mut self, (depth, stack, index): Slot) -> &mut Sym {
@@ -413,9 +462,15 @@ impl Recorder<'_> {
 
     /// Makes what these slots of calls hold objects, each with a reference for its slot alone: what the next turn has there is
     /// another one, and this one may be gone.
-    pub(super) fn settle_objects(&mut self, head: u32, slots: &BTreeSet<Slot>) -> Step<()> {
+    pub(super) fn settle_objects(
+        &mut self,
+        head: u32,
+        slots: &BTreeSet<Slot>,
+        types: &BTreeMap<Slot, u64>,
+    ) -> Step<()> {
+        self.sort_suspended();
         for slot in slots {
-            if self.has_place(*slot) {
+            if self.has_place(*slot) && !(slot.0 == 0 && slot.1) {
                 continue;
             }
             let renew = |this: &mut Self| {
@@ -423,7 +478,7 @@ impl Recorder<'_> {
                 this.raise_snap = None;
             };
             renew(self);
-            let held = (slot.0 as usize) < self.frames.len();
+            let held = self.has_slot(*slot);
             let sym = if held { self.slot_mut(*slot).clone() } else { return Err(AbortReason::Stack) };
             let val = match sym {
                 Sym::Null | Sym::Unchanged | Sym::RangeIter(..) => {
@@ -439,7 +494,20 @@ impl Recorder<'_> {
                     val
                 }
             };
-            if !matches!(self.slot_mut(*slot), Sym::Obj(_, Own::Owned)) {
+            if let Some(ty) = types.get(slot) {
+                let snap = self.snap();
+                self.e.guard_type(val, *ty, snap);
+            }
+            if slot.0 == 0 && *self.slot_mut(*slot) == Sym::Obj(val, Own::StackSlot(slot.2)) {
+                // The reference that memory has is the trace's from now on.
+                let home = Own::StackSlot(slot.2);
+                self.each_sym(&mut |sym| {
+                    if *sym == Sym::Obj(val, home) {
+                        *sym = Sym::Obj(val, Own::Virtual);
+                    }
+                });
+                *self.slot_mut(*slot) = Sym::Obj(val, Own::Owned);
+            } else if !matches!(self.slot_mut(*slot), Sym::Obj(_, Own::Owned)) {
                 self.incref(val);
                 *self.slot_mut(*slot) = Sym::Obj(val, Own::Owned);
             }
@@ -465,6 +533,26 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// Puts what a slot of the entry frame's stack holds into its memory, which held something that is gone.
+    pub(super) fn flush_stack(&mut self, slot: u32) -> Step<()> {
+        let sym = std::mem::replace(&mut self.frames[0].stack[slot as usize], Sym::Null);
+        let (frame, disp) = (self.e.frame(), self.stack_disp(slot));
+        if sym == Sym::Null {
+            self.e.effect(Uop::store_null, &[frame], disp, 0, Region::Frame, None);
+            self.frames[0].stack[slot as usize] = Sym::Unchanged;
+            return Ok(());
+        }
+        let seen = match &sym {
+            Sym::Const(operand) => *operand,
+            Sym::RangeIter(..) => return Err(AbortReason::Carried),
+            _ => Operand { bits: i64::MAX as u64, ..Operand::NULL },
+        };
+        let val = self.owned_object(&sym, seen)?;
+        self.e.store(Uop::store_obj, frame, None, val, disp, Region::Frame, None);
+        self.frames[0].stack[slot as usize] = Sym::Obj(val, Own::StackSlot(slot));
+        Ok(())
+    }
+
     /// The checks of every turn.
     pub(super) fn turn_checks(&mut self, head: u32) {
         let snap = self.build_snapshot(head, Then::Resume);
@@ -485,7 +573,7 @@ impl Recorder<'_> {
             return Err(AbortReason::Stack.into());
         }
         self.end_turn(label.head)?;
-        self.settle_objects(label.head, &label.varying)?;
+        self.settle_objects(label.head, &label.varying, &label.types)?;
         // Those that the label does not carry are loaded anew in the next turn.
         self.flush_iterators(|_, iter| label.iters.iter().any(|kept| kept.iterator == iter.iterator));
         self.turn_checks(label.head);

@@ -57,7 +57,7 @@ impl Recorder<'_> {
             }
             vals.push(self.object(arg)?);
         }
-        let mut drops = if leaf.changes { self.guard_kept(&[receiver.clone()]) } else { Vec::new() };
+        let mut drops = if leaf.changes { self.guard_kept(std::slice::from_ref(&receiver)) } else { Vec::new() };
         let mut dropped = args;
         dropped.push(callable);
         if !leaf.changes {

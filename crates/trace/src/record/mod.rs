@@ -42,7 +42,7 @@ mod strings;
 pub use abort::{Abort, AbortReason};
 pub use label::LabelState;
 use label::Slot;
-pub use side::Parent;
+pub use side::{Parent, may_refuse};
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::{GeneralOp, Op};
@@ -128,6 +128,8 @@ pub struct Recorded {
     pub misfit: Hint,
     /// Constants that snapshots name.
     pub consts: BTreeMap<u64, Operand>,
+    /// Instructions that are general operations, and why no fast form fitted.
+    pub general: Vec<(CodeId, u32, AbortReason)>,
     /// Calls within calls, at most.
     pub max_depth: u32,
     /// Instructions of the trace before the passes over the whole trace.
@@ -178,10 +180,14 @@ pub(crate) struct Recorder<'a> {
     /// The snapshot of the instruction at hand was not taken yet: its offset.
     unsnapped: Option<u32>,
     raise_snap: Option<SnapId>,
+    /// See [`Recorded::general`].
+    performed: Vec<(CodeId, u32, AbortReason)>,
     /// Instructions whose fast form is known to fail, of all attempts.
     unsure: Unsure,
     /// The instruction at hand is translated in its general form: its fast form has failed at the exit that led here.
     general: bool,
+    /// An instruction that gets no fast form: that was refused at the exit that led here.
+    refused: Option<(CodeId, u32)>,
     /// The exits of a store into a local were emitted beforehand.
     prepared: bool,
     /// See [`Recorded::misfit`].
@@ -214,7 +220,10 @@ impl From<AbortReason> for Failure {
 pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let here = Abort { reason: AbortReason::Unstable("locals"), code: first.code, offset: first.offset };
+    // Turns of an outer loop come back with another iterator, and perhaps with a new list to be filled.
+    let stack = 0..if rec.nested && options.optimize { rec.stack } else { 0 };
     let mut varying = options.hint.slots.clone();
+    varying.extend(stack.map(|slot| (0, true, slot)));
     let unsure = Unsure::default();
     let mut attempts = 0;
     while attempts < ATTEMPTS {
@@ -258,6 +267,7 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
             let mut recorder = Recorder::new(rec, host, options, first);
             recorder.unsure = Rc::clone(&unsure);
             recorder.varying = varying.clone();
+            recorder.refused = parent.was_refused().then_some((first.code, first.offset));
             let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
                 recorder.general = parent.failed_fast_form();
                 let end = recorder.record_side(parent, &carried, way)?;
@@ -392,9 +402,11 @@ impl<'a> Recorder<'a> {
             consts: BTreeMap::new(),
             snap: SnapId(0),
             unsnapped: None,
+            performed: Vec::new(),
             unsure: Unsure::default(),
             raise_snap: None,
             general: false,
+            refused: None,
             prepared: false,
             misfit: Hint::default(),
             moved: false,
@@ -639,10 +651,24 @@ impl<'a> Recorder<'a> {
             self.settle_generators(event)?;
         }
         if !has_general_form(event.op) {
+            let refuses = event.op.taken() > 0
+                && matches!(
+                    event.op,
+                    Op::BuildSet(_)
+                        | Op::BuildMap(_)
+                        | Op::BuildConstKeyMap(_)
+                        | Op::SetAdd(_)
+                        | Op::SetUpdate(_)
+                        | Op::MapAdd(_)
+                        | Op::DictUpdate(_)
+                );
+            if self.refused == Some(self.at) && refuses {
+                return Err(AbortReason::Instruction("a key that may run Python code"));
+            }
             return self.fast_form(event, next).map(Covered::fused);
         }
         let at = (event.code, event.offset);
-        if is_usually_fast(event) && !self.unsure.borrow().contains(&at) {
+        if is_usually_fast(event) && self.refused != Some(self.at) && !self.unsure.borrow().contains(&at) {
             // What the state was is not kept for it: should the fast form fail, everything is recorded anew.
             return match self.fast_form(event, next) {
                 Err(reason) if reason.is_general() => {
@@ -653,11 +679,15 @@ impl<'a> Recorder<'a> {
             };
         }
         let before = (self.frames.clone(), self.iters.clone(), self.e.len(), self.suspended.clone());
-        match self.fast_form(event, next) {
+        let refused = AbortReason::Instruction("what its operands may do is not known");
+        match if self.refused == Some(self.at) { Err(refused) } else { self.fast_form(event, next) } {
             Err(reason) if reason.is_general() && self.e.changes_nothing_since(before.2) => {
                 (self.frames, self.iters, self.suspended) = (before.0, before.1, before.3);
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
+                if !self.performed.iter().any(|(code, offset, _)| (*code, *offset) == at) {
+                    self.performed.push((event.code, event.offset, reason));
+                }
                 self.general_form(event, next, reason)?;
                 let hides = event.detail.entered().is_some() || matches!(event.detail, Detail::Consume(..));
                 Ok(if hides { Covered::Call } else { Covered::One })
@@ -725,6 +755,7 @@ impl<'a> Recorder<'a> {
             Op::LoadGlobal { push_null, .. } => self.load_global(push_null, event)?,
             Op::LoadDeref(slot) => self.load_deref(slot, event)?,
             Op::StoreDeref(slot) => self.store_deref(slot, event)?,
+            Op::MakeCell(slot) => self.make_cell(slot, event)?,
             Op::CopyFreeVars(count) => self.copy_free_vars(count, event)?,
             Op::LoadAttr { method, .. } => self.load_attr(method, event)?,
             Op::LoadSuperAttr { method, .. } => self.load_super_attr(method, event)?,
@@ -900,6 +931,7 @@ impl<'a> Recorder<'a> {
         covers.sort();
         covers.dedup();
         let max_depth = self.max_depth;
+        let general = std::mem::take(&mut self.performed);
         let consts = std::mem::take(&mut self.consts);
         let mut wrote = std::mem::take(&mut self.wrote);
         let (insts, snaps, origins, first_phi) = self.e.into_parts();
@@ -920,7 +952,7 @@ impl<'a> Recorder<'a> {
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
-        Recorded { misfit: Hint::default(), trace, label, carried, wrote, consts, max_depth, emitted, before }
+        Recorded { misfit: Hint::default(), general, trace, label, carried, wrote, consts, max_depth, emitted, before }
     }
 
     fn remember_consts(&mut self) {

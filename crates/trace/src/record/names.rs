@@ -5,7 +5,7 @@
 use super::numbers::one;
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
-use crate::event::{Detail, Event, Kind};
+use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
 use decal_uops::Uop;
 
@@ -70,17 +70,56 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// A variable that functions inside of this one share: a new cell takes what the slot held. Of frames that exist only those
+    /// of comprehensions are made within a trace, whose slots are empty before.
+    pub(super) fn make_cell(&mut self, slot: u32, event: &Event) -> Step<()> {
+        let at = slot as usize;
+        let sym = self.top().locals.get(at).ok_or(AbortReason::Inconsistent("cell"))?.sym.clone();
+        if self.place(slot).is_some() && sym != Sym::Null {
+            return Err(AbortReason::Cell);
+        }
+        if !matches!(sym, Sym::Obj(..) | Sym::Const(_) | Sym::Null) {
+            self.top().locals[at].sym = Sym::Null;
+            let unseen = Operand { bits: i64::MAX as u64, ..Operand::NULL };
+            let val = self.owned_object(&sym, unseen)?;
+            self.top().locals[at].sym = Sym::Obj(val, Own::Owned);
+            self.restart(event.offset);
+        }
+        let held = self.top().locals[at].sym.clone();
+        let functions = self.host.functions.clone();
+        let (content, function) = match &held {
+            Sym::Null => (self.e.object(self.host.objects.none, self.host.objects.none_type), functions.new_empty_cell),
+            held => (self.object(held)?, functions.new_cell),
+        };
+        let raise = self.raise_snap();
+        let cell = self.e.effect(Uop::call_obj_1, &[content], 0, function, Region::Fixed, Some(raise));
+        self.e.set_type(cell, self.host.objects.cell);
+        self.top().locals[at].sym = Sym::Obj(cell, Own::Owned);
+        // The cell has a reference of its own.
+        if let Sym::Obj(val, Own::Owned) = held
+            && !self.hand_over(val, Own::Virtual)
+        {
+            self.decref_plain(val);
+        }
+        Ok(())
+    }
+
     pub(super) fn store_deref(&mut self, slot: u32, event: &Event) -> Step<()> {
         let Detail::Cell(_, content) = event.detail else {
             return Err(AbortReason::Cell);
         };
-        if content.kind == Kind::Null {
-            return Err(AbortReason::Cell);
-        }
         let value = self.pop()?;
         let seen = one(event)?;
         let cell = self.cell(slot)?;
         let (snap, disp) = (self.snap(), self.host.layout.cell_content);
+        if content.kind == Kind::Null {
+            let old = self.e.load(Uop::load_obj_unchecked, cell, None, disp, Region::Cells, None);
+            self.e.pure(Uop::guard_is, &[old], 0, 0, Some(snap));
+            let new = self.owned_object(&value, seen)?;
+            self.own_borrowed();
+            self.e.store(Uop::store_obj, cell, None, new, disp, Region::Cells, None);
+            return Ok(());
+        }
         let old = self.e.load(Uop::load_obj, cell, None, disp, Region::Cells, Some(snap));
         self.replace(cell, None, disp, Region::Cells, &value, seen, old, content, true)
     }

@@ -5,15 +5,15 @@
 //! trace whose final state fits its trunk's label jumps there directly; one that does not fit puts everything into
 //! the frame and enters the root trace at its start, or loops by itself.
 
-use super::label::{LabelState, Slot};
+use super::label::{Carries, LabelState, Slot};
 use super::snapshots::first_place;
 use super::state::{IterState, Local, Own, Sym};
 use super::{AbortReason, Failure, Recorded, Recorder, Step, Wrote};
-use crate::event::Kind;
+use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Generator, Source, Then};
-use decal_uops::Uop;
+use decal_uops::{Uop, offset};
 use std::collections::{BTreeSet, HashMap};
 
 /// The trace whose exit a side trace continues.
@@ -32,7 +32,37 @@ pub struct Parent<'a> {
     pub may_loop: bool,
 }
 
+/// Whether this calls a C function that may refuse, so that its exit may also mean that no exception is set.
+pub fn may_refuse(uop: Uop) -> bool {
+    matches!(
+        uop,
+        Uop::call_obj_1
+            | Uop::call_obj_2
+            | Uop::call_obj_3
+            | Uop::call_truth_2
+            | Uop::call_truth_3
+            | Uop::call_int_2
+            | Uop::call_index
+            | Uop::call_slice
+            | Uop::call_store
+            | Uop::call_fast
+            | Uop::call_renew
+    )
+}
+
 impl Parent<'_> {
+    /// Whether a C function has refused to do the instruction, or something may die with it that may not die in a trace: the
+    /// fast form would come to the same end.
+    pub(super) fn was_refused(&self) -> bool {
+        match self.recorded.trace.insts.get(self.exit.index()) {
+            Some(Inst::Uop(inst)) => {
+                let dies = matches!(inst.uop, Uop::guard_not_last | Uop::guard_droppable | Uop::guard_droppable_all);
+                dies || may_refuse(inst.uop)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the uop that exited has a slower form that does not exit.
     pub(super) fn failed_fast_form(&self) -> bool {
         let Some(Inst::Uop(inst)) = self.recorded.trace.insts.get(self.exit.index()) else {
@@ -85,7 +115,8 @@ impl Recorder<'_> {
     pub(super) fn enter_side(&mut self, parent: &Parent<'_>) -> Step<Vec<(Val, Val)>> {
         let trace = &parent.recorded.trace;
         let snapshot = trace.snaps.get(parent.snap.0 as usize).ok_or(AbortReason::Exit)?;
-        if snapshot.then == Then::Raise {
+        let refused = snapshot.then == Then::Raise;
+        if refused && self.refused.is_none() {
             return Err(AbortReason::Exit);
         }
         self.consts = parent.recorded.consts.clone();
@@ -222,6 +253,9 @@ impl Recorder<'_> {
             self.incref(val);
         }
         let offset = snapshot.frames.last().map_or(0, |frame| frame.offset);
+        if refused {
+            self.guard_no_exception(offset);
+        }
         self.take_frames_back(offset);
         Ok(carried.into_iter().filter_map(|(root, parent)| Some((root, *map.get(&parent)?))).collect())
     }
@@ -302,6 +336,55 @@ impl Recorder<'_> {
         id
     }
 
+    /// Leaves where an exception is set, as the exit that led here does.
+    fn guard_no_exception(&mut self, offset: u32) {
+        let snap = self.build_snapshot(offset, Then::Raise);
+        let place = self.e.effect(Uop::context, &[], offset::THREAD, 0, Region::Fixed, None);
+        let thread = self.e.effect(Uop::load_raw, &[place], 0, 0, Region::Any, None);
+        let disp = self.host.leaf.thread_exception;
+        let exception = self.e.effect(Uop::load_int, &[thread], disp, 0, Region::Any, None);
+        let zero = self.e.int(0);
+        self.e.pure(Uop::guard_eq_int, &[exception, zero], 0, 0, Some(snap));
+    }
+
+    /// Puts into the memory of the entry frame's stack what the label expects there. False where that cannot be.
+    fn place_stack(&mut self, label: &LabelState, head: u32) -> Step<bool> {
+        let want = label.frames.first().map_or(&[][..], |frame| &frame.stack);
+        if self.frames.first().is_none_or(|frame| frame.stack.len() != want.len()) {
+            return Ok(false);
+        }
+        for (slot, want) in want.iter().enumerate() {
+            let home = Own::StackSlot(slot as u32);
+            let have = &self.frames[0].stack[slot];
+            let in_place = *have == Sym::Unchanged || matches!(have, Sym::Obj(_, own) if *own == home);
+            if *want != Sym::Unchanged || in_place {
+                continue;
+            }
+            if matches!(have, Sym::RangeIter(..) | Sym::Obj(_, Own::StackSlot(_))) {
+                return Ok(false);
+            }
+            self.flush_stack(slot as u32)?;
+            self.snap = self.build_snapshot(head, Then::Resume);
+            self.raise_snap = None;
+        }
+        Ok(true)
+    }
+
+    /// The iterators in slots where the label carries iterators whose fields are in registers: their fields are, too.
+    fn carried_iterators(&mut self, label: &LabelState) -> Vec<Val> {
+        let mut kept = Vec::new();
+        for (phi, carries) in label.phi_vals.iter().zip(&label.phis) {
+            let Carries::Object(slot) = carries else { continue };
+            let Some(iter) = label.iters.iter().find(|iter| iter.iterator == *phi) else { continue };
+            if let Sym::Obj(val, _) = *self.slot_mut(*slot) {
+                let seen = Operand { kind: iter.kind, ..Operand::NULL };
+                self.iter_state(val, seen);
+                kept.push(val);
+            }
+        }
+        kept
+    }
+
     /// The values to jump to the root's label with, if the state fits; none where it does not.
     pub(super) fn join(
         &mut self,
@@ -320,12 +403,13 @@ impl Recorder<'_> {
         if missing {
             return Ok(None);
         }
-        if self.settle_objects(head, &label.varying).is_err() {
+        if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(None);
         }
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
-        let kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
+        let mut kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
+        kept.extend(self.carried_iterators(label));
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
         let written = self.e.heap().written();
         let inherited = self.inherited.clone();

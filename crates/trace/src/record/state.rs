@@ -225,6 +225,11 @@ impl Recorder<'_> {
         self.top().stack.push(sym);
     }
 
+    pub(super) fn stack_disp(&self, slot: u32) -> i32 {
+        let locals = self.rec.codes[self.frames[0].code.0 as usize].locals;
+        self.host.layout.frame_locals + 8 * (locals + slot) as i32
+    }
+
     /// From an interpreter frame to one of its locals.
     pub(super) fn local_disp(&self, slot: u32) -> i32 {
         self.host.layout.frame_locals + 8 * slot as i32

@@ -108,6 +108,8 @@ pub fn host() -> Host {
         unseen: 0xf_001e,
         general: general(),
         new_bool: 0xf_0013,
+        new_cell: 0xf_001b,
+        new_empty_cell: 0xf_001c,
         new_method: 0xf_0017,
         dict_value: 0xf_001a,
         lacks_attribute: 0xf_0018,
@@ -182,6 +184,11 @@ fn general() -> decal_trace::host::GeneralFunctions {
         unpack: 0xf_130e,
         call: 0xf_130f,
         call_with_sequence: 0xf_1310,
+        set_add: 0xf_1312,
+        dict_set: 0xf_1313,
+        list_extend: 0xf_1314,
+        set_update: 0xf_1315,
+        dict_update: 0xf_1316,
         format: 0xf_1311,
         convert: std::array::from_fn(|i| 0xf_1400 + i as u64),
         instructions: std::array::from_fn(|i| 0xf_1500 + i as u64),
@@ -207,6 +214,7 @@ impl Pass {
             codes: Vec::new(),
             events: Vec::new(),
             stack: 0,
+            nested: false,
             arrival: None,
             around: None,
             ending: Ending::Left,
@@ -262,7 +270,7 @@ impl Pass {
             handlers: Vec::new(),
             first_unit: 0,
             extended: Vec::new(),
-            names: Vec::new(),
+            names: vec![0x38_0000; 4],
         });
         CodeId(number)
     }

@@ -98,7 +98,8 @@ fn unsuited(uop: Uop) -> bool {
     matches!(uop, Uop::load_raw | Uop::neg_float | Uop::abs_float)
 }
 
-/// Uops that only the allocator makes, that would end every trace at once, or that rely on a real object's count.
+/// Uops that only the allocator makes, that would end every trace at once, that rely on a real object's count, that may give
+/// null, or that tell where the context is.
 fn usable(uop: Uop) -> bool {
     !matches!(
         uop,
@@ -111,6 +112,18 @@ fn usable(uop: Uop) -> bool {
             | Uop::exit
             | Uop::frame
             | Uop::decref_or_exit
+            | Uop::context
+            | Uop::set_context
+            | Uop::call_fast
+            | Uop::call_renew
+            | Uop::call_any_1
+            | Uop::call_any_2
+            | Uop::call_any_3
+            | Uop::call_any_4
+            | Uop::guard_droppable_all
+            | Uop::push_frame
+            | Uop::pop_frame
+            | Uop::guard_undisturbed
     )
 }
 
@@ -183,7 +196,13 @@ impl Builder<'_, '_> {
             Uop::small_int => world.objects,
             Uop::decref_plain | Uop::decref_plain_or_null => world.release,
             Uop::guard_droppable => world.may_die,
-            Uop::call_truth_2 | Uop::call_store => world.truth,
+            Uop::call_truth_2
+            | Uop::call_truth_3
+            | Uop::call_int_2
+            | Uop::call_any_int_1
+            | Uop::call_any_int_2
+            | Uop::call_any_int_3
+            | Uop::call_store => world.truth,
             Uop::call_float_1 | Uop::call_float_2 => world.float,
             Uop::new_float => world.new_float,
             Uop::renew_float => world.renew_float,
