@@ -651,6 +651,10 @@ impl<'a> Recorder<'a> {
             self.settle_generators(event)?;
         }
         if !has_general_form(event.op) {
+            // The locals of a frame end with it. Side trace after side trace would ask the same question again.
+            if self.refused == Some(self.at) && matches!(event.op, Op::Return | Op::ReturnConst(_)) {
+                return Err(AbortReason::Instruction("a return that ends an object whose end may run Python code"));
+            }
             let refuses = event.op.taken() > 0
                 && matches!(
                     event.op,
