@@ -27,6 +27,9 @@ use decal_uops::Uop;
 /// Generators that a trace may know at one time.
 const MAX_GENERATORS: usize = 8;
 
+/// What a builtin gives that went through a generator, and what is to be dropped then.
+pub(super) type Given = (Sym, Vec<Sym>);
+
 impl Recorder<'_> {
     /// All frames, those of suspended generators behind the others.
     pub(super) fn all_frames(&self) -> impl Iterator<Item = &FrameState> {
@@ -605,7 +608,7 @@ impl Recorder<'_> {
 
     /// A loop or builtin that goes through a generator comes to the end: the generator, and what the builtin gives, with what is to
     /// be dropped then. The generator's frame is gone, nothing else has happened.
-    fn end_of_items(&mut self) -> Step<(Sym, Option<(Sym, Vec<Sym>)>)> {
+    fn end_of_items(&mut self) -> Step<(Sym, Option<Given>)> {
         let returns = std::mem::take(&mut self.top().returns);
         let Returns::Consume(consumer) = returns else { return Ok((self.pop()?, None)) };
         let at = (self.top().code, self.top().call.0);
@@ -618,7 +621,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn give_result(&mut self, given: Option<(Sym, Vec<Sym>)>) {
+    fn give_result(&mut self, given: Option<Given>) {
         let Some((result, dropped)) = given else { return };
         self.push(result);
         if !dropped.is_empty() {
