@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import generate
+import generate_objects
 import pytest
 from conftest import WAYS, run_program
 from hypothesis import HealthCheck, given, settings
@@ -150,3 +151,13 @@ def test_random_programs(first: int) -> None:
         stress = [f"hot,registers:{seed}", f"hot,guards:{seed * 7 % 60}"]
         ways = [WAYS["native-hot"], second, *({"DECAL_STRESS": way} for way in stress)]
         check(generate.program(random.Random(seed), 20), ways)
+
+
+@pytest.mark.parametrize("first", range(0, TRIES or 12, 4))
+def test_random_objects(first: int) -> None:
+    """Objects, and calls that change what traces take for granted."""
+    for seed in range(first, first + 4):
+        second = WAYS["interpreter-hot" if seed % 2 else "unoptimized-hot"]
+        stress = [f"hot,registers:{seed}", f"hot,guards:{seed * 7 % 60}"]
+        ways = [WAYS["native-hot"], second, *({"DECAL_STRESS": way} for way in stress)]
+        check(generate_objects.program(seed, 12), ways)

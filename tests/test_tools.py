@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -207,15 +206,21 @@ def test_post_mortem(way: Mapping[str, str], tmp_path: Path) -> None:
 
 
 PROFILE = """
-    import cProfile, profile, pstats, io
+    import cProfile, profile, pstats, re
+
+    def plain(name):
+        return re.sub(r" at 0x\\w+", "", name)
 
     def show(profiler):
         stats = pstats.Stats(profiler)
         rows = []
         for (file, line, name), (calls, own, _, _, callers) in stats.stats.items():
             if file == target.__file__ or file == "~" and "decal" not in name:
-                who = sorted((name, counts[:2]) for (_, _, name), counts in callers.items())
-                rows.append((name, line, calls, own, who))
+                # The two profilers differ in how they count callers.
+                by = [(plain(name), times if isinstance(times, int) else times[:2])
+                      for (_, _, name), times in callers.items()]
+                who = sorted(by)
+                rows.append((plain(name), line, calls, own, who))
         for row in sorted(rows):
             print(row)
 
@@ -274,20 +279,23 @@ TRACEMALLOC = """
         return kept
 
     def begin():
+        # Objects that CPython keeps for the next ones are not allocated: none may be left.
+        held.append(([[] for _ in range(100)], [(i, i) for i in range(2100)], [i * 0.5 for i in range(200)]))
         tracemalloc.start(3)
 
     def end():
         tracemalloc.stop()
 
-    snapshots = []
+    held, snapshots = [], []
     for start, stop in ((0, 1500), (1300, 1600), (1300, 1600)):
         kept = keep(2000, start, stop)
     for snapshot in snapshots:
         found = {}
         for trace in snapshot.traces:
-            frames = tuple((frame.filename == __file__, frame.lineno) for frame in trace.traceback)
-            if frames[-1][0]:
-                key = frames, trace.size
+            # Below the program's frames are those of whoever runs it.
+            frames = [frame.lineno for frame in trace.traceback if frame.filename == __file__]
+            if trace.traceback[-1].filename == __file__:
+                key = tuple(frames), trace.size
                 found[key] = found.get(key, 0) + 1
         # Lists grow by steps that depend on what was there before.
         print(sorted((key, count) for key, count in found.items() if count > 50))
@@ -346,39 +354,6 @@ def test_faulthandler(way: Mapping[str, str], tmp_path: Path) -> None:
     """The stack as it is dumped from within a call."""
     expected, outcome = both(FAULTHANDLER, way, tmp_path)
     assert outcome.visible == expected
-
-
-def test_faulthandler_at_any_time(way: Mapping[str, str], tmp_path: Path) -> None:
-    """Another thread dumps the stack while a loop runs: the frames that it finds can be read."""
-    source = """
-    import faulthandler, time
-
-    class Adds:
-        def __add__(self, other):
-            return other
-
-    def inner(d, i):
-        return d + i
-
-    def loop(d, n):
-        total = 0
-        for i in range(n):
-            total += inner(d, i)
-        return total
-
-    faulthandler.dump_traceback_later(0.01, repeat=True, file=open("dumped", "w"))
-    end = time.monotonic() + 1
-    while time.monotonic() < end:
-        loop(Adds(), 1000)
-    faulthandler.cancel_dump_traceback_later()
-    print("done")
-    """
-    expected, outcome = both(source, way, tmp_path)
-    assert outcome.visible == expected
-    dumped = (tmp_path / "dumped").read_text()
-    lines = re.findall(r"program.py\", line (\d+) in (\w+)", dumped)
-    assert len(lines) > 5
-    assert all(name in {"loop", "inner", "__add__"} or name == "" for _, name in lines if name != "module")
 
 
 GREENLET = """

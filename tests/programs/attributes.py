@@ -4,6 +4,8 @@ methods, super().
 
 from __future__ import annotations
 
+import enum
+
 from common import show
 
 
@@ -329,8 +331,48 @@ def of_numbers(count):
     return total
 
 
+class Named(type):
+    hidden = "of the metaclass"
+
+
+class Other(Named):
+    @property
+    def total(cls):
+        return 1000
+
+
+class Kinds(metaclass=Named):
+    first = 1
+    second = 2
+    total = 3
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+def of_classes(count):
+    """Attributes of classes whose metaclass is one of Python code, which changes."""
+    total = 0
+    for i in range(count):
+        colour = Colour.RED if i & 1 else Colour.BLUE
+        total += Kinds.first + Kinds.second + Kinds.total + (colour is Colour.RED) + len(Kinds.hidden)
+        if i == 700:
+            Kinds.__class__ = Other
+        if i == 900:
+            Kinds.second = 20
+        if i == 1100:
+            Named.first = property(lambda cls: 5000)
+    if count > 1100:
+        del Named.first
+    Kinds.__class__, Kinds.second = Named, 2
+    return total
+
+
 for function in [
     of_numbers,
+    of_classes,
     class_attributes,
     default_then_own,
     properties,

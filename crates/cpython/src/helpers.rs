@@ -197,6 +197,12 @@ pub unsafe extern "C" fn new_range_iter(start: i64, stop: i64, step: i64) -> *mu
     unsafe { objects::new_range_iter(start, step, left) }
 }
 
+/// An iterator over a `range` that gives `next`, and `left` values in all; null with an exception.
+pub unsafe extern "C" fn range_iter_at(_none: *mut PyObject, next: i64, step: i64, left: i64) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe { objects::new_range_iter(next, step, left) }
+}
+
 /// `left ** right` of two exact ints: an `int` or a `float`; null with an exception.
 pub unsafe extern "C" fn number_power(left: *mut PyObject, right: *mut PyObject) -> *mut PyObject {
     // SAFETY: two exact ints; their power runs C only.

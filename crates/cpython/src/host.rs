@@ -84,6 +84,7 @@ unsafe fn objects() -> Objects {
         Objects {
             small_ints: small_ints(),
             exhausted: helpers::general::exhausted(),
+            not_implemented: ffi::Py_NotImplemented() as u64,
             none: ffi::Py_None() as u64,
             true_: ffi::Py_True() as u64,
             false_: ffi::Py_False() as u64,
@@ -102,6 +103,7 @@ unsafe fn objects() -> Objects {
             tuple_iter: type_address!(PyTupleIter_Type),
             function: type_address!(PyFunction_Type),
             method: type_address!(PyMethod_Type),
+            type_: type_address!(PyType_Type),
             cell: type_address!(PyCell_Type),
             generator: type_address!(PyGen_Type),
             builtin: type_address!(PyCFunction_Type),
@@ -157,6 +159,7 @@ fn functions() -> Functions {
         int_unary: [address!(ffi::PyNumber_Negative), address!(ffi::PyNumber_Positive), address!(ffi::PyNumber_Invert)],
         str_equal: address!(helpers::str_equal),
         new_range_iter: address!(helpers::new_range_iter),
+        range_iter_at: address!(helpers::range_iter_at),
         new_list_iter: address!(ffi::PyObject_GetIter),
         new_tuple_iter: address!(ffi::PyObject_GetIter),
         list_append: address!(helpers::sequences::list_append),

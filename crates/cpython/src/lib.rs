@@ -9,6 +9,7 @@
 //! only after [`support::check`] said yes. Objects are raw pointers and borrowed unless a function says
 //! otherwise. Nothing here runs Python code but what says so.
 
+pub mod allocator;
 pub mod builtins;
 mod capi;
 pub mod code;
@@ -17,6 +18,7 @@ mod helpers;
 pub mod monitoring;
 pub mod objects;
 pub mod observe;
+pub mod results;
 pub mod stack;
 pub mod support;
 pub mod thread;

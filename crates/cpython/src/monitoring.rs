@@ -200,6 +200,9 @@ impl Monitoring {
             objects::decref(arguments[0]);
             objects::decref(arguments[2]);
             objects::decref(owned(result)?);
+            if bits == 0 {
+                make_room(code);
+            }
         }
         Ok(())
     }

@@ -192,6 +192,30 @@ pub unsafe fn raise(class: *mut PyObject, text: &str) {
     }
 }
 
+/// A method that the class of an object has under this name, not bound (a new reference); null where there is none.
+pub(crate) unsafe fn special_method(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the module's contract.
+    unsafe {
+        let symbols = crate::version::symbols::symbols().ok();
+        let found =
+            symbols.map_or(std::ptr::null_mut(), |symbols| (symbols.type_lookup)(pyo3_ffi::Py_TYPE(object), name));
+        incref(found);
+        found
+    }
+}
+
+/// Clears the exception that is set where it is a `StopIteration`; else it stays.
+pub unsafe fn take_stop_iteration() -> bool {
+    // SAFETY: the module's contract; an exception is set.
+    unsafe {
+        let stops = pyo3_ffi::PyErr_ExceptionMatches(pyo3_ffi::PyExc_StopIteration) != 0;
+        if stops {
+            pyo3_ffi::PyErr_Clear();
+        }
+        stops
+    }
+}
+
 /// Whether it is `None`.
 pub unsafe fn is_none(object: *mut PyObject) -> bool {
     // SAFETY: the module's contract.

@@ -7,6 +7,9 @@
 
 mod attribute;
 mod call;
+mod special;
+
+pub(crate) use attribute::interned;
 pub(crate) mod known;
 mod leaf_calls;
 
@@ -106,8 +109,12 @@ pub unsafe fn observe(
     };
     // SAFETY: the caller's.
     let mut detail = unsafe { observer.look(instruction.op, calls) };
+    if matches!(detail, Detail::None | Detail::Opaque(_) | Detail::Attribute(Attribute::Unsupported(_))) {
+        // SAFETY: the caller's.
+        detail = unsafe { observer.special(instruction.op, calls) }.unwrap_or(detail);
+    }
     if observer.assumptions.iter().any(|what| calls.is_volatile(*what)) {
-        observer.take_back(&mut detail);
+        observer.take_back(instruction.op, &mut detail);
     }
     let event = Event {
         depth,
@@ -272,7 +279,7 @@ struct Observer {
 
 impl Observer {
     /// What was found relies on something that changes again and again: it is not told.
-    fn take_back(&mut self, detail: &mut Detail) {
+    fn take_back(&mut self, op: Op, detail: &mut Detail) {
         const CHANGES: &str = "a class or function that changes often";
         self.assumptions.clear();
         self.binds.clear();
@@ -282,8 +289,13 @@ impl Observer {
             }
         }
         *detail = match detail {
-            Detail::Attribute(_) => Detail::Attribute(Attribute::Unsupported(CHANGES)),
-            Detail::Enter(_) | Detail::New(_) | Detail::Known(_) => Detail::Opaque(CHANGES),
+            _ if matches!(op, Op::LoadAttr { .. } | Op::LoadSuperAttr { .. } | Op::StoreAttr { .. }) => {
+                Detail::Attribute(Attribute::Unsupported(CHANGES))
+            }
+            Detail::Enter(_) | Detail::New(_) | Detail::Known(_) | Detail::Generate(_) | Detail::Consume(..) => {
+                Detail::Opaque(CHANGES)
+            }
+            Detail::Special(_) if matches!(op, Op::Call(_)) => Detail::Opaque(CHANGES),
             Detail::Global(_) => Detail::Global(Operand::NULL),
             _ => Detail::None,
         };
@@ -354,9 +366,9 @@ impl Observer {
                     return self.cell(slot);
                 }
                 Op::CopyFreeVars(count) => self.closure(count),
-                Op::LoadAttr { name, method } => {
+                Op::LoadAttr { name, .. } => {
                     self.take_stack(1);
-                    let found = self.load_attribute(self.top(1), self.name(name), method, calls);
+                    let found = self.load_attribute(self.top(1), self.name(name));
                     return Detail::Attribute(found);
                 }
                 Op::LoadSuperAttr { name, .. } => {
@@ -431,8 +443,11 @@ impl Observer {
                 | Op::Not
                 | Op::PopTop
                 | Op::UnpackSequence(_)
-                | Op::Yield { .. }
-                | Op::Return => self.take_stack(1),
+                | Op::Yield { .. } => self.take_stack(1),
+                Op::Return => {
+                    self.take_stack(1);
+                    self.note_iterator();
+                }
                 Op::PopJump(condition, _) => {
                     self.take_stack(1);
                     return Detail::Taken(taken(condition, self.top(1)));
@@ -614,6 +629,20 @@ impl Observer {
             let cells = objects::tuple_items((*function.cast::<layout::Function>()).closure);
             for cell in cells.iter().take(count as usize) {
                 self.take(*cell);
+            }
+        }
+    }
+
+    /// Says of a result whether it is an iterator: `bits` of other objects than numbers.
+    unsafe fn note_iterator(&mut self) {
+        // SAFETY: stack objects are alive.
+        unsafe {
+            let object = self.top(1);
+            let Some(operand) = self.operands.last_mut() else { return };
+            if matches!(operand.kind, Kind::Other | Kind::ListIter | Kind::TupleIter) && ffi::PyIter_Check(object) != 0
+            {
+                operand.bits = 1;
+                self.assume_type(ffi::Py_TYPE(object));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Whether this interpreter is one that decal can attach to. Each reason not to is one sentence.
 
+use crate::allocator;
 use crate::capi as ffi;
 use crate::objects;
 use crate::version::symbols::symbols;
@@ -82,7 +83,9 @@ pub unsafe fn check() -> Result<(), Unsupported> {
         if (symbols.eval_frame_function)(interpreter.cast()) as usize != symbols.eval_frame as usize {
             return Err(Unsupported::FrameEvaluation);
         }
-        checks::check(symbols).map_err(Unsupported::Layout)
+        checks::check(symbols).map_err(Unsupported::Layout)?;
+        allocator::find(symbols);
+        Ok(())
     }
 }
 

@@ -8,15 +8,16 @@
 use crate::executor::Executor;
 use crate::exit::{self, Left};
 use crate::graves;
+use crate::links;
 use crate::machine::Memory;
 use crate::plan::Values;
 use crate::state::{self, Engine, FUNCTION_START};
 use crate::worth;
-use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{nothing, only_decal_in};
 use decal_cpython::stack::has_room;
 use decal_cpython::thread::Thread;
+use decal_cpython::{PyObject, allocator};
 use decal_trace::eval;
 use decal_uops::Context;
 use std::ptr::null_mut;
@@ -75,6 +76,7 @@ pub fn may_enter_with(executor: &Executor, thread: Thread, names: (*mut PyObject
     let depth = executor.max_depth.get() as i32;
     thread.is_quiet()
         && !thread.is_traced()
+        && !allocator::is_watched()
         && thread.recursion_remaining() > depth + RECURSION_MARGIN
         && (!executor.nests.get() || (thread.native_recursion_remaining() > NATIVE_MARGIN && has_room()))
         && executor.names == (names.0 as u64, names.1 as u64)
@@ -131,11 +133,18 @@ pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<
     let (mut entries, mut turns) = (0, 0);
     let left = loop {
         // SAFETY: the caller's.
-        let left = unsafe { run_one(site, &executor, &mut context) };
+        let (left, exit) = unsafe { run_one(site, &executor, &mut context) };
         entries += 1;
         turns += context.iterations;
         let Left::Enter(offset) = left else { break left };
-        match state::with(|engine| next(engine, site, offset)).flatten() {
+        let next = state::with(|engine| {
+            let next = next(engine, site, offset)?;
+            if let Some((from, index)) = exit {
+                links::link(engine, &from, index, &next);
+            }
+            Some(next)
+        });
+        match next.flatten() {
             Some(next) => executor = next,
             None => break left,
         }
@@ -159,7 +168,8 @@ fn next(engine: &mut Engine, site: &Site, offset: u32) -> Option<Rc<Executor>> {
     pays(engine, &next).then_some(next)
 }
 
-unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Left {
+/// Runs one, and what its links lead to. How it was left, and where.
+unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> (Left, Option<(Rc<Executor>, usize)>) {
     context.frame = site.frame.address();
     context.thread = site.thread.address();
     context.breaker = site.thread.breaker_address();
@@ -175,9 +185,10 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
         // SAFETY: a valid executor's code is in memory, and what it takes for granted was checked or is watched.
         unsafe { decal_native::enter::enter(context, code.address) };
         drop(guard);
-        root.find_exit(context.exit).map(|(executor, index)| {
+        links::find_exit(root, context.exit).map(|(executor, index)| {
             // SAFETY: the values are those of this exit.
-            unsafe { exit::leave(site, &executor, index, Values::Native(context)) }
+            let left = unsafe { exit::leave(site, &executor, index, Values::Native(context)) };
+            (left, Some((executor, index)))
         })
     } else {
         let mut fuel = u64::MAX;
@@ -186,18 +197,17 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> Le
         state::with(|engine| engine.counters.interpreted += u64::MAX - fuel);
         interpreted.map(|(executor, index, values)| {
             // SAFETY: as above.
-            unsafe { exit::leave(site, &executor, index, Values::Interpreted(&values)) }
+            let left = unsafe { exit::leave(site, &executor, index, Values::Interpreted(&values)) };
+            (left, Some((executor, index)))
         })
     };
     root.turns.set(root.turns.get() + context.iterations);
     root.running.set(root.running.get() - 1);
-    if !root.valid.get() && root.running.get() == 0 {
-        if state::with(|engine| engine.bury(root)).is_none() {
-            root.let_go();
-        }
+    if root.running.get() == 0 && (!root.valid.get() || root.stale.get()) {
+        links::sweep(root);
         graves::sweep();
     }
-    left.unwrap_or(Left::Resume)
+    left.unwrap_or((Left::Resume, None))
 }
 
 /// Runs a root trace and its side traces in the trace interpreter, until an exit that none continues.

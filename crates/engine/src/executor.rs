@@ -1,6 +1,7 @@
 //! Executors: compiled traces with everything that running and leaving them needs.
 
 use crate::exit::Brief;
+use crate::links::Link;
 use crate::plan::Plan;
 use decal_cpython::PyObject;
 use decal_cpython::monitoring::CodeList;
@@ -10,7 +11,7 @@ use decal_trace::ir::{Inst, Region, Val};
 use decal_trace::record::{Recorded, may_refuse};
 use decal_trace::snapshot::{SnapId, Then};
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// An exit of an executor.
 #[derive(Debug)]
@@ -113,6 +114,12 @@ pub struct Executor {
     pub trial: Cell<(u64, i64)>,
     /// Side traces (roots).
     pub sides: RefCell<Vec<usize>>,
+    /// Ends, its own and those of its side traces, that jump into other root traces (roots).
+    pub links: RefCell<Vec<Link>>,
+    /// Root traces with such ends that lead here (roots).
+    pub linkers: RefCell<Vec<Weak<Executor>>>,
+    /// Whether something that links lead to is invalid by now (roots).
+    pub stale: Cell<bool>,
     /// Nanoseconds: observing to assembling.
     pub compile_ns: u64,
 }
@@ -174,9 +181,10 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
 }
 
 impl Executor {
-    /// Notes code objects that a root trace's side trace runs. (Roots.)
-    pub fn cover(&self, codes: &[*mut PyObject]) {
+    /// Notes code objects that a root trace's side trace runs. Whether there is one among them that is new. (Roots.)
+    pub fn cover(&self, codes: &[*mut PyObject]) -> bool {
         let mut covers = self.covers.borrow_mut();
+        let before = covers.len();
         for code in codes {
             if !covers.contains(code) {
                 covers.push(*code);
@@ -184,6 +192,7 @@ impl Executor {
         }
         // SAFETY: the list is changed here only.
         unsafe { self.alive.covered.set(&covers) };
+        covers.len() > before
     }
 
     /// How to rebuild Python's state at an exit.
@@ -216,6 +225,7 @@ impl Executor {
     /// Gives back what a root trace and its side traces have, once they are out of use.
     pub fn let_go(&self) {
         let family = std::mem::take(&mut *self.family.borrow_mut());
+        self.links.borrow_mut().clear();
         family.iter().for_each(|side| side.release_keeps());
         self.release_keeps();
     }
@@ -237,7 +247,11 @@ impl Executor {
         if let Some(index) = index(self) {
             return Some((Rc::clone(self), index));
         }
-        self.family.borrow().iter().find_map(|side| Some((Rc::clone(side), index(side)?)))
+        // Their exits were numbered in the order in which they joined the family.
+        let family = self.family.borrow();
+        let at = family.partition_point(|side| u64::from(side.first_exit) <= number).checked_sub(1)?;
+        let side = family.get(at)?;
+        Some((Rc::clone(side), index(side)?))
     }
 
     /// Whether it is a root trace.

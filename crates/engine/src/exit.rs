@@ -22,7 +22,7 @@ use crate::plan::{Make, Objects, Plan, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
-use decal_cpython::{PyObject, Raised, objects};
+use decal_cpython::{PyObject, Raised, objects, results};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
 use decal_trace::event::Consumer;
@@ -344,33 +344,50 @@ unsafe fn take_result(
     inner: Frame,
 ) -> bool {
     let depth = described.stack.len() as u32;
+    let returns = described.returns;
+    let guard = site.thread.unsilence();
     // SAFETY: behind the call the stack is the one without callable and arguments, and one value more; a new instance is that
-    // value and is there already.
+    // value and is there already; operands that the snapshot has go first.
     unsafe {
-        match (result, described.returns) {
+        match (result, returns) {
             // A generator's frame is a part of the generator, which the frame below holds.
             (Ok(value), Returns::Item) if !inner.is_suspended() => {
+                drop(guard);
                 end_loop(site, described, below, value);
                 return false;
             }
             (result, Returns::Consume(consumer)) => {
+                drop(guard);
                 return consume::go_on(site, described, below, inner, consumer, result);
             }
-            (Ok(value), Returns::Value | Returns::Item) => {
-                below.set_stack(depth, value);
-                below.set_stack_depth(depth + 1);
-            }
             (Ok(value), Returns::Instance) if objects::is_none(value) => objects::decref(value),
-            (Err(_), Returns::Item) => return true,
-            (result, returns) => {
+            (result, Returns::Instance) => {
                 if let Ok(value) = result {
                     objects::raise_init_result(value);
-                    let guard = site.thread.unsilence();
                     objects::decref(value);
-                    drop(guard);
                 }
+                drop(guard);
                 drop_instance(site, described, below, returns);
                 return true;
+            }
+            (Err(_), Returns::Next(end)) if objects::take_stop_iteration() => {
+                let iterator = below.stack(depth.saturating_sub(1));
+                below.set_stack_depth(depth.saturating_sub(1));
+                below.set_offset(end);
+                objects::decref(iterator);
+                return false;
+            }
+            (Err(_), _) => return true,
+            (Ok(value), returns) => {
+                let first = depth.saturating_sub(returns.operands() as u32);
+                let operands: SmallVec<[*mut PyObject; 4]> = (first..depth).map(|slot| below.stack(slot)).collect();
+                let Ok(value) = results::settle(returns, &operands, value) else { return true };
+                below.set_stack_depth(first);
+                operands.iter().for_each(|operand| objects::decref(*operand));
+                if !value.is_null() {
+                    below.set_stack(first, value);
+                    below.set_stack_depth(first + 1);
+                }
             }
         }
         below.set_offset(described.after);

@@ -6,6 +6,7 @@
 //! the stack (an object that dies while the engine drops it), everything is invalidated at the next occasion.
 
 use crate::executor::Executor;
+use crate::links;
 use crate::location::{Location, State};
 use crate::state::{self, Engine};
 use decal_cpython::watch::Changed;
@@ -46,12 +47,16 @@ impl Engine {
     fn leave_parents_code(&mut self) {
         let parents = std::mem::replace(&mut self.memory, Err(MemoryError::Foreign));
         let mut under_way = false;
-        for executor in self.executors.iter_mut().filter_map(Option::take) {
+        let executors: Vec<Rc<Executor>> = self.executors.iter_mut().filter_map(Option::take).collect();
+        for executor in &executors {
             executor.valid.set(false);
             executor.alive.valid.set(0);
-            under_way |= executor.running.get() > 0;
-            if executor.running.get() == 0 {
-                executor.release_keeps();
+        }
+        for root in executors.iter().filter(|executor| executor.is_root()) {
+            if links::is_under_way(root) {
+                under_way = true;
+            } else {
+                root.let_go();
             }
         }
         self.relying.clear();
@@ -142,7 +147,8 @@ impl Engine {
                 self.counters.invalidated += 1;
             }
         }
-        if executor.running.get() == 0 {
+        links::cut(self, &executor);
+        if !links::is_under_way(&executor) {
             self.bury(&executor);
         }
         self.relying.retain(|_, list| {

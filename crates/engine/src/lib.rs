@@ -19,6 +19,7 @@ mod exit;
 mod explain;
 mod graves;
 mod invalidate;
+mod links;
 mod location;
 mod machine;
 mod observe;

@@ -9,6 +9,7 @@
 
 use crate::callbacks::panic_text;
 use crate::executor::{Alive, Executor, exits};
+use crate::links;
 use crate::location::{Location, Never, State};
 use crate::observe::{self, Observation, Purpose};
 use crate::options::{Mode, Options, Panic};
@@ -204,13 +205,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             site.side.set(Some(id));
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);
-            root.nests.set(root.nests.get() || executor.nests.get());
             if tree_size(engine, &root) < TRIAL_TREE {
                 // Entries so far say nothing of what comes now.
                 root.trial.set((root.entries.get(), worth::gained(engine, &root)));
             }
-            root.max_depth.set(root.max_depth.get().max(executor.max_depth.get()));
-            root.cover(&executor.covers.borrow());
+            links::absorb(&root, executor.max_depth.get(), executor.nests.get(), &executor.covers.borrow());
             let executor = Rc::new(executor);
             root.family.borrow_mut().push(Rc::clone(&executor));
             engine.executors.push(Some(executor));
@@ -350,6 +349,9 @@ fn build(
         turns: Cell::new(0),
         trial: Cell::new((0, 0)),
         sides: RefCell::new(Vec::new()),
+        links: RefCell::new(Vec::new()),
+        linkers: RefCell::new(Vec::new()),
+        stale: Cell::new(false),
         compile_ns: begun.elapsed().as_nanos() as u64,
         recorded,
     };

@@ -45,6 +45,8 @@ pub struct Counters {
     pub jumps: u64,
     /// Uops run by the trace interpreter.
     pub interpreted: u64,
+    /// Ends of traces that jump into other root traces.
+    pub links: u64,
     /// Executors invalidated.
     pub invalidated: u64,
     /// Root traces withdrawn because they did not pay.
@@ -98,6 +100,7 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     for (name, value) in ["observe_ns", "record_ns", "allocate_ns", "assemble_ns"].iter().zip(c.nanoseconds) {
         add(name, value);
     }
+    add("links", c.links);
     add("invalidated", c.invalidated);
     add("withdrawn", c.withdrawn);
     let mut states: BTreeMap<&str, u64> = BTreeMap::new();

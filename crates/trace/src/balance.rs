@@ -214,7 +214,7 @@ impl Counts<'_> {
         let marks = [0, self.host.objects.exhausted];
         let val = *inst.args.first().filter(|_| inst.uop == wanted && marks.contains(&inst.imm64))?;
         match self.trace.insts.get(val.index()) {
-            Some(Inst::Uop(made)) if gives_any(made.uop) || self.steps(made) => {
+            Some(Inst::Uop(made)) if gives_any(made.uop) || self.steps(made) && inst.imm64 != 0 => {
                 self.add(val, -1);
                 Some(val)
             }

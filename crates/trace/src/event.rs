@@ -6,6 +6,7 @@
 //! keeps all objects it names alive until the trace is compiled or abandoned.
 
 use crate::bytecode::Op;
+use crate::snapshot::Returns;
 use std::collections::BTreeMap;
 
 /// A code object, by its index in [`Recording::codes`].
@@ -126,6 +127,22 @@ pub enum Bind {
     Keywords(Vec<(Operand, u32)>),
 }
 
+/// A call of a special method, or of a property's getter or setter, that an instruction makes. [`Event::binds`] counts the operands,
+/// lowest in the stack first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Special {
+    /// What is entered.
+    pub callee: Callee,
+    /// What becomes of its result.
+    pub returns: Returns,
+    /// Operands of the instruction on the stack.
+    pub operands: u8,
+    /// The types that the first operands must have for this to be what is called; 0 for any.
+    pub types: [u64; 3],
+    /// What the first operand could have of its own instead.
+    pub shadow: Shadow,
+}
+
 /// A call of a class that makes an instance, in the way of `object.__new__` and `type.__call__`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Making {
@@ -168,6 +185,21 @@ pub enum Consumer {
 }
 
 impl Consumer {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Consumer; 11] = [
+        Consumer::Sum,
+        Consumer::Any,
+        Consumer::All,
+        Consumer::Min,
+        Consumer::Max,
+        Consumer::List,
+        Consumer::Tuple,
+        Consumer::Set,
+        Consumer::Sorted,
+        Consumer::Join,
+        Consumer::Next,
+    ];
+
     /// Slots above the generator.
     pub fn holds(self) -> u32 {
         match self {
@@ -377,8 +409,6 @@ pub enum Attribute {
         /// As above.
         shadow: Shadow,
     },
-    /// What the getter of a property gives, which is a function of Python.
-    Property(Callee),
     /// A constant found on the class, or in a module whose dict is watched.
     Constant {
         /// The object.
@@ -413,6 +443,8 @@ pub enum Detail {
     New(Making),
     /// `Call` of a builtin that traces know.
     Known(KnownCall),
+    /// An instruction that calls a special method.
+    Special(Special),
     /// `Compare` of objects of these types, for which `==` is identity.
     Identity(u64, u64),
     /// `Subscript`, `StoreSubscript`, `DeleteSubscript`, `Contains`, `SetAdd` and `MapAdd` of a dict or set: the key may run
@@ -503,7 +535,7 @@ impl Detail {
         match self {
             Detail::Enter(callee) => Some((*callee, false)),
             Detail::New(Making { init, .. }) => init.map(|init| (init, true)),
-            Detail::Attribute(Attribute::Property(getter)) => Some((*getter, true)),
+            Detail::Special(special) => Some((special.callee, true)),
             _ => None,
         }
     }

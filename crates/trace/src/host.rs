@@ -96,6 +96,7 @@ pub struct Objects {
     pub tuple_iter: u64,
     pub function: u64,
     pub method: u64,
+    pub type_: u64,
     pub cell: u64,
     pub generator: u64,
     /// Of builtin functions and bound builtin methods.
@@ -105,6 +106,8 @@ pub struct Objects {
     pub small_ints: u64,
     /// Stands for the end of an iterator where a general operation asks for the next item.
     pub exhausted: u64,
+    /// `NotImplemented`.
+    pub not_implemented: u64,
 }
 
 impl Objects {
@@ -166,6 +169,8 @@ pub struct Functions {
     pub str_equal: u64,
     /// Of three ints (start, stop, step as 64-bit numbers): a new iterator of a `range`, null with an exception.
     pub new_range_iter: u64,
+    /// Of `None` and three 64-bit numbers (next value, step, values left): a new iterator of a `range`, null with an exception.
+    pub range_iter_at: u64,
     /// Of an exact list: a new iterator.
     pub new_list_iter: u64,
     /// Of an exact tuple: a new iterator.

@@ -12,6 +12,7 @@
 //! this cannot run code. Slots of the entry frame's operand stack are written over without
 //! dropping anything: a value that leaves the stack takes its reference along. Two slots with the same box number hold the same object.
 
+use crate::bytecode::{BinaryOp, CompareOp};
 use crate::event::{CodeId, Consumer};
 use crate::ir::Val;
 
@@ -53,7 +54,8 @@ pub enum Source {
     Const(u64),
 }
 
-/// What becomes of the result of a call that is under way.
+/// What becomes of the result of a call that is under way. Operands of the instruction that calls stay on the stack until the result
+/// is there, as the interpreter has them, and go then.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Returns {
     /// It is pushed.
@@ -62,12 +64,101 @@ pub enum Returns {
     /// It must be `None` and goes away: the call was of `__init__`, and the new instance, which is the result of the
     /// whole call, is on top of the stack already.
     Instance,
+    /// It takes the place of so many operands: a property's getter, `__getitem__`.
+    Over(u8),
+    /// It goes away, and so many operands: `__setitem__`, a property's setter.
+    Discard(u8),
+    /// Of a binary operator: it takes the place of the two operands, unless it is `NotImplemented`.
+    Binary(BinaryOp, Asked),
+    /// The same of a comparison; it is made a `bool` where the second says so.
+    Compare(CompareOp, bool),
+    /// Its truth, inverted where asked, takes the place of the two operands of `in`.
+    Contains(bool),
+    /// It must be a `bool`, and takes the place of the operand: `__bool__`.
+    Bool,
+    /// It must be a length, and is pushed as an `int`: `__len__`.
+    Length,
+    /// It must be an iterator, and takes the place of the operand: `__iter__`.
+    Iterator,
+    /// It is an iterator's next item, which is pushed. Where `StopIteration` comes instead, the iterator goes, and the frame goes on at
+    /// this offset.
+    Next(u32),
     /// It is an item for this builtin, which goes through the generator on the stack, or the generator's end. The builtin's
     /// result is pushed in place of the generator and of what the builtin holds.
     Consume(Consumer),
     /// It is an item of a loop over the generator that is on top of the stack, and is pushed; where the generator has
     /// returned, it goes away, and the loop is over.
     Item,
+}
+
+/// Which method of a binary operator was called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// The operator's, or the reflected one where the left operand has none.
+    Plain,
+    /// The same for an augmented assignment, as the left operand has no method for that.
+    PlainForAugmented,
+    /// That of the augmented assignment.
+    Augmented,
+}
+
+impl Asked {
+    const ALL: [Asked; 3] = [Asked::Plain, Asked::PlainForAugmented, Asked::Augmented];
+}
+
+impl Returns {
+    /// How many operands go when the result is there.
+    pub fn operands(self) -> usize {
+        match self {
+            Returns::Over(count) | Returns::Discard(count) => count.into(),
+            Returns::Binary(..) | Returns::Compare(..) | Returns::Contains(_) => 2,
+            Returns::Bool | Returns::Iterator => 1,
+            Returns::Value | Returns::Instance | Returns::Length | Returns::Next(_) => 0,
+            Returns::Item | Returns::Consume(_) => 0,
+        }
+    }
+
+    /// The word for it in the text form, and two numbers.
+    pub(crate) fn parts(self) -> (&'static str, [u32; 2]) {
+        match self {
+            Returns::Value => ("value", [0; 2]),
+            Returns::Instance => ("instance", [0; 2]),
+            Returns::Over(count) => ("over", [count.into(), 0]),
+            Returns::Discard(count) => ("discard", [count.into(), 0]),
+            Returns::Binary(op, asked) => ("binary", [op as u32, asked as u32]),
+            Returns::Compare(op, truth) => ("compare", [op as u32, truth.into()]),
+            Returns::Contains(inverted) => ("contains", [inverted.into(), 0]),
+            Returns::Bool => ("bool", [0; 2]),
+            Returns::Length => ("length", [0; 2]),
+            Returns::Iterator => ("iterator", [0; 2]),
+            Returns::Next(end) => ("next", [end, 0]),
+            Returns::Item => ("item", [0; 2]),
+            Returns::Consume(consumer) => ("consume", [consumer as u32, 0]),
+        }
+    }
+
+    /// What the text form says.
+    pub(crate) fn from_parts(word: &str, [first, second]: [u32; 2]) -> Option<Returns> {
+        let binary = BinaryOp::ALL.get(first as usize).copied();
+        let compare = CompareOp::ALL.get(first as usize).copied();
+        let count = u8::try_from(first).ok();
+        Some(match word {
+            "value" => Returns::Value,
+            "instance" => Returns::Instance,
+            "over" => Returns::Over(count?),
+            "discard" => Returns::Discard(count?),
+            "binary" => Returns::Binary(binary?, Asked::ALL.get(second as usize).copied()?),
+            "compare" => Returns::Compare(compare?, second != 0),
+            "contains" => Returns::Contains(first != 0),
+            "bool" => Returns::Bool,
+            "length" => Returns::Length,
+            "iterator" => Returns::Iterator,
+            "next" => Returns::Next(first),
+            "item" => Returns::Item,
+            "consume" => Returns::Consume(*Consumer::ALL.get(first as usize)?),
+            _ => return None,
+        })
+    }
 }
 
 /// The generator that a frame belongs to.
@@ -157,7 +248,8 @@ pub struct Frame {
     pub returns: Returns,
     /// One source per local slot.
     pub locals: Vec<Source>,
-    /// The operand stack, bottom first. For an outer frame without callable and arguments.
+    /// The operand stack, bottom first. For an outer frame without callable and arguments, but with the operands that
+    /// [`Returns`] speaks of.
     pub stack: Vec<Source>,
 }
 

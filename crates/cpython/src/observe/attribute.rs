@@ -7,7 +7,7 @@
 //! attributes are among the keys that all instances of the class share, and shared keys are only ever added to:
 //! while their number is the same, the method's name is not among them. That number serves as their version.
 
-use super::{Assumption, Calls, Observer, is_plain_dict, operand};
+use super::{Assumption, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::layout;
@@ -22,7 +22,7 @@ use std::sync::{Mutex, PoisonError};
 const UNKNOWN: Attribute = Attribute::Unsupported("an attribute that is not there");
 
 /// What an instance may have besides its class's attributes.
-enum Instance {
+pub(super) enum Instance {
     /// Nothing: no dict.
     Bare,
     /// Inline values, in use.
@@ -35,13 +35,7 @@ enum Instance {
 
 impl Observer {
     /// `owner.name`.
-    pub(super) unsafe fn load_attribute(
-        &mut self,
-        owner: *mut PyObject,
-        name: *mut PyObject,
-        method: bool,
-        calls: &mut dyn Calls,
-    ) -> Attribute {
+    pub(super) unsafe fn load_attribute(&mut self, owner: *mut PyObject, name: *mut PyObject) -> Attribute {
         if owner.is_null() || name.is_null() {
             return UNKNOWN;
         }
@@ -77,9 +71,6 @@ impl Observer {
             }
             let found_type = ffi::Py_TYPE(found);
             if (*found_type).tp_descr_set.is_some() {
-                if found_type as u64 == type_address!(PyProperty_Type) && !method {
-                    return self.property(ty, found, calls);
-                }
                 return Attribute::Unsupported(data_descriptor(found));
             }
             // The instance comes before what is not a data descriptor.
@@ -135,29 +126,6 @@ impl Observer {
                 return Attribute::Unsupported("an attribute made by a descriptor");
             }
             Attribute::Constant { value: operand(found), shadow }
-        }
-    }
-
-    /// A property whose getter is a function of Python.
-    unsafe fn property(
-        &mut self,
-        ty: *mut ffi::PyTypeObject,
-        property: *mut PyObject,
-        calls: &mut dyn Calls,
-    ) -> Attribute {
-        // SAFETY: an exact property.
-        unsafe {
-            let getter = (*property.cast::<layout::Property>()).get;
-            if objects::type_of(getter) != type_address!(PyFunction_Type) {
-                return Attribute::Unsupported("a property whose getter is no Python function");
-            }
-            match self.call_with(getter, 1, calls) {
-                Ok(callee) => {
-                    self.assume_type(ty);
-                    Attribute::Property(callee)
-                }
-                Err(reason) => Attribute::Unsupported(reason),
-            }
         }
     }
 
@@ -289,9 +257,9 @@ impl Observer {
     unsafe fn class_attribute(&mut self, class: *mut ffi::PyTypeObject, name: *mut PyObject) -> Attribute {
         // SAFETY: a live class.
         unsafe {
-            if ffi::Py_TYPE(class.cast()) as u64 != type_address!(PyType_Type)
-                || !look_up(&raw mut ffi::PyType_Type, name).is_null()
-            {
+            let metaclass = ffi::Py_TYPE(class.cast());
+            let getattr = |ty: *mut ffi::PyTypeObject| (*ty).tp_getattro.map(|function| function as usize);
+            if getattr(metaclass) != getattr(&raw mut ffi::PyType_Type) || !look_up(metaclass, name).is_null() {
                 return Attribute::Unsupported("an attribute that a metaclass gives");
             }
             let found = look_up(class, name);
@@ -302,6 +270,7 @@ impl Observer {
                 return Attribute::Unsupported("an attribute made by a descriptor");
             }
             self.assume_type(class);
+            self.assume_type(metaclass);
             match self.class_value(found, class, Shadow::Nothing) {
                 // A class has its methods as they are.
                 Attribute::Method { function, shadow } => Attribute::Constant { value: function, shadow },
@@ -328,6 +297,12 @@ impl Observer {
         }
     }
 
+    /// Whether instances of a class with inline values may have this name.
+    pub(super) unsafe fn has_shared_name(&self, ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> bool {
+        // SAFETY: the type has inline values, so that it has shared keys.
+        unsafe { shared_index(shared_keys(ty), name).is_some() }
+    }
+
     pub(super) unsafe fn assume_type(&mut self, ty: *mut ffi::PyTypeObject) {
         // SAFETY: a live class.
         if unsafe { (*ty).tp_flags } & ffi::Py_TPFLAGS_IMMUTABLETYPE == 0 {
@@ -351,7 +326,7 @@ pub(super) unsafe fn has_plain_getattr(ty: *mut ffi::PyTypeObject) -> bool {
     getattr == Some(ffi::PyObject_GenericGetAttr as *const () as usize)
 }
 
-unsafe fn instance(owner: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Instance {
+pub(super) unsafe fn instance(owner: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Instance {
     // SAFETY: instances of such types have these layouts.
     unsafe {
         let flags = (*ty).tp_flags;
@@ -390,7 +365,7 @@ pub(super) unsafe fn shared_names(ty: *mut ffi::PyTypeObject) -> u32 {
 }
 
 /// An interned name, made once; null where memory ran out.
-pub(super) unsafe fn interned(name: &'static CStr) -> *mut PyObject {
+pub(crate) unsafe fn interned(name: &'static CStr) -> *mut PyObject {
     static NAMES: Mutex<Vec<(&CStr, usize)>> = Mutex::new(Vec::new());
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, object)) = names.iter().find(|(known, _)| *known == name) {
@@ -422,7 +397,7 @@ unsafe fn shared_index(keys: *const layout::DictKeys, name: *mut PyObject) -> Op
 }
 
 /// Instances of this class have inline values, but none of a name: none has one while the number of names is the same.
-unsafe fn names_of(ty: *mut ffi::PyTypeObject) -> Shadow {
+pub(super) unsafe fn names_of(ty: *mut ffi::PyTypeObject) -> Shadow {
     // SAFETY: the type has inline values, so that it has shared keys. The lower half is enough: there are few.
     unsafe {
         let keys = shared_keys(ty);

@@ -323,6 +323,12 @@ impl Observer {
         }
     }
 
+    /// Whether a callable is this builtin.
+    pub(super) unsafe fn is_builtin(&self, callable: *mut PyObject, builtin: KnownCall) -> bool {
+        // SAFETY: a live object.
+        unsafe { known(callable, null_mut()) == Some(builtin) }
+    }
+
     /// A builtin whose answer types decide.
     unsafe fn by_type(&mut self, call: &Arguments<'_>) -> Option<KnownCall> {
         // SAFETY: stack objects are alive.

@@ -238,6 +238,7 @@ pub struct WrappedFunction {
 pub struct Property {
     _head: [usize; 2],
     pub get: *mut PyObject,
+    pub set: *mut PyObject,
 }
 
 /// A method wrapper: a slot's descriptor bound to an object.

@@ -29,6 +29,7 @@ impl Recorder<'_> {
         if !matches!(names, Sym::Const(_)) {
             return Err(AbortReason::Call("names of arguments that change"));
         }
+        self.same_shape(count, event)?;
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
         match event.detail {
@@ -158,49 +159,5 @@ impl Recorder<'_> {
         let (snap, function) = (self.raise_snap(), self.host.functions.new_keywords);
         let val = self.e.effect(Uop::call_obj_1, &[none], 0, function, Region::Fixed, Some(snap));
         Ok(Some(Sym::Obj(val, Own::Owned)))
-    }
-
-    /// Leaves an inlined function with the result on top of its stack.
-    pub(super) fn leave(&mut self, event: &Event) -> Step<()> {
-        if self.top().generator.is_some() {
-            return self.end_generator(event);
-        }
-        let below = self.frames.len() - 2;
-        let returns = self.frames[below].returns;
-        if returns == Returns::Instance {
-            self.guard_none()?;
-        }
-        // What the frame's locals own and the result, which is still on the stack, borrows goes to the result.
-        let position = self.frames.len() - 1;
-        let locals = std::mem::take(&mut self.frames[position].locals);
-        let syms: Vec<Sym> = locals.into_iter().map(|local| local.sym).collect();
-        let drops = self.guard_discard(&syms);
-        let result = self.pop()?;
-        let result = self.lasting(result);
-        self.push(result);
-        self.drop_all(&drops);
-        let result = self.pop()?;
-        self.frames.pop();
-        self.top().returns = Returns::Value;
-        match returns {
-            Returns::Value | Returns::Item | Returns::Consume(_) => self.push(result),
-            Returns::Instance => self.discard(&[result])?,
-        }
-        Ok(())
-    }
-
-    /// Guards that the top of the stack is `None`.
-    fn guard_none(&mut self) -> Step<()> {
-        let none = self.host.objects.none;
-        match self.peek(1)? {
-            Sym::Const(operand) if operand.object == none => Ok(()),
-            Sym::Obj(val, _) => {
-                let snap = self.snap();
-                self.e.pure(Uop::guard_is, &[val], 0, none, Some(snap));
-                self.e.set_type(val, self.host.objects.none_type);
-                Ok(())
-            }
-            _ => Err(AbortReason::Call("an __init__ that gives something")),
-        }
     }
 }

@@ -11,7 +11,6 @@ use crate::bytecode::Op;
 use crate::event::{Attribute, Detail, Event, Kind, Operand, Shadow};
 use crate::ir::{Region, Val};
 use crate::opt::heap::Place;
-use crate::snapshot::Returns;
 use decal_uops::Uop;
 
 impl Recorder<'_> {
@@ -98,13 +97,6 @@ impl Recorder<'_> {
                 self.push(Sym::Const(class));
                 return Ok(());
             }
-            Attribute::Property(getter) => {
-                self.owner(&owner_sym, seen)?;
-                if method {
-                    return Err(AbortReason::Attribute("a property that is called"));
-                }
-                return self.enter(getter, &[], vec![owner_sym], event, Returns::Value);
-            }
             Attribute::Constant { value, shadow } => {
                 self.constant_owner(&owner_sym, seen, shadow, event)?;
                 Sym::Const(value)
@@ -122,7 +114,13 @@ impl Recorder<'_> {
     /// Guards the owner of a constant attribute: a class or module itself, or the class of an instance.
     fn constant_owner(&mut self, owner: &Sym, seen: Operand, shadow: Shadow, event: &Event) -> Step<()> {
         if matches!(seen.kind, Kind::Module | Kind::Type) {
-            return self.guard_callable(owner, seen);
+            self.guard_callable(owner, seen)?;
+            if seen.kind == Kind::Type && seen.ty != self.host.objects.type_ {
+                // A metaclass of Python code. No watcher tells when a class gets another one.
+                let (class, snap) = (self.e.object(seen.object, 0), self.snap());
+                self.e.effect(Uop::guard_type, &[class], 0, seen.ty, Region::Fixed, Some(snap));
+            }
+            return Ok(());
         }
         self.instance_owner(owner, seen, shadow, event)
     }
@@ -140,7 +138,7 @@ impl Recorder<'_> {
     }
 
     /// Guards that an instance has nothing of its own in place of what its class has.
-    fn guard_shadow(&mut self, owner: Val, shadow: Shadow, event: &Event) -> Step<()> {
+    pub(super) fn guard_shadow(&mut self, owner: Val, shadow: Shadow, event: &Event) -> Step<()> {
         let snap = self.snap();
         match shadow {
             Shadow::Nothing => {}
@@ -239,11 +237,7 @@ impl Recorder<'_> {
             }
             Attribute::Slot { disp } => disp,
             Attribute::Unsupported(how) => return Err(AbortReason::Attribute(how)),
-            Attribute::Method { .. }
-            | Attribute::ClassMethod { .. }
-            | Attribute::Constant { .. }
-            | Attribute::Dict
-            | Attribute::Property(_) => {
+            Attribute::Method { .. } | Attribute::ClassMethod { .. } | Attribute::Constant { .. } | Attribute::Dict => {
                 return Err(AbortReason::Attribute("not stored in the instance"));
             }
         };

@@ -8,6 +8,21 @@ use crate::ir::Val;
 use decal_uops::Uop;
 
 impl Recorder<'_> {
+    /// Ends where the trace does not have function and receiver of a call where the interpreter has them, with so many arguments
+    /// above.
+    pub(super) fn same_shape(&mut self, count: u32, event: &Event) -> Step<()> {
+        // A method object that the trace made none of is function and receiver here.
+        let apart = matches!(event.detail, Detail::Known(KnownCall::ObjectInit(_)))
+            || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0)
+            || matches!(event.detail, Detail::Generate(made) if made.callee.bound_self != 0);
+        let bound = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
+        if !apart && bound != (self.peek(count + 1)? != Sym::Null) {
+            // A general operation made a method of what the interpreter has as function and receiver.
+            return Err(AbortReason::Call("a method that a general operation found"));
+        }
+        Ok(())
+    }
+
     /// Gives whether the next event was handled too.
     pub(super) fn call(&mut self, count: u32, event: &Event, next: Option<&Event>) -> Step<bool> {
         if let Detail::Known(known @ (KnownCall::List(_) | KnownCall::BoundList(..))) = event.detail {
@@ -25,15 +40,7 @@ impl Recorder<'_> {
             self.consume(consumer, resumed, count, event)?;
             return Ok(false);
         }
-        // A method object that the trace made none of is function and receiver here.
-        let apart = matches!(event.detail, Detail::Known(KnownCall::ObjectInit(_)))
-            || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0)
-            || matches!(event.detail, Detail::Generate(made) if made.callee.bound_self != 0);
-        let bound = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
-        if !apart && bound != (self.peek(count + 1)? != Sym::Null) {
-            // A general operation made a method of what the interpreter has as function and receiver.
-            return Err(AbortReason::Call("a method that a general operation found"));
-        }
+        self.same_shape(count, event)?;
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
         let seen_callable = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;

@@ -276,7 +276,7 @@ impl Recorder<'_> {
     }
 
     /// Puts a null into memory of a local that is unbound.
-    fn unbind_local(&mut self, place: u32) {
+    pub(super) fn unbind_local(&mut self, place: u32) {
         let before = self.memory_of(place);
         let (base, disp, region) = self.address(place);
         let dealloc = self.host.functions.dealloc;

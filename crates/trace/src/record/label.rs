@@ -544,10 +544,16 @@ impl Recorder<'_> {
         }
         let seen = match &sym {
             Sym::Const(operand) => *operand,
-            Sym::RangeIter(..) => return Err(AbortReason::Carried),
             _ => Operand { bits: i64::MAX as u64, ..Operand::NULL },
         };
-        let val = self.owned_object(&sym, seen)?;
+        let val = match &sym {
+            Sym::RangeIter(next, step, left, _) => {
+                let (raise, function) = (self.raise_snap(), self.host.functions.range_iter_at);
+                let none = self.e.object(self.host.objects.none, 0);
+                self.e.effect(Uop::call_slice, &[none, *next, *step, *left], 0, function, Region::Fixed, Some(raise))
+            }
+            sym => self.owned_object(sym, seen)?,
+        };
         self.e.store(Uop::store_obj, frame, None, val, disp, Region::Frame, None);
         self.frames[0].stack[slot as usize] = Sym::Obj(val, Own::StackSlot(slot));
         Ok(())

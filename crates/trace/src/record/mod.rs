@@ -22,6 +22,7 @@ mod calls;
 mod consume;
 mod containers;
 mod dicts;
+mod enter;
 mod fit;
 mod general;
 mod generators;
@@ -36,6 +37,7 @@ mod numbers;
 mod realize;
 mod side;
 mod snapshots;
+mod special;
 mod state;
 mod strings;
 
@@ -188,6 +190,8 @@ pub(crate) struct Recorder<'a> {
     general: bool,
     /// An instruction that gets no fast form: that was refused at the exit that led here.
     refused: Option<(CodeId, u32)>,
+    /// It is the first of all.
+    begins: bool,
     /// The exits of a store into a local were emitted beforehand.
     prepared: bool,
     /// See [`Recorded::misfit`].
@@ -407,6 +411,7 @@ impl<'a> Recorder<'a> {
             raise_snap: None,
             general: false,
             refused: None,
+            begins: false,
             prepared: false,
             misfit: Hint::default(),
             moved: false,
@@ -539,6 +544,9 @@ impl<'a> Recorder<'a> {
         if self.frames.len() != 1 {
             return Err(AbortReason::Unstable("the trace ends inside of a call"));
         }
+        if then == Then::Enter {
+            self.put_into_memory(offset)?;
+        }
         Ok(End::Exit(self.build_snapshot(offset, then)))
     }
 
@@ -555,7 +563,7 @@ impl<'a> Recorder<'a> {
         while let Some(event) = rec.events.get(index)
             && index < to
         {
-            self.at = (event.code, event.offset);
+            (self.at, self.begins) = ((event.code, event.offset), index == 0);
             if self.e.len() > self.options.max_insts {
                 return Err(AbortReason::TooLong);
             }
@@ -620,6 +628,7 @@ impl<'a> Recorder<'a> {
                 Op::LoadSuperAttr { .. } => index < 2 || !same_shape,
                 Op::StoreAttr { .. } => index == 1 && !same_shape,
                 Op::ForIter(_) => true,
+                _ if let Detail::Special(_) = event.detail => !same_shape,
                 _ => false,
             };
             if decides {
@@ -651,8 +660,9 @@ impl<'a> Recorder<'a> {
             self.settle_generators(event)?;
         }
         if !has_general_form(event.op) {
-            // The locals of a frame end with it. Side trace after side trace would ask the same question again.
-            if self.refused == Some(self.at) && matches!(event.op, Op::Return | Op::ReturnConst(_)) {
+            // The locals of a frame end with it. Side trace after side trace would ask the same question again. Another
+            // call's return is another matter.
+            if self.begins && self.refused == Some(self.at) && matches!(event.op, Op::Return | Op::ReturnConst(_)) {
                 return Err(AbortReason::Instruction("a return that ends an object whose end may run Python code"));
             }
             let refuses = event.op.taken() > 0
@@ -702,6 +712,9 @@ impl<'a> Recorder<'a> {
 
     /// Translates one event into the uops that are made for it; true where the next one was taken along.
     fn fast_form(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+        if let Detail::Special(special) = event.detail {
+            return self.call_special(special, event).map(|()| false);
+        }
         match event.op {
             Op::Nop | Op::JumpForward(_) | Op::JumpBackward(_) => {}
             Op::LoadFast(slot) => {

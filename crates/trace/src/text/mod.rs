@@ -21,8 +21,8 @@
 //! if it is not `fixed`, the exit. `param` names the parent's value, `phi` the value in the first turn. The last line
 //! before the snapshots is `loop`, `join` (both with values) or `exit` (with a snapshot).
 //!
-//! In a snapshot, a frame is `code@offset`, for an outer frame `code@offset>after`, then ` instance` where the result of its call
-//! goes away, then ` fn ADDRESS` for an inlined one; frames are
+//! In a snapshot, a frame is `code@offset`, for an outer frame `code@offset>after`, then ` gives WORD NUMBER NUMBER` where something
+//! else becomes of the result of its call than being pushed, then ` fn ADDRESS` for an inlined one; frames are
 //! separated by `/`. Slots: `_` unchanged, `null`, `int v #box`, `float v #box`, `bool v`, `borrow v`, `own v`, `const ADDRESS`,
 //! `tuple(…) #box`, `range(next, step, left) #box`. A generator's frame says `gen v #number`; those that are suspended follow the others behind a `+`. `stores [v1+24 = v2]` comes last.
 //!

@@ -4,7 +4,7 @@
 //! used before their line; the second reads the lines. What is read is not verified.
 
 use super::region_name;
-use crate::event::{Code, CodeId, Consumer};
+use crate::event::{Code, CodeId};
 use crate::ir::{End, Inst, REGIONS, Region, Start, Trace, UopInst, Val};
 use crate::snapshot::{BoxId, FieldStore, Frame, Generator, Made, Maker, Returns, SnapId, Snapshot, Source, Then};
 use decal_uops::{Class, ImmKind, Uop};
@@ -402,21 +402,12 @@ impl<'a> Words<'a, '_> {
             self.expect("@")?;
             let offset = self.number32()?;
             let after = if self.take(">") { self.number32()? } else { offset };
-            let returns = match () {
-                () if self.take("instance") => Returns::Instance,
-                () if self.take("item") => Returns::Item,
-                () if self.take("Next") => Returns::Consume(Consumer::Next),
-                () if self.take("Sum") => Returns::Consume(Consumer::Sum),
-                () if self.take("Any") => Returns::Consume(Consumer::Any),
-                () if self.take("All") => Returns::Consume(Consumer::All),
-                () if self.take("Min") => Returns::Consume(Consumer::Min),
-                () if self.take("Max") => Returns::Consume(Consumer::Max),
-                () if self.take("List") => Returns::Consume(Consumer::List),
-                () if self.take("Tuple") => Returns::Consume(Consumer::Tuple),
-                () if self.take("Set") => Returns::Consume(Consumer::Set),
-                () if self.take("Sorted") => Returns::Consume(Consumer::Sorted),
-                () if self.take("Join") => Returns::Consume(Consumer::Join),
-                () => Returns::Value,
+            let returns = if self.take("gives") {
+                let all = self.rest;
+                let (word, numbers) = (self.word("what is given")?, [self.number32()?, self.number32()?]);
+                Returns::from_parts(word, numbers).ok_or(("what is given", all))?
+            } else {
+                Returns::Value
             };
             let function = if self.take("fn") { self.number()? } else { 0 };
             let real = if self.take("real") { Some(self.val()?) } else { None };

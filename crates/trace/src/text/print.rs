@@ -156,11 +156,9 @@ impl Display for Snapshot {
             if frame.after != frame.offset {
                 write!(f, ">{}", frame.after)?;
             }
-            match frame.returns {
-                Returns::Value => {}
-                Returns::Instance => f.write_str(" instance")?,
-                Returns::Item => f.write_str(" item")?,
-                Returns::Consume(consumer) => write!(f, " {consumer:?}")?,
+            if frame.returns != Returns::Value {
+                let (word, [first, second]) = frame.returns.parts();
+                write!(f, " gives {word} {first} {second}")?;
             }
             if frame.function != 0 {
                 write!(f, " fn {:#x}", frame.function)?;

@@ -84,10 +84,12 @@ pub fn host() -> Host {
         tuple_iter: ty(Kind::TupleIter),
         function: ty(Kind::Function),
         method: ty(Kind::Method),
+        type_: ty(Kind::Type),
         cell: ty(Kind::Cell),
         builtin: ty(Kind::Builtin),
         small_ints: 0x6_0000,
         exhausted: 0x7_0020,
+        not_implemented: 0x7_0030,
     };
     let functions = Functions {
         new_int: 0xf_0000,
@@ -104,6 +106,7 @@ pub fn host() -> Host {
         int_unary: std::array::from_fn(|i| 0xf_0300 + i as u64),
         str_equal: 0xf_0009,
         new_range_iter: 0xf_000a,
+        range_iter_at: 0xf_0f0a,
         new_list_iter: 0xf_000b,
         new_tuple_iter: 0xf_000c,
         list_append: 0xf_000d,
