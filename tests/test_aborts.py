@@ -62,6 +62,13 @@ CASES: dict[str, tuple[str, str]] = {
         "explained = g\n",
         "the loop was left while it was observed",
     ),
+    "loop of a generator": (
+        # It runs on behalf of a C function.
+        "def g(n):\n    for i in range(n): yield i\n"
+        "def f(n):\n    for i in range(9): dict.fromkeys(g(n))\n"
+        "explained = g\n",
+        "a generator's loop that yields is compiled where it is used",
+    ),
     # ---- instructions
     "comprehension": (loop("[j for j in ()]"), "instruction LOAD_FAST_AND_CLEAR (a comprehension)"),
     "del": (loop("y = i\ndel y"), "instruction DELETE_FAST (del)"),

@@ -3,6 +3,8 @@
 pub use pyo3_ffi::*;
 
 unsafe extern "C" {
+    /// The type of generators.
+    pub static mut PyGen_Type: PyTypeObject;
     /// The type of bound methods.
     pub static mut PyMethod_Type: PyTypeObject;
     /// A new bound method of function and object.

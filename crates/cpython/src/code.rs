@@ -46,6 +46,8 @@ pub struct DecodedCode {
     pub depths: Vec<Option<u32>>,
     /// Offsets of loop heads (targets of backward jumps), ascending.
     pub heads: Vec<u32>,
+    /// Whether a suspended generator with this code may go on in a trace, else why not.
+    pub resumable: Result<(), &'static str>,
     /// Whether calls of this code can be inlined, else why not (a few words).
     pub inlinable: Result<(), &'static str>,
     /// Whether traces can start in this code, else why not (generators and coroutines; class and module bodies).
@@ -133,6 +135,7 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
             handlers,
             depths: decoded.depths,
             heads: decoded.heads,
+            resumable: resumable(raw),
             inlinable: traceable.and_then(|()| inlinable(raw)),
             traceable,
             return_value: decoded.return_value,
@@ -163,6 +166,17 @@ fn traceable(code: &layout::Code) -> Result<(), &'static str> {
     if code.flags & layout::flags::SUSPENDS != 0 {
         return Err("it is a generator or coroutine");
     }
+    body(code)
+}
+
+fn resumable(code: &layout::Code) -> Result<(), &'static str> {
+    if code.flags & layout::flags::SUSPENDS != layout::flags::GENERATOR {
+        return Err("it is a coroutine");
+    }
+    body(code)
+}
+
+fn body(code: &layout::Code) -> Result<(), &'static str> {
     let plain = layout::flags::OPTIMIZED | layout::flags::NEW_LOCALS;
     if code.flags & plain != plain {
         return Err("it is not the body of a function");

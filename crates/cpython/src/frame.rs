@@ -73,6 +73,39 @@ impl Frame {
         self.0
     }
 
+    /// The frame of a generator.
+    ///
+    /// # Safety
+    /// An exact generator whose frame was not cleared, and the promise of [`Frame`].
+    pub unsafe fn of_generator(generator: *mut PyObject) -> Frame {
+        // SAFETY: the caller's; only an address is computed.
+        Frame(unsafe { &raw mut (*generator.cast::<layout::Generator>()).frame })
+    }
+
+    /// The generator that this frame is of.
+    fn generator(self) -> *mut layout::Generator {
+        self.0.wrapping_byte_sub(std::mem::offset_of!(layout::Generator, frame)).cast()
+    }
+
+    /// Whether the generator of this frame is suspended (and not over, or running).
+    ///
+    /// # Safety
+    /// It is a generator's frame.
+    pub unsafe fn is_suspended(self) -> bool {
+        // SAFETY: the caller's.
+        let state = unsafe { (*self.generator()).state };
+        matches!(state, layout::generator_state::SUSPENDED | layout::generator_state::DELEGATING)
+    }
+
+    /// Says that the generator of this frame is suspended at a `yield`; its stack and instruction are set.
+    ///
+    /// # Safety
+    /// It is a generator's frame, and it does not run.
+    pub unsafe fn suspend(self) {
+        // SAFETY: the caller's.
+        unsafe { (*self.generator()).state = layout::generator_state::SUSPENDED }
+    }
+
     /// Its address, for the context of a trace.
     pub fn address(self) -> u64 {
         self.0 as u64
@@ -556,7 +589,39 @@ pub unsafe fn pop_here(thread: Thread, frame: Frame) -> bool {
     }
 }
 
-/// Runs a frame made by [`push`] from its instruction to its end and pops it: a new reference to
+/// Puts a suspended generator's frame on top of `below`, as if that had just resumed it. [`run`] runs it until it yields or
+/// returns, and [`drop_frame`] clears it.
+///
+/// # Safety
+/// It is a generator's frame, and as for [`push`].
+pub unsafe fn resume(thread: Thread, frame: Frame, below: Frame) {
+    // SAFETY: the caller's. This is what CPython does when it resumes a generator, and undoes when that yields.
+    unsafe {
+        let generator = frame.generator();
+        (*generator).state = layout::generator_state::EXECUTING;
+        (*generator).handled.previous = (*thread.pointer()).handled;
+        (*thread.pointer()).handled = &raw mut (*generator).handled;
+        (*frame.0).previous = below.0;
+    }
+}
+
+/// Undoes [`resume`]: the frame below is the current one again.
+///
+/// # Safety
+/// The frame is the current one, and was resumed so.
+pub unsafe fn suspend(thread: Thread, frame: Frame) {
+    // SAFETY: the caller's.
+    unsafe {
+        let generator = frame.generator();
+        (*generator).state = layout::generator_state::SUSPENDED;
+        (*thread.pointer()).handled = (*generator).handled.previous;
+        (*generator).handled.previous = null_mut();
+        (*thread.pointer()).current_frame = (*frame.0).previous;
+        (*frame.0).previous = null_mut();
+    }
+}
+
+/// Runs a frame made by [`push`], or resumed, from its instruction to its end and pops it: a new reference to
 /// what it returned. With `throw`, the exception that is set is first raised at its instruction.
 ///
 /// Runs Python code: call it under [`Thread::unsilence`]. The frame below becomes the current frame, for as long

@@ -11,6 +11,7 @@ pub mod calls;
 pub mod death;
 pub mod dicts;
 pub mod general;
+pub mod generators;
 pub mod instances;
 pub mod instructions;
 pub mod iterators;
@@ -194,12 +195,6 @@ pub unsafe extern "C" fn new_range_iter(start: i64, stop: i64, step: i64) -> *mu
     let Ok(left) = i64::try_from(left) else { return null_mut() };
     // SAFETY: the GIL is held.
     unsafe { objects::new_range_iter(start, step, left) }
-}
-
-/// An iterator over a `range` that gives `next`, and `left` values in all; null with an exception.
-pub unsafe extern "C" fn range_iter_at(_none: *mut PyObject, next: i64, step: i64, left: i64) -> *mut PyObject {
-    // SAFETY: the GIL is held.
-    unsafe { objects::new_range_iter(next, step, left) }
 }
 
 /// `left ** right` of two exact ints: an `int` or a `float`; null with an exception.

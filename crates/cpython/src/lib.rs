@@ -10,6 +10,7 @@
 //! otherwise. Nothing here runs Python code but what says so.
 
 pub mod allocator;
+pub mod builtins;
 mod capi;
 pub mod code;
 pub mod frame;

@@ -45,6 +45,25 @@ pub unsafe fn new_tuple(items: &[*mut PyObject]) -> *mut PyObject {
     }
 }
 
+/// A generator of a code and globals, in one that is over (or null), whose reference is handed over: see [`crate::helpers::generators`].
+pub unsafe fn new_generator(shell: u64, code: u64, globals: u64) -> *mut PyObject {
+    // SAFETY: the module's contract: both live.
+    unsafe {
+        let [shell, code, globals] = [shell, code, globals].map(|address| address as *mut PyObject);
+        crate::helpers::generators::new_generator_in(shell, code, globals)
+    }
+}
+
+/// Whether a code object is this one, or in its constants.
+pub unsafe fn contains_code(code: *mut PyObject, wanted: *mut PyObject) -> bool {
+    // SAFETY: the module's contract; constants of a code object live as long as it does.
+    unsafe {
+        let is_code = |object: *mut PyObject| pyo3_ffi::PyCode_Check(object) != 0;
+        let consts = tuple_items((*code.cast::<layout::Code>()).consts);
+        code == wanted || consts.iter().any(|constant| is_code(*constant) && contains_code(*constant, wanted))
+    }
+}
+
 /// The iterator of a `range`: next value, step, values left.
 pub unsafe fn new_range_iter(next: i64, step: i64, left: i64) -> *mut PyObject {
     // SAFETY: the type's objects have this layout and own nothing; all fields are written.

@@ -20,8 +20,8 @@ use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
 pub(crate) use attribute::look_up;
-use decal_trace::bytecode::{CompareOp, JumpIf, Op};
-use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Operand};
+use decal_trace::bytecode::{CompareOp, GeneralOp, JumpIf, Op};
+use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Operand, Resumed};
 
 /// What the engine decides about calls.
 pub trait Calls {
@@ -36,6 +36,23 @@ pub trait Calls {
     fn is_volatile(&self, what: Assumption) -> bool {
         let _ = what;
         false
+    }
+
+    /// A generator with this code is made. Gives the code's number and where it begins.
+    ///
+    /// # Errors
+    /// The reason.
+    fn generate(&mut self, _code: *mut PyObject) -> Result<(CodeId, u32), &'static str> {
+        Err("a generator function")
+    }
+
+    /// A suspended generator with this code goes on; its frame would be at `depth`. Gives the code's number, and whether a trace
+    /// may make generators of it.
+    ///
+    /// # Errors
+    /// The reason.
+    fn resume(&mut self, _code: *mut PyObject, _depth: u32) -> Result<(CodeId, bool), &'static str> {
+        Err("a generator")
     }
 }
 
@@ -175,6 +192,8 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
             (Kind::Builtin, 0)
         } else if ty == type_address!(PyModule_Type) {
             (Kind::Module, 0)
+        } else if ty == type_address!(PyGen_Type) {
+            (Kind::Generator, 0)
         } else if ty == type_address!(PyCell_Type) {
             (Kind::Cell, 0)
         } else if ffi::PyType_Check(object) != 0 {
@@ -273,7 +292,9 @@ impl Observer {
             _ if matches!(op, Op::LoadAttr { .. } | Op::LoadSuperAttr { .. } | Op::StoreAttr { .. }) => {
                 Detail::Attribute(Attribute::Unsupported(CHANGES))
             }
-            Detail::Enter(_) | Detail::New(_) | Detail::Known(_) => Detail::Opaque(CHANGES),
+            Detail::Enter(_) | Detail::New(_) | Detail::Known(_) | Detail::Generate(_) | Detail::Consume(..) => {
+                Detail::Opaque(CHANGES)
+            }
             Detail::Special(_) if matches!(op, Op::Call(_)) => Detail::Opaque(CHANGES),
             Detail::Global(_) => Detail::Global(Operand::NULL),
             _ => Detail::None,
@@ -416,9 +437,13 @@ impl Observer {
                     self.take_stack(op.taken());
                     self.take(self.top(op.taken().saturating_add(nth)));
                 }
-                Op::Negative | Op::Positive | Op::Invert | Op::Not | Op::PopTop | Op::UnpackSequence(_) => {
-                    self.take_stack(1)
-                }
+                Op::Negative
+                | Op::Positive
+                | Op::Invert
+                | Op::Not
+                | Op::PopTop
+                | Op::UnpackSequence(_)
+                | Op::Yield { .. } => self.take_stack(1),
                 Op::Return => {
                     self.take_stack(1);
                     self.note_iterator();
@@ -429,6 +454,9 @@ impl Observer {
                 }
                 Op::ForIter(_) => {
                     self.take_stack(1);
+                    if objects::type_of(self.top(1)) == type_address!(PyGen_Type) {
+                        return self.resume(self.top(1), calls);
+                    }
                     return has_next(self.top(1)).map_or(Detail::None, Detail::Next);
                 }
                 Op::Call(count) => {
@@ -438,6 +466,14 @@ impl Observer {
                 Op::CallKw(count) => {
                     self.take_stack(count.saturating_add(3));
                     return self.call(count, true, calls);
+                }
+                Op::General(GeneralOp::MakeFunction, _) => {
+                    let code = self.top(1);
+                    if ffi::PyCode_Check(code) != 0 {
+                        let raw = &*code.cast::<layout::Code>();
+                        let names = [raw.name as u64, raw.qualname as u64];
+                        return Detail::Function(operand(self.frame.globals()), names);
+                    }
                 }
                 Op::Nop
                 | Op::LoadFast(_)
@@ -470,6 +506,37 @@ impl Observer {
             let size = (*object.cast::<layout::List>()).size as u64;
             if let Some(operand) = self.operands.get_mut(operand) {
                 *operand = Operand { kind: Kind::List, bits: size, ..*operand };
+            }
+        }
+    }
+
+    /// How a generator goes on.
+    pub(super) unsafe fn resume(&mut self, generator: *mut PyObject, calls: &mut dyn Calls) -> Detail {
+        // SAFETY: an exact generator, whose frame is in it.
+        unsafe {
+            let raw = generator.cast::<layout::Generator>();
+            match (*raw).state {
+                layout::generator_state::CREATED | layout::generator_state::SUSPENDED => {}
+                layout::generator_state::DELEGATING => return Detail::Opaque("a generator that delegates to another"),
+                layout::generator_state::EXECUTING => return Detail::Opaque("a generator that runs already"),
+                _ => return Detail::Opaque("a generator that is over"),
+            }
+            let frame = Frame::of_generator(generator);
+            let Some(stack) = frame.stack_depth() else { return Detail::Opaque("a generator that is not suspended") };
+            for slot in 0..frame.locals() {
+                self.take(frame.local(slot));
+            }
+            match calls.resume(frame.code(), self.depth + 1) {
+                Ok((code, keeps)) => Detail::Resume(Resumed {
+                    code,
+                    globals: frame.globals() as u64,
+                    sole: keeps && ffi::Py_REFCNT(generator) == 1,
+                    address: (*raw).frame.instr_ptr as u64,
+                    at: frame.offset(),
+                    state: (*raw).state as u8,
+                    stack,
+                }),
+                Err(reason) => Detail::Opaque(reason),
             }
         }
     }

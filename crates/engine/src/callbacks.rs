@@ -319,6 +319,8 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     let Some(decoded) = engine.code(site.code) else { return Decision::Nothing };
     let why = match engine.codes.get(&place.0) {
         Some(code) if code.forbidden => Some(Never::Asked),
+        // Loops of a generator are loops like others as long as they do not yield.
+        _ if to != FUNCTION_START && decoded.resumable.is_ok() => None,
         _ => decoded.traceable.err().map(Never::Code),
     };
     if let Some(why) = why {
@@ -341,7 +343,7 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     let Some(stack) = decoded.depth(first) else { return Decision::Nothing };
     let purpose = Purpose::Root { offset: to, function };
     // SAFETY: the frame of this callback.
-    if unsafe { observe::begin(engine, purpose, &[(site.frame, first)], stack) }
+    if unsafe { observe::begin(engine, purpose, &[(site.frame, first, false)], stack) }
         && let Some(location) = engine.locations.get_mut(&place)
     {
         location.state = State::Observing;

@@ -13,6 +13,7 @@
 //! them runs no Python code; the engine is not borrowed while frames run. Should memory run out while objects are
 //! made, the slots concerned stay empty and a `MemoryError` is raised where the exit stands.
 
+use crate::consume;
 use crate::enter::Site;
 use crate::executor::{END_PATIENCE, Executor};
 use crate::observe::{self, Purpose};
@@ -23,6 +24,8 @@ use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
 use decal_cpython::{PyObject, Raised, objects, results};
 use decal_trace::allocated::ExitIndex;
+use decal_trace::bytecode::Op;
+use decal_trace::event::Consumer;
 use decal_trace::snapshot::{Frame as Described, Returns, Snapshot, Then};
 use smallvec::SmallVec;
 use std::ptr::null_mut;
@@ -168,7 +171,8 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
     // SAFETY: the caller's: slots and depths are those of the frames' code.
     unsafe {
         let mut made = Objects::new();
-        let mut failed = plan.make_objects(values, &mut made);
+        let generators = plan.make_generators(values);
+        let mut failed = plan.make_objects(values, &generators, &mut made);
         let mut frames = Frames::new();
         frames.push(site.frame);
         site.thread.set_current_frame(site.frame);
@@ -192,12 +196,14 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
             let below = frames.last().copied().filter(|_| !failed);
             let real = plan.real_frame(depth, values);
             if real != 0 {
-                // A general operation made it, and counted its call. It has its locals.
+                // A general operation made it, and counted its call. It has its locals, where they are not in a generator.
                 let inner = Frame::from_address(real);
                 site.thread.take_recursion(-1);
                 for filled in slots {
                     if filled.stack {
                         inner.set_stack(filled.slot, filled.object);
+                    } else {
+                        objects::decref(inner.replace_local(filled.slot, filled.object));
                     }
                 }
                 inner.set_stack_depth(described.stack.len() as u32);
@@ -205,8 +211,15 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
                 frames.push(inner);
                 continue;
             }
-            let pushed =
-                below.and_then(|below| frame::push(site.thread, described.function as *mut PyObject, below).ok());
+            let pushed = below.and_then(|below| match plan.generator(depth, values, &generators) {
+                Some(generator) => {
+                    let inner = Frame::of_generator(generator);
+                    frame::resume(site.thread, inner, below);
+                    Some(inner)
+                }
+                None if plan.is_generator(depth) => None,
+                None => frame::push(site.thread, described.function as *mut PyObject, below).ok(),
+            });
             let Some(inner) = pushed else {
                 // The objects of this frame and of those that would follow have no place any more.
                 failed = true;
@@ -224,7 +237,30 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
             inner.set_offset(described.offset);
             frames.push(inner);
         }
+        for (index, described) in snapshot.suspended.iter().enumerate() {
+            let depth = snapshot.frames.len() + index;
+            let Some(generator) = plan.generator(depth, values, &generators) else {
+                let its = others.iter().filter(|filled| filled.frame == depth);
+                its.for_each(|filled| objects::decref(filled.object));
+                continue;
+            };
+            let frame = Frame::of_generator(generator);
+            for filled in others.iter().filter(|filled| filled.frame == depth) {
+                if filled.stack {
+                    frame.set_stack(filled.slot, filled.object);
+                } else {
+                    objects::decref(frame.replace_local(filled.slot, filled.object));
+                }
+            }
+            frame.set_stack_depth(described.stack.len() as u32);
+            frame.set_offset(described.offset);
+            if described.generator.is_some_and(|generator| generator.begun) {
+                frame.suspend();
+            }
+        }
         own.iter().for_each(|filled| objects::decref(filled.object));
+        // The slots hold them.
+        generators.iter().for_each(|generator| objects::decref(*generator));
         if frames.len() < snapshot.frames.len() {
             while frames.len() > 1 {
                 if let Some(inner) = frames.pop() {
@@ -267,12 +303,13 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
         return false;
     }
     let last = frames.len() - 1;
-    let list: Vec<(Frame, u32)> = frames
+    let list: Vec<(Frame, u32, bool)> = frames
         .iter()
         .zip(&snapshot.frames)
         .enumerate()
         .map(|(position, (frame, described))| {
-            (*frame, if position == last { described.offset } else { described.after })
+            let consumes = matches!(described.returns, Returns::Consume(consumer) if consumer != Consumer::Next);
+            (*frame, if position == last { described.offset } else { described.after }, consumes)
         })
         .collect();
     let stack = snapshot.frames.first().map_or(0, |frame| frame.stack.len() as u32);
@@ -298,13 +335,19 @@ unsafe fn run_inner(site: &Site, snapshot: &Snapshot, frames: &[Frame], mut thro
         drop(guard);
         site.thread.take_recursion(-pending);
         // SAFETY: the frame below waits for this result.
-        throw = unsafe { take_result(site, described, *below, result) };
+        throw = unsafe { take_result(site, described, *below, result, *inner) };
     }
     throw
 }
 
 /// The frame below gets what its call is to give it. True where that is an exception.
-unsafe fn take_result(site: &Site, described: &Described, below: Frame, result: Result<*mut PyObject, Raised>) -> bool {
+unsafe fn take_result(
+    site: &Site,
+    described: &Described,
+    below: Frame,
+    result: Result<*mut PyObject, Raised>,
+    inner: Frame,
+) -> bool {
     let depth = described.stack.len() as u32;
     let returns = described.returns;
     let guard = site.thread.unsilence();
@@ -312,6 +355,16 @@ unsafe fn take_result(site: &Site, described: &Described, below: Frame, result: 
     // value and is there already; operands that the snapshot has go first.
     unsafe {
         match (result, returns) {
+            // A generator's frame is a part of the generator, which the frame below holds.
+            (Ok(value), Returns::Item) if !inner.is_suspended() => {
+                drop(guard);
+                end_loop(site, described, below, value);
+                return false;
+            }
+            (result, Returns::Consume(consumer)) => {
+                drop(guard);
+                return consume::go_on(site, described, below, inner, consumer, result);
+            }
             (Ok(value), Returns::Instance) if objects::is_none(value) => objects::decref(value),
             (result, Returns::Instance) => {
                 if let Ok(value) = result {
@@ -358,6 +411,24 @@ unsafe fn drop_instance(site: &Site, described: &Described, below: Frame, return
             objects::decref(instance);
             drop(guard);
         }
+    }
+}
+
+/// The generator of a loop has returned: its iterator leaves the stack, and the frame goes on behind the loop.
+unsafe fn end_loop(site: &Site, described: &Described, frame: Frame, result: *mut PyObject) {
+    // SAFETY: the caller's: the frame stands at a FOR_ITER, its stack is as described.
+    unsafe {
+        let decoded = state::with(|engine| engine.code(frame.code())).flatten();
+        let found = decoded.as_ref().and_then(|decoded| decoded.around(described.offset));
+        let depth = described.stack.len() as u32;
+        let Some(Op::ForIter(target)) = found.map(|found| found.op) else { return };
+        let iterator = frame.stack(depth - 1);
+        frame.set_stack_depth(depth - 1);
+        frame.set_offset(target);
+        let guard = site.thread.unsilence();
+        objects::decref(result);
+        objects::decref(iterator);
+        drop(guard);
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod api;
 mod callbacks;
+mod consume;
 mod direct;
 mod enter;
 mod executor;

@@ -17,7 +17,7 @@ use crate::executor::Executor;
 use crate::state::{self, Engine};
 use decal_cpython::PyObject;
 use decal_trace::allocated::ExitIndex;
-use decal_trace::snapshot::Then;
+use decal_trace::snapshot::{Snapshot, Then};
 use smallvec::SmallVec;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -56,7 +56,8 @@ pub fn link(engine: &mut Engine, from: &Rc<Executor>, index: usize, to: &Rc<Exec
         return;
     }
     let snapshot = from.recorded.trace.snaps.get(exit.snap.0 as usize);
-    if snapshot.is_none_or(|snapshot| snapshot.frames.len() != 1 || snapshot.then != Then::Enter) {
+    let alone = |snapshot: &Snapshot| snapshot.frames.len() == 1 && snapshot.suspended.is_empty();
+    if snapshot.is_none_or(|snapshot| !alone(snapshot) || snapshot.then != Then::Enter) {
         return;
     }
     let number = ExitIndex(index as u32);

@@ -18,7 +18,7 @@ use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
-use decal_trace::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, Operand, Recording};
+use decal_trace::event::{Attribute, Bind, CodeId, Consumer, Detail, Ending, Event, Kind, Operand, Recording};
 use decal_trace::record::MAX_DEPTH;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -64,6 +64,18 @@ struct Watched {
     decoded: Rc<DecodedCode>,
     /// Offsets at which it may go on.
     expected: [u32; 2],
+    /// A builtin that it has called goes through the generator whose frame is above.
+    consumes: bool,
+}
+
+/// A frame that comes next.
+#[derive(Clone, Copy, Debug)]
+struct Entering {
+    code: CodeId,
+    /// Whether a function in C runs it.
+    through_c: bool,
+    /// Where it goes on, where it is a generator's.
+    resumed: Option<u32>,
 }
 
 /// The first time at a loop's head.
@@ -95,8 +107,8 @@ pub struct Observation {
     /// When it began.
     pub started: Instant,
     frames: Vec<Watched>,
-    /// A call was seen whose frame comes next: the callee's code, and whether a function in C calls it.
-    entering: Option<(CodeId, bool)>,
+    /// A call, or the resumption of a generator, was seen whose frame comes next.
+    entering: Option<Entering>,
     instrumented: Vec<*mut PyObject>,
     foreign: u32,
     /// The frame in which it began is a generator's.
@@ -127,8 +139,8 @@ pub enum Progress {
 ///
 /// # Safety
 /// The GIL is held, the frames are alive.
-pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32)], stack: u32) -> bool {
-    let Some((outer, _)) = frames.first() else { return false };
+pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32, bool)], stack: u32) -> bool {
+    let Some((outer, ..)) = frames.first() else { return false };
     let mut observation = Observation {
         purpose,
         code: outer.code(),
@@ -158,7 +170,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         turns: FxHashMap::default(),
         stale: false,
     };
-    for (frame, offset) in frames {
+    for (frame, offset, consumes) in frames {
         let Some((code, decoded)) = observation.code_id(engine, frame.code()) else {
             observation.end(engine);
             return false;
@@ -166,7 +178,14 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         if let Purpose::Root { offset, function: false } = observation.purpose {
             observation.recording.nested = is_nested(&decoded, offset);
         }
-        observation.frames.push(Watched { frame: frame.address(), code, decoded, expected: [*offset; 2] });
+        let end = end_behind(&decoded, *offset).unwrap_or(*offset);
+        observation.frames.push(Watched {
+            frame: frame.address(),
+            code,
+            decoded,
+            expected: [*offset, end],
+            consumes: *consumes,
+        });
     }
     engine.observation = Some(observation);
     engine.counters.observed += 1;
@@ -226,7 +245,8 @@ impl Observation {
 
     /// Whether this frame is the call that was seen last, and nothing of it was seen yet.
     pub fn enters(&self, frame: Frame) -> bool {
-        let (Some((code, through_c)), Some(caller)) = (self.entering, self.frames.last()) else { return false };
+        let (Some(entering), Some(caller)) = (self.entering, self.frames.last()) else { return false };
+        let Entering { code, through_c, .. } = entering;
         let mut below = frame.previous();
         if through_c && below.is_some_and(|below| below.address() != caller.frame) {
             // A frame that the interpreter puts between.
@@ -289,6 +309,23 @@ impl Observation {
                 self.keep_operand(a);
                 self.keep_operand(b);
             }
+            // Exits make generators of these.
+            Detail::Resume(resumed) if resumed.sole => {
+                if let Some(code) = self.codes.get(resumed.code.0 as usize) {
+                    self.keep(*code as u64);
+                }
+                if resumed.globals != self.names.0 {
+                    self.keep(resumed.globals);
+                }
+            }
+            Detail::Generate(made) => {
+                if let Some(code) = self.codes.get(made.callee.code.0 as usize) {
+                    self.keep(*code as u64);
+                }
+                if made.globals != self.names.0 {
+                    self.keep(made.globals);
+                }
+            }
             Detail::Attribute(Attribute::Constant { value, .. }) => self.keep_operand(value),
             Detail::Attribute(Attribute::Method { function, .. }) => self.keep_operand(function),
             Detail::Attribute(Attribute::ClassMethod { function, class, .. }) => {
@@ -296,6 +333,22 @@ impl Observation {
                 self.keep_operand(class);
             }
             _ => {}
+        }
+    }
+
+    /// The topmost frame is gone.
+    fn leave_call(&mut self) {
+        if let Some(gone) = self.frames.pop() {
+            self.turns.retain(|(frame, _), _| *frame != gone.frame);
+        }
+        if let Some(arrival) = &mut self.arrival
+            && arrival.depth > self.frames.len()
+        {
+            // That loop is over; another call's would be another one.
+            arrival.frame = 0;
+        }
+        if let Some(top) = self.frames.last_mut() {
+            top.consumes = false;
         }
     }
 
@@ -310,6 +363,16 @@ impl Observation {
             return if frame.address() == caller.frame { None } else { Some(false) };
         }
         let top = self.frames.last()?;
+        // A builtin that goes through a generator may have had enough.
+        if let [.., below, _] = &self.frames[..]
+            && below.consumes
+            && below.frame == frame.address()
+            && below.expected.iter().any(|from| reaches(&below.decoded, *from, start))
+        {
+            self.leave_call();
+            return Some(true);
+        }
+        let top = self.frames.last().unwrap_or(top);
         if top.frame != frame.address() {
             return if self.frames.iter().any(|known| known.frame == frame.address()) { None } else { Some(false) };
         }
@@ -329,6 +392,14 @@ fn reaches(decoded: &DecodedCode, mut from: u32, to: u32) -> bool {
         }
     }
     false
+}
+
+/// Where a loop ends whose `FOR_ITER` is before this offset: a generator may have been asked for an item.
+fn end_behind(decoded: &DecodedCode, offset: u32) -> Option<u32> {
+    decoded.instructions.iter().flatten().find_map(|instruction| match instruction.op {
+        Op::ForIter(target) if instruction.next == offset => Some(target),
+        _ => None,
+    })
 }
 
 /// Whether the loop with this head lies within another one.
@@ -355,6 +426,41 @@ struct Inlining<'a> {
 }
 
 impl Calls for Inlining<'_> {
+    fn generate(&mut self, code: *mut PyObject) -> Result<(CodeId, u32), &'static str> {
+        let (id, keeps) = self.resume(code, 0)?;
+        if !keeps {
+            return Err("a generator function around this loop");
+        }
+        let Some(decoded) = self.engine.code(code) else { return Err("a generator that cannot be read") };
+        let first = decoded.starting_at(0);
+        let first = match first.map(|first| (first.op, first.next)) {
+            Some((Op::CopyFreeVars(_), next)) => decoded.starting_at(next),
+            _ => first,
+        };
+        let begin = first.filter(|first| first.op == Op::Unsupported("RETURN_GENERATOR"));
+        begin.map(|begin| (id, begin.next)).ok_or("a generator function that is not plain")
+    }
+
+    fn resume(&mut self, code: *mut PyObject, depth: u32) -> Result<(CodeId, bool), &'static str> {
+        let Some(decoded) = self.engine.code(code) else { return Err("a generator that cannot be read") };
+        decoded.resumable?;
+        if depth as usize >= MAX_DEPTH {
+            return Err("calls within calls, deeper than traces follow");
+        }
+        if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
+            return Err("a function with @decal.nojit");
+        }
+        // SAFETY: the generator's code is alive.
+        if !unsafe { only_decal(code) } {
+            return Err("a function that another tool watches");
+        }
+        let id = self.observation.code_id(self.engine, code).map(|(id, _)| id);
+        // A trace keeps the code of what it makes, which must not keep the trace's own.
+        // SAFETY: code of a live frame and of a live generator or function.
+        let keeps = unsafe { !objects::contains_code(code, self.observation.code) };
+        id.map(|id| (id, keeps)).ok_or("a function that cannot be watched")
+    }
+
     fn enter(&mut self, _: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str> {
         let Some(decoded) = self.engine.code(code) else { return Err("a function that cannot be read") };
         decoded.inlinable?;
@@ -534,9 +640,20 @@ impl Observation {
             }
             None => return Progress::Finished,
         }
-        if let Some((code, _)) = self.entering.take() {
-            let (mut entry, mut units) = (0, Vec::new());
-            while let Some(instruction) = decoded.starting_at(entry)
+        if let Some(Entering { code, resumed, .. }) = self.entering.take() {
+            let (mut entry, mut units) = (resumed.unwrap_or(0), Vec::new());
+            if let Some(at) = resumed {
+                // What a generator is sent when it begins is dropped before its RESUME.
+                if let Some(first) = decoded.starting_at(at)
+                    && first.op == Op::PopTop
+                    && start != at
+                {
+                    units.push(first.unit);
+                    entry = first.next;
+                }
+            }
+            while resumed.is_none()
+                && let Some(instruction) = decoded.starting_at(entry)
                 && matches!(instruction.op, Op::MakeCell(_) | Op::CopyFreeVars(_))
             {
                 units.push(instruction.unit);
@@ -545,7 +662,13 @@ impl Observation {
             if !reaches(&decoded, entry, start) {
                 return Progress::Finished;
             }
-            let watched = Watched { frame: frame.address(), code, decoded: Rc::clone(&decoded), expected: [start; 2] };
+            let watched = Watched {
+                frame: frame.address(),
+                code,
+                decoded: Rc::clone(&decoded),
+                expected: [start; 2],
+                consumes: false,
+            };
             self.frames.push(watched);
             // Instructions before RESUME have no event. Those that make or bring cells matter: they have just
             // run, and what they read cannot have changed.
@@ -618,23 +741,37 @@ impl Observation {
         let (op, detail) = (event.op, event.detail);
         self.recording.events.push(event);
         match (op, detail) {
-            _ if let Some((callee, through_c)) = detail.entered() => self.entering = Some((callee.code, through_c)),
+            _ if let Some((callee, through_c)) = detail.entered() => {
+                self.entering = Some(Entering { code: callee.code, through_c, resumed: None });
+            }
+            (_, Detail::Consume(consumer, resumed)) => {
+                if let Some(top) = self.frames.last_mut() {
+                    top.consumes = consumer != Consumer::Next;
+                }
+                self.entering = Some(Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at) });
+            }
+            (_, Detail::Resume(resumed)) => {
+                self.entering = Some(Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at) });
+            }
             // Nobody can follow from here; the recorder names the reason.
             (Op::Unsupported(_), _) => return Progress::Finished,
-            (Op::Return | Op::ReturnConst(_), _) => {
+            // Only a generator that is resumed in the trace yields there.
+            (Op::Yield { .. }, _) if self.frames.len() == 1 => return Progress::Finished,
+            // A builtin asks for the next item at once.
+            (Op::Yield { .. }, _) if self.frames.iter().rev().nth(1).is_some_and(|below| below.consumes) => {}
+            (Op::Return | Op::ReturnConst(_) | Op::Yield { .. }, _) => {
                 if self.frames.len() == 1 {
                     let in_loop = matches!(self.purpose, Purpose::Root { function: false, .. });
                     self.recording.ending = if in_loop { Ending::Left } else { Ending::Returned };
                     return Progress::Finished;
                 }
-                if let Some(gone) = self.frames.pop() {
-                    self.turns.retain(|(frame, _), _| *frame != gone.frame);
-                }
-                if let Some(arrival) = &mut self.arrival
-                    && arrival.depth > self.frames.len()
+                self.leave_call();
+                if let Op::Yield { .. } = op
+                    && matches!(self.purpose, Purpose::Root { .. })
+                    && self.arrival.as_ref().is_some_and(|arrival| arrival.frame == 0)
                 {
-                    // That loop is over; another call's would be another one.
-                    arrival.frame = 0;
+                    // A loop around the `yield` goes on with the next item: the one below is the loop to close.
+                    (self.arrival, self.recording.arrival) = (None, None);
                 }
             }
             _ => {}

@@ -12,7 +12,7 @@ use crate::pipeline::bits;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::{ExitMap, Place};
 use decal_trace::ir::Val;
-use decal_trace::snapshot::{BoxId, Snapshot, Source};
+use decal_trace::snapshot::{BoxId, Made, Maker, Snapshot, Source};
 use decal_uops::Context;
 use smallvec::SmallVec;
 use std::ptr::null_mut;
@@ -46,6 +46,8 @@ pub enum Make {
     New(usize, New),
     /// The object with this number once more.
     Same(usize),
+    /// The new generator with this number.
+    Generator(usize),
 }
 
 #[derive(Clone, Debug)]
@@ -56,11 +58,20 @@ pub enum New {
     RangeIter([Wanted; 3]),
 }
 
+/// A generator: where it is, or the number of the one to be made.
+#[derive(Clone, Copy, Debug)]
+enum GeneratorPlan {
+    Object(Wanted),
+    New(usize),
+}
+
 /// A frame's slots that change.
 #[derive(Clone, Debug, Default)]
 pub struct FramePlan {
     /// The frame, where it exists.
     real: Option<Wanted>,
+    /// The generator that it is of.
+    generator: Option<GeneratorPlan>,
     locals: Vec<(u32, Make)>,
     stack: Vec<(u32, Make)>,
 }
@@ -69,15 +80,17 @@ pub struct FramePlan {
 #[derive(Clone, Debug)]
 pub struct Plan {
     stores: Vec<(Wanted, i32, Wanted)>,
-    /// Outermost frame first.
+    /// Outermost frame first, then those that are suspended.
     pub frames: Vec<FramePlan>,
+    /// Generators to be made.
+    generators: Vec<(Maker, Option<Wanted>)>,
     boxes: usize,
 }
 
 /// A new reference for a slot, or null.
 #[derive(Clone, Copy, Debug)]
 pub struct Filled {
-    /// Which frame, outermost 0.
+    /// Which frame, outermost 0, those that are suspended behind the others.
     pub frame: usize,
     /// Whether it is a slot of the operand stack.
     pub stack: bool,
@@ -87,13 +100,16 @@ pub struct Filled {
     pub object: *mut PyObject,
 }
 
+/// References to new generators, by their numbers.
+pub type Generators = SmallVec<[*mut PyObject; 2]>;
+
 /// The references that a plan made, frame by frame, locals first.
 pub type Objects = SmallVec<[Filled; 24]>;
 
 /// Whether a reference that the trace holds goes into the slot.
 fn takes_over(source: &Source) -> bool {
     match source {
-        Source::Owned(_) => true,
+        Source::Owned(_) | Source::Generator(_) => true,
         Source::Tuple(items, _) => items.iter().any(takes_over),
         _ => false,
     }
@@ -102,6 +118,8 @@ fn takes_over(source: &Source) -> bool {
 struct Planner<'a> {
     map: &'a ExitMap,
     boxes: Vec<BoxId>,
+    /// The recorder's numbers of generators to be made.
+    generators: Vec<u32>,
 }
 
 impl Planner<'_> {
@@ -128,6 +146,7 @@ impl Planner<'_> {
             Source::Const(address) => Make::Const(*address),
             Source::Int(val, id) => self.boxed(*id, |this| Some(New::Int(this.wanted(*val)?)))?,
             Source::Float(val, id) => self.boxed(*id, |this| Some(New::Float(this.wanted(*val)?)))?,
+            Source::Generator(number) => Make::Generator(self.generators.iter().position(|known| known == number)?),
             Source::Tuple(items, id) => self.boxed(*id, |this| {
                 Some(New::Tuple(items.iter().map(|item| this.make(item)).collect::<Option<_>>()?))
             })?,
@@ -139,7 +158,7 @@ impl Planner<'_> {
 
     fn locals(&mut self, frame: &decal_trace::snapshot::Frame) -> Option<Vec<(u32, Make)>> {
         // A frame that exists has them.
-        if frame.real.is_some() { Some(Vec::new()) } else { self.slots(&frame.locals) }
+        if frame.real.is_some() && frame.generator.is_none() { Some(Vec::new()) } else { self.slots(&frame.locals) }
     }
 
     fn slots(&mut self, sources: &[Source]) -> Option<Vec<(u32, Make)>> {
@@ -151,19 +170,41 @@ impl Planner<'_> {
 impl Plan {
     /// The plan of an exit; none where the map lacks a value, which does not happen.
     pub fn new(snapshot: &Snapshot, map: &ExitMap) -> Option<Plan> {
-        let mut planner = Planner { map, boxes: Vec::new() };
-        let mut frames = Vec::with_capacity(snapshot.frames.len());
-        for frame in &snapshot.frames {
+        let mut planner = Planner { map, boxes: Vec::new(), generators: Vec::new() };
+        let mut generators = Vec::new();
+        for generator in snapshot.all_frames().filter_map(|frame| frame.generator) {
+            if let Made::Never(maker) = generator.made {
+                planner.generators.push(generator.number);
+                let shell = match maker.shell {
+                    Some(shell) => Some(planner.wanted(shell)?),
+                    None => None,
+                };
+                generators.push((maker, shell));
+            }
+        }
+        let mut frames = Vec::with_capacity(snapshot.frames.len() + snapshot.suspended.len());
+        for frame in snapshot.all_frames() {
             let real = match frame.real {
                 Some(real) => Some(planner.wanted(real)?),
                 None => None,
             };
-            frames.push(FramePlan { real, locals: planner.locals(frame)?, stack: planner.slots(&frame.stack)? });
+            let generator = match frame.generator {
+                Some(generator) => Some(match generator.made {
+                    Made::Object(object) => GeneratorPlan::Object(planner.wanted(object)?),
+                    Made::Never(_) => {
+                        let known = planner.generators.iter().position(|known| *known == generator.number);
+                        GeneratorPlan::New(known?)
+                    }
+                }),
+                None => None,
+            };
+            let (locals, stack) = (planner.locals(frame)?, planner.slots(&frame.stack)?);
+            frames.push(FramePlan { real, generator, locals, stack });
         }
         let stores = snapshot.stores.iter();
         let stores = stores.map(|store| Some((planner.wanted(store.base)?, store.disp, planner.wanted(store.value)?)));
         let stores = stores.collect::<Option<_>>()?;
-        Some(Plan { stores, frames, boxes: planner.boxes.len() })
+        Some(Plan { stores, frames, generators, boxes: planner.boxes.len() })
     }
 
     /// The plan of an exit where the entry frame, the only one, is about to return: its locals will be dropped, and
@@ -189,7 +230,7 @@ impl Plan {
     pub fn only_result(&self) -> Option<&Make> {
         match (self.frames.as_slice(), self.stores.is_empty()) {
             ([frame], true) if frame.locals.is_empty() => match frame.stack.as_slice() {
-                [(0, make)] if !matches!(make, Make::New(_, New::Tuple(_))) => Some(make),
+                [(0, make)] if !matches!(make, Make::New(_, New::Tuple(_)) | Make::Generator(_)) => Some(make),
                 _ => None,
             },
             _ => None,
@@ -215,12 +256,39 @@ impl Plan {
         }
     }
 
-    /// Makes all objects. True where memory ran out: some are null then.
+    /// The generator that this frame is of.
+    pub fn generator(&self, frame: usize, values: Values<'_>, made: &Generators) -> Option<*mut PyObject> {
+        match self.frames.get(frame)?.generator? {
+            GeneratorPlan::Object(object) => Some(object.bits(values) as *mut PyObject),
+            GeneratorPlan::New(number) => made.get(number).copied().filter(|object| !object.is_null()),
+        }
+    }
+
+    /// Whether a frame is a generator's.
+    pub fn is_generator(&self, frame: usize) -> bool {
+        self.frames.get(frame).is_some_and(|frame| frame.generator.is_some())
+    }
+
+    /// Makes the generators that do not exist: a reference to each, which the caller has to drop. Null where memory ran out.
     ///
     /// # Safety
     /// As for [`Plan::write_fields`].
-    pub unsafe fn make_objects(&self, values: Values<'_>, objects: &mut Objects) -> bool {
-        let mut maker = Maker { values, boxes: SmallVec::new(), failed: false };
+    pub unsafe fn make_generators(&self, values: Values<'_>) -> Generators {
+        // SAFETY: the executor keeps what they are made of; what is filled again is the trace's.
+        let made = |(maker, shell): &(Maker, Option<Wanted>)| unsafe {
+            let shell = shell.map_or(0, |shell| shell.bits(values));
+            objects::new_generator(shell, maker.code, maker.globals)
+        };
+        self.generators.iter().map(made).collect()
+    }
+
+    /// Makes all other objects. True where memory ran out: some are null then.
+    ///
+    /// # Safety
+    /// As for [`Plan::write_fields`].
+    pub unsafe fn make_objects(&self, values: Values<'_>, generators: &Generators, objects: &mut Objects) -> bool {
+        let mut maker = ObjectMaker { values, boxes: SmallVec::new(), generators, failed: false };
+        maker.failed = generators.iter().any(|generator| generator.is_null());
         maker.boxes.resize(self.boxes, null_mut());
         for (frame, plan) in self.frames.iter().enumerate() {
             for (stack, slots) in [(false, &plan.locals), (true, &plan.stack)] {
@@ -259,20 +327,27 @@ impl Make {
                 Make::New(_, New::Int(val)) => objects::new_int(val.bits(values) as i64),
                 Make::New(_, New::Float(val)) => objects::new_float(f64::from_bits(val.bits(values))),
                 Make::Const(address) => shared(*address as *mut PyObject),
-                _ => Maker { values, boxes: SmallVec::from_elem(null_mut(), 1), failed: false }.object(self),
+                _ => ObjectMaker {
+                    values,
+                    boxes: SmallVec::from_elem(null_mut(), 1),
+                    generators: &Generators::new(),
+                    failed: false,
+                }
+                .object(self),
             }
         }
     }
 }
 
-struct Maker<'a> {
+struct ObjectMaker<'a> {
     values: Values<'a>,
+    generators: &'a Generators,
     /// The objects with numbers.
     boxes: SmallVec<[*mut PyObject; 16]>,
     failed: bool,
 }
 
-impl Maker<'_> {
+impl ObjectMaker<'_> {
     /// A new reference, or null.
     unsafe fn object(&mut self, make: &Make) -> *mut PyObject {
         let values = self.values;
@@ -284,6 +359,7 @@ impl Maker<'_> {
                 Make::Owned(val) => val.bits(values) as *mut PyObject,
                 Make::Borrowed(val) => shared(val.bits(values) as *mut PyObject),
                 Make::Const(address) => shared(*address as *mut PyObject),
+                Make::Generator(number) => self.generators.get(*number).map_or(null_mut(), |object| shared(*object)),
                 Make::Same(number) => self.boxes.get(*number).map_or(null_mut(), |object| shared(*object)),
                 Make::New(number, new) => {
                     let object = match new {

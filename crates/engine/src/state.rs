@@ -15,6 +15,7 @@ use decal_cpython::monitoring::Monitoring;
 use decal_cpython::watch::Watchers;
 use decal_native::{CodeMemory, MemoryError};
 use decal_trace::host::Host;
+use decal_trace::record::AbortReason;
 use decal_uops::Context;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -127,7 +128,11 @@ impl Engine {
     /// Whether a loop is compiled, or was and is too short to be entered by itself.
     pub fn is_hot_loop(&self, code: *mut PyObject, offset: u32) -> bool {
         let location = self.locations.get(&(code as usize, offset));
-        location.is_some_and(|location| matches!(location.state, State::Compiled(_)) || location.withdrawn > 0)
+        location.is_some_and(|location| {
+            // The loop of a generator may be one of a trace that resumes the generator, and only of such a one.
+            let yields = matches!(location.last, Some((AbortReason::Yields, _)));
+            matches!(location.state, State::Compiled(_)) || location.withdrawn > 0 || yields
+        })
     }
 
     /// Whether this trace loops by itself.

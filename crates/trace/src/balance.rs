@@ -14,7 +14,7 @@
 
 use crate::host::Host;
 use crate::ir::{End, Inst, Region, Trace, UopInst, Val};
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::{Frame, Snapshot, Source};
 use crate::verify::{At, Fault, VerifyError};
 use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -38,6 +38,7 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
         memory: HashMap::new(),
         stack: BTreeMap::new(),
         frames: Vec::new(),
+        stacks: BTreeMap::new(),
     };
     if let Some((parent, snapshot)) = entry {
         counts.enter(parent, snapshot);
@@ -96,6 +97,8 @@ struct Counts<'a> {
     stack: BTreeMap<usize, Val>,
     /// What frames have that were made for a general operation.
     frames: Vec<(Val, Val)>,
+    /// The same for generators' frames, by generator.
+    stacks: BTreeMap<(Val, usize), Val>,
 }
 
 impl Counts<'_> {
@@ -144,6 +147,24 @@ impl Counts<'_> {
                 self.add(mine, count);
             }
         }
+        for frame in snapshot.all_frames() {
+            let Some(generator) = frame.generator.and_then(|its| its.object()).and_then(param) else { continue };
+            for (slot, source) in frame.stack.iter().enumerate() {
+                if let Source::Home(val) = source
+                    && let Some(mine) = param(*val)
+                {
+                    self.stacks.insert((generator, slot), mine);
+                }
+            }
+            for (slot, source) in frame.locals.iter().enumerate() {
+                if let Source::Home(val) = source
+                    && let Some(mine) = param(*val)
+                {
+                    let disp = self.host.layout.generator_locals + 8 * slot as i32;
+                    self.memory.insert((Region::Generators, generator, None, disp), mine);
+                }
+            }
+        }
         let Some(frame) = snapshot.frames.first() else { return };
         for (slot, source) in frame.stack.iter().enumerate() {
             if let Source::Home(val) = source
@@ -160,6 +181,15 @@ impl Counts<'_> {
                 self.memory.insert((Region::Frame, FRAME, None, self.host.layout.frame_locals + 8 * slot as i32), mine);
             }
         }
+    }
+
+    /// The number of locals of a generator's frame.
+    fn locals_of(&self, generator: Val) -> Option<i32> {
+        let is_its = |frame: &&Frame| {
+            frame.generator.and_then(|its| its.object()).is_some_and(|val| self.name(val) == generator)
+        };
+        let frame = self.trace.snaps.iter().flat_map(Snapshot::all_frames).find(is_its)?;
+        self.trace.codes.get(frame.code.0 as usize).map(|code| code.locals as i32)
     }
 
     /// The number of the entry frame's locals.
@@ -230,6 +260,11 @@ impl Counts<'_> {
             return;
         }
         match (inst.uop, inst.args.as_slice()) {
+            // It gives itself back, or a new one.
+            (Uop::call_obj_3, [shell, ..]) if inst.imm64 == self.host.functions.new_generator_in => {
+                self.add(*shell, -1);
+                self.add(val, 1);
+            }
             (Uop::incref, [object]) => self.add(*object, 1),
             (Uop::decref_plain | Uop::decref_plain_or_null | Uop::decref_or_exit, [object]) => self.add(*object, -1),
             (Uop::renamed, [object]) => {
@@ -280,13 +315,28 @@ impl Counts<'_> {
                 if place.0 == Region::Frame && place.1 == FRAME && slot >= 0 {
                     self.stack.insert(slot as usize, val);
                 }
+                self.note_stack(place, val);
             }
             (Uop::load_item, [base, index]) => {
                 let place = self.place(inst, *base, Some(*index));
                 self.memory.insert(place, val);
             }
-            (Uop::store_obj, [base, value]) => self.store(self.place(inst, *base, None), Some(*value)),
+            (Uop::store_obj, [base, value]) => {
+                let place = self.place(inst, *base, None);
+                self.store(place, Some(*value));
+                self.note_stack(place, *value);
+            }
             (Uop::store_item, [base, index, value]) => self.store(self.place(inst, *base, Some(*index)), Some(*value)),
+            (Uop::call_any_int_2, [object, _]) if inst.imm64 == self.host.functions.generator_end => {
+                // Its operand stack is empty by then: the trace holds what was there.
+                let generator = self.name(*object);
+                self.take_stack(generator);
+            }
+            // A generator whose content the trace takes over.
+            (Uop::store_byte, [object, _, state]) if self.is_spent(inst, *state) => {
+                let generator = self.name(*object);
+                self.take_stack(generator);
+            }
             (Uop::store_null, [base]) => self.store(self.place(inst, *base, None), None),
             _ => {}
         }
@@ -315,6 +365,35 @@ impl Counts<'_> {
             }
             (Uop::call_any_int_1 | Uop::call_any_int_2 | Uop::call_any_int_3, _) => self.memory.clear(),
             _ => {}
+        }
+    }
+
+    /// What a generator's operand stack held is the trace's.
+    fn take_stack(&mut self, generator: Val) {
+        let (its, others) = std::mem::take(&mut self.stacks).into_iter().partition(|(key, _)| key.0 == generator);
+        self.stacks = others;
+        let its: BTreeMap<(Val, usize), Val> = its;
+        its.into_values().for_each(|val| self.add(val, 1));
+    }
+
+    /// Whether this store says of a generator that it is over.
+    fn is_spent(&self, inst: &UopInst, state: Val) -> bool {
+        let layout = &self.host.layout;
+        let constant = match self.trace.insts.get(state.index()) {
+            Some(Inst::Uop(inst)) if inst.uop == Uop::const_int => Some(inst.imm32),
+            _ => None,
+        };
+        inst.region == Region::GeneratorState && constant == Some(i32::from(layout.generator_over))
+    }
+
+    /// Notes what a slot of a generator's operand stack has.
+    fn note_stack(&mut self, place: Place, val: Val) {
+        if place.0 == Region::Generators
+            && let Some(locals) = self.locals_of(place.1)
+            && let slot = (place.3 - self.host.layout.generator_locals) / 8 - locals
+            && slot >= 0
+        {
+            self.stacks.insert((place.1, slot as usize), val);
         }
     }
 
@@ -347,6 +426,15 @@ impl Counts<'_> {
         let stack = snapshot.frames.first().map_or(&[][..], |frame| &frame.stack);
         for (slot, val) in &self.stack {
             if !stack.get(*slot).is_some_and(Source::is_in_place) {
+                *held.entry(self.name(*val)).or_default() += 1;
+            }
+        }
+        for ((generator, slot), val) in &self.stacks {
+            let is_its = |frame: &&Frame| {
+                frame.generator.and_then(|its| its.object()).is_some_and(|val| self.name(val) == *generator)
+            };
+            let frame = snapshot.all_frames().find(is_its);
+            if frame.is_some_and(|frame| !frame.stack.get(*slot).is_some_and(Source::is_in_place)) {
                 *held.entry(self.name(*val)).or_default() += 1;
             }
         }
@@ -396,7 +484,10 @@ fn handed(snapshot: &Snapshot) -> BTreeMap<Val, i64> {
         }
     }
     let (mut seen, mut counts) = (BTreeSet::new(), BTreeMap::new());
-    for frame in &snapshot.frames {
+    for frame in snapshot.all_frames() {
+        if let Some(shell) = frame.generator.and_then(|generator| generator.shell()) {
+            *counts.entry(shell).or_default() += 1;
+        }
         frame.locals.iter().chain(&frame.stack).for_each(|source| visit(source, &mut seen, &mut counts));
     }
     counts

@@ -291,6 +291,11 @@ pub enum Op {
     ReturnConst(u32),
     /// An instruction that is a general operation in any case, and its argument.
     General(GeneralOp, u32),
+    /// `value -- sent`: a generator's frame is left for now, and gets what is sent to it when it is resumed.
+    Yield {
+        /// Whether closing the generator there runs no code: the `yield` is in no `try`.
+        quiet: bool,
+    },
     /// An instruction that traces do not handle, by name.
     Unsupported(&'static str),
 }
@@ -326,6 +331,7 @@ impl Op {
             | Op::ForIter(_)
             | Op::PopTop
             | Op::UnpackSequence(_)
+            | Op::Yield { .. }
             | Op::Return => 1,
             _ => 0,
         }

@@ -71,6 +71,8 @@ pub enum Kind {
     Module,
     /// A cell.
     Cell,
+    /// A generator.
+    Generator,
     /// Anything else.
     Other,
 }
@@ -115,6 +117,12 @@ pub enum Bind {
     Default(Operand),
     /// A tuple (`*args`) of these arguments: from the first number up to the second.
     Rest(u32, u32),
+    /// A cell of the function's closure, which is a constant.
+    Cell(Operand),
+    /// A cell of the function's closure, with this number, where the function is no constant.
+    Closure(u32),
+    /// Nothing.
+    Unbound,
     /// A new dict (`**kwargs`) of these names, which are constants, and arguments.
     Keywords(Vec<(Operand, u32)>),
 }
@@ -147,6 +155,91 @@ pub struct Making {
     pub inline: Option<(i32, i32)>,
     /// Number of inline values that have a name.
     pub values: u32,
+}
+
+/// A builtin that goes through a generator, and what it has on its caller's stack above the generator meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Consumer {
+    /// `sum`: the total; null, or the loss of rounding where the total is a float.
+    Sum,
+    /// `any`: nothing.
+    Any,
+    /// `all`: nothing.
+    All,
+    /// `min`: the smallest so far, or null.
+    Min,
+    /// `max`: the largest so far, or null.
+    Max,
+    /// `list`: the list.
+    List,
+    /// `tuple`: a list.
+    Tuple,
+    /// `set`: the set.
+    Set,
+    /// `sorted`: a list.
+    Sorted,
+    /// `str.join`: a list; the separator is below the generator.
+    Join,
+    /// `next`: what it gives at the end, or null.
+    Next,
+}
+
+impl Consumer {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Consumer; 11] = [
+        Consumer::Sum,
+        Consumer::Any,
+        Consumer::All,
+        Consumer::Min,
+        Consumer::Max,
+        Consumer::List,
+        Consumer::Tuple,
+        Consumer::Set,
+        Consumer::Sorted,
+        Consumer::Join,
+        Consumer::Next,
+    ];
+
+    /// Slots above the generator.
+    pub fn holds(self) -> u32 {
+        match self {
+            Consumer::Any | Consumer::All => 0,
+            Consumer::Sum => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// A call that makes a generator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Generating {
+    /// The function; its address is 0 where it was made for this call, so that its code alone is what counts.
+    pub callee: Callee,
+    /// Where its frame begins.
+    pub at: u32,
+    /// The function's globals.
+    pub globals: u64,
+    /// The code's name and qualified name, which the function has too where its code alone counts.
+    pub names: [u64; 2],
+}
+
+/// A suspended generator whose frame goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Resumed {
+    /// Its code.
+    pub code: CodeId,
+    /// Where it goes on, as the frame has it: an address.
+    pub address: u64,
+    /// The same as an offset in code units.
+    pub at: u32,
+    /// Its state, as the byte in the generator has it: not begun, or suspended.
+    pub state: u8,
+    /// Depth of its operand stack, without what is sent to it.
+    pub stack: u32,
+    /// Its globals.
+    pub globals: u64,
+    /// Whether a trace may take its content over: nobody else has it, and the trace keeps its code.
+    pub sole: bool,
 }
 
 /// Builtin callables whose calls are translated into uops.
@@ -336,6 +429,8 @@ pub enum Detail {
     Global(Operand),
     /// `LoadGlobal` of a name whose value changes often: the dict and the name.
     GlobalIn(u64, u64),
+    /// `MAKE_FUNCTION`: the globals, and the code's name and qualified name.
+    Function(Operand, [u64; 2]),
     /// `LoadConst`, `ReturnConst`: the constant.
     Const(Operand),
     /// `LoadDeref`, `StoreDeref`: the cell, and its content before the instruction.
@@ -359,6 +454,12 @@ pub enum Detail {
     Opaque(&'static str),
     /// `ForIter`: whether the iterator has a next item.
     Next(bool),
+    /// `Call` of a generator function: a generator is made, and nothing of it runs.
+    Generate(Generating),
+    /// `Call` of a builtin that goes through a generator, whose frame goes on and is observed.
+    Consume(Consumer, Resumed),
+    /// `ForIter` over a generator: its frame goes on, and is observed.
+    Resume(Resumed),
     /// `PopJump`: whether the jump is taken. Known from the operand.
     Taken(bool),
 }
@@ -374,7 +475,7 @@ pub enum Detail {
 /// * `LoadSuperAttr`: `super`, class, object. `LoadAttr`: owner. `StoreAttr`: value, owner, and the attribute's old value (else null).
 ///   The `bits` of what these two replace are 1 where there is one reference to it, else 0.
 /// * `Negative`, `Positive`, `Invert`, `Not`, `ToBool`, `PopJump`, `GetIter`, `ForIter`, `PopTop`,
-///   `UnpackSequence`, `Return`, `StoreDeref`: top of the stack.
+///   `UnpackSequence`, `Return`, `Yield`, `StoreDeref`: top of the stack.
 /// * `Call(n)`: callable, self or null, n arguments; then for some builtins what [`KnownCall`] says. `CallKw(n)`: the same, the last
 ///   arguments with names, and the names' tuple.
 /// * `CopyFreeVars(n)`: the closure's n cells.

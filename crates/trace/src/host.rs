@@ -49,6 +49,24 @@ pub struct Layout {
     pub range_length: i32,
     /// Of a `str`: its length in code points.
     pub str_length: i32,
+    /// Of a generator: its state (a byte), where its frame goes on (an address), and the frame's first local.
+    pub generator_state: i32,
+    pub generator_instruction: i32,
+    pub generator_locals: i32,
+    /// The word of its frame with the depth of the operand stack, locals included, in the lower half, what is in the upper one,
+    /// and the state of being suspended at a `yield`.
+    pub generator_stack: i32,
+    pub generator_stack_word: i64,
+    pub generator_suspended: u8,
+    /// The states of not having begun, and of being over.
+    pub generator_created: u8,
+    pub generator_over: u8,
+    /// The globals of its frame.
+    pub generator_globals: i32,
+    /// The closure of a function: a tuple of cells.
+    pub function_closure: i32,
+    /// Its name and its qualified name.
+    pub function_names: [i32; 2],
     /// `func_code` of a function.
     pub function_code: i32,
     /// Of a builtin function: its definition in C, and the object that it is bound to.
@@ -80,6 +98,7 @@ pub struct Objects {
     pub method: u64,
     pub type_: u64,
     pub cell: u64,
+    pub generator: u64,
     /// Of builtin functions and bound builtin methods.
     pub builtin: u64,
     /// The `int` object of -5, which begins the interpreter's table of small ones, 32 bytes each; 0 where
@@ -150,8 +169,6 @@ pub struct Functions {
     pub str_equal: u64,
     /// Of three ints (start, stop, step as 64-bit numbers): a new iterator of a `range`, null with an exception.
     pub new_range_iter: u64,
-    /// Of `None` and three 64-bit numbers (next value, step, values left): a new iterator of a `range`, null with an exception.
-    pub range_iter_at: u64,
     /// Of an exact list: a new iterator.
     pub new_list_iter: u64,
     /// Of an exact tuple: a new iterator.
@@ -174,6 +191,30 @@ pub struct Functions {
     pub may_die: u64,
     /// The same of several objects and their number.
     pub may_die_all: u64,
+    /// Of a generator function: a new generator, whose locals are `None` or null.
+    pub new_generator: u64,
+    /// The same of the code and the globals.
+    pub new_generator_of: u64,
+    /// The same of a generator or null, whose reference it takes and which it gives if it can, the code and the globals.
+    pub new_generator_in: u64,
+    /// Of a generator, twice: 1 where nobody could see that the trace takes its content over, else 0.
+    pub generator_may_be_taken: u64,
+    /// Of anything: a new set.
+    pub new_set: u64,
+    /// Of an exact list, twice: 1 where it holds ints, floats or strings only and is sorted now, else 0.
+    pub sort_plain: u64,
+    /// Of a string and a list: the strings in it joined, or null.
+    pub join_plain: u64,
+    /// Of code and globals: a new function without defaults and closure.
+    pub new_function: u64,
+    /// Of a generator, twice: 1 where its frame may be cleared and it may die itself without Python code running; else 0.
+    pub generator_may_end: u64,
+    /// Of a frame and a suspended generator: the generator's frame becomes the current one, on top of that; its address.
+    pub resume_frame: u64,
+    /// Of such a frame: undoes that.
+    pub suspend_frame: u64,
+    /// Of a generator, twice: its frame is cleared as at its return. Gives 1.
+    pub generator_end: u64,
     /// `PyCell_New`; and the same of any object, for a cell that is empty.
     pub new_cell: u64,
     pub new_empty_cell: u64,

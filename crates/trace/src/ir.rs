@@ -55,6 +55,10 @@ pub enum Region {
     Results,
     /// The content of cells.
     Cells,
+    /// The slots of generators' frames.
+    Generators,
+    /// Whether generators are suspended, and where.
+    GeneratorState,
     /// Reference counts.
     Counts,
     /// All of it: what a general operation may read and write.
@@ -75,6 +79,8 @@ pub const REGIONS: &[Region] = &[
     Region::Iterators,
     Region::Results,
     Region::Cells,
+    Region::Generators,
+    Region::GeneratorState,
     Region::Counts,
     Region::Any,
 ];

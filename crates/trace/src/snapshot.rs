@@ -2,7 +2,8 @@
 //!
 //! Think of a snapshot as a form to fill in: for each Python frame, outermost first, where it
 //! stands and what each slot holds. Slots of the frame that the trace was entered on may say
-//! "unchanged": memory already holds the right thing. Every other slot names a value and how to make
+//! "unchanged": memory already holds the right thing. So may slots of generators' frames, which live in the generator
+//! and are there whether they run or not. Every other slot names a value and how to make
 //! an object of it. Frames of inlined calls do not exist in memory until an exit builds them.
 //!
 //! Who owns what: a slot that is written takes a reference of its own. [`Source::Owned`] hands over
@@ -12,7 +13,7 @@
 //! dropping anything: a value that leaves the stack takes its reference along. Two slots with the same box number hold the same object.
 
 use crate::bytecode::{BinaryOp, CompareOp};
-use crate::event::CodeId;
+use crate::event::{CodeId, Consumer};
 use crate::ir::Val;
 
 /// A snapshot, by its index in [`Trace::snaps`](crate::ir::Trace::snaps).
@@ -47,6 +48,8 @@ pub enum Source {
     Tuple(Vec<Source>, BoxId),
     /// The iterator of a `range` to be made: next value, step, values left. Only where a trace made it.
     RangeIter(Val, Val, Val, BoxId),
+    /// The generator with this number, whose frame is in the snapshot.
+    Generator(u32),
     /// A constant object, kept alive by code or a watched dict: the slot takes a new reference.
     Const(u64),
 }
@@ -80,6 +83,12 @@ pub enum Returns {
     /// It is an iterator's next item, which is pushed. Where `StopIteration` comes instead, the iterator goes, and the frame goes on at
     /// this offset.
     Next(u32),
+    /// It is an item for this builtin, which goes through the generator on the stack, or the generator's end. The builtin's
+    /// result is pushed in place of the generator and of what the builtin holds.
+    Consume(Consumer),
+    /// It is an item of a loop over the generator that is on top of the stack, and is pushed; where the generator has
+    /// returned, it goes away, and the loop is over.
+    Item,
 }
 
 /// Which method of a binary operator was called.
@@ -105,6 +114,7 @@ impl Returns {
             Returns::Binary(..) | Returns::Compare(..) | Returns::Contains(_) => 2,
             Returns::Bool | Returns::Iterator => 1,
             Returns::Value | Returns::Instance | Returns::Length | Returns::Next(_) => 0,
+            Returns::Item | Returns::Consume(_) => 0,
         }
     }
 
@@ -122,6 +132,8 @@ impl Returns {
             Returns::Length => ("length", [0; 2]),
             Returns::Iterator => ("iterator", [0; 2]),
             Returns::Next(end) => ("next", [end, 0]),
+            Returns::Item => ("item", [0; 2]),
+            Returns::Consume(consumer) => ("consume", [consumer as u32, 0]),
         }
     }
 
@@ -142,8 +154,78 @@ impl Returns {
             "length" => Returns::Length,
             "iterator" => Returns::Iterator,
             "next" => Returns::Next(first),
+            "item" => Returns::Item,
+            "consume" => Returns::Consume(*Consumer::ALL.get(first as usize)?),
             _ => return None,
         })
+    }
+}
+
+/// The generator that a frame belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Generator {
+    /// Its number, from 1 on.
+    pub number: u32,
+    /// The object.
+    pub made: Made,
+    /// Whether it has begun: it is suspended at a `yield`.
+    pub begun: bool,
+    /// Whether closing it where it is suspended runs no code: it is in no `try`.
+    pub quiet: bool,
+}
+
+/// A generator object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Made {
+    /// It exists.
+    Object(Val),
+    /// It does not exist: what it would be made of.
+    Never(Maker),
+}
+
+/// What a generator is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Maker {
+    /// The function, where it is a constant, for the trace itself; any one with this code will do.
+    pub function: u64,
+    /// Its code.
+    pub code: u64,
+    /// Its globals.
+    pub globals: u64,
+    /// A generator of this code, and a reference to it, whose content is the trace's and which nobody else has: exits fill it
+    /// again. Null where there is none after all.
+    pub shell: Option<Val>,
+}
+
+impl Generator {
+    /// The object, where it exists.
+    pub fn object(&self) -> Option<Val> {
+        match self.made {
+            Made::Object(val) => Some(val),
+            Made::Never(_) => None,
+        }
+    }
+
+    /// What exits fill again, where there is something.
+    pub fn shell(&self) -> Option<Val> {
+        match self.made {
+            Made::Object(_) => None,
+            Made::Never(maker) => maker.shell,
+        }
+    }
+
+    /// Its values.
+    pub fn values(&self) -> impl Iterator<Item = Val> {
+        self.object().into_iter().chain(self.shell())
+    }
+
+    /// Its values, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Val> {
+        match &mut self.made {
+            Made::Object(val) => Some(val),
+            Made::Never(maker) => maker.shell.as_mut(),
+        }
+        .into_iter()
     }
 }
 
@@ -152,10 +234,12 @@ impl Returns {
 pub struct Frame {
     /// The frame's code.
     pub code: CodeId,
-    /// The function object's address; 0 for the entry frame, which exists.
+    /// The function object's address; 0 for the entry frame and generators' frames, which exist.
     pub function: u64,
     /// The frame, where a general operation made it: it exists, is linked, and has its locals.
     pub real: Option<Val>,
+    /// The generator whose frame it is.
+    pub generator: Option<Generator>,
     /// Instruction to go on with. For an outer frame: the call that is under way.
     pub offset: u32,
     /// For an outer frame: the instruction after that call, with the result on the stack. Else equal to `offset`.
@@ -198,6 +282,8 @@ pub struct FieldStore {
 pub struct Snapshot {
     /// The frames, outermost (the entry frame) first.
     pub frames: Vec<Frame>,
+    /// Frames of generators that are suspended: each goes on at its `offset`.
+    pub suspended: Vec<Frame>,
     /// Fields to write first.
     pub stores: Vec<FieldStore>,
     /// What comes next.
@@ -216,7 +302,7 @@ impl Source {
     /// Calls `visit` with each value that this source needs.
     pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
         match self {
-            Source::Unchanged | Source::Null | Source::Const(_) => {}
+            Source::Unchanged | Source::Null | Source::Const(_) | Source::Generator(_) => {}
             Source::Home(v)
             | Source::Int(v, _)
             | Source::Float(v, _)
@@ -234,13 +320,19 @@ impl Source {
 }
 
 impl Snapshot {
+    /// The frames, and behind them those that are suspended.
+    pub fn all_frames(&self) -> impl Iterator<Item = &Frame> {
+        self.frames.iter().chain(&self.suspended)
+    }
+
     /// Calls `visit` with each value that this snapshot needs, repetitions included.
     pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
-        for frame in &self.frames {
+        for frame in self.all_frames() {
             frame.real.into_iter().for_each(&mut *visit);
             for source in frame.locals.iter().chain(&frame.stack) {
                 source.each_value(visit);
             }
+            frame.generator.iter().flat_map(Generator::values).for_each(&mut *visit);
         }
         for store in &self.stores {
             visit(store.base);

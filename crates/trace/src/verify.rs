@@ -11,7 +11,7 @@
 //! The error names the guilty line, and [`VerifyError::show`] marks it in the trace's text. Linear.
 
 use crate::ir::{End, Inst, Start, Trace, UopInst, Val};
-use crate::snapshot::{BoxId, Returns, SnapId, Snapshot, Source};
+use crate::snapshot::{BoxId, Generator, Returns, SnapId, Snapshot, Source};
 use decal_uops::{Class, ImmKind, Uop};
 
 /// A line of the trace.
@@ -281,15 +281,21 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
     }
     let mut seen = Seen::default();
     let last = snap.frames.len() - 1;
-    for (depth, frame) in snap.frames.iter().enumerate() {
+    for (depth, frame) in snap.all_frames().enumerate() {
         let code = trace.codes.get(frame.code.0 as usize).ok_or(Fault::Code)?;
-        if (depth == 0) != (frame.function == 0) {
+        let exists = depth == 0 || frame.generator.is_some_and(|generator| generator.object().is_some());
+        if (depth == 0 || frame.generator.is_some()) != (frame.function == 0)
+            || (depth > last && frame.generator.is_none())
+        {
             return Err(Fault::Function);
+        }
+        for object in frame.generator.iter().flat_map(Generator::values) {
+            wants(trace, object, Class::Obj, trace.insts.len(), false)?;
         }
         if frame.locals.len() != code.locals as usize {
             return Err(Fault::Locals);
         }
-        if depth == last && (frame.offset, Returns::Value) != (frame.after, frame.returns) {
+        if depth >= last && (frame.offset, Returns::Value) != (frame.after, frame.returns) {
             return Err(Fault::After);
         }
         if let Some(real) = frame.real {
@@ -299,7 +305,7 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
             wants(trace, real, Class::Raw, trace.insts.len(), false)?;
         }
         for slot in frame.locals.iter().chain(&frame.stack) {
-            if depth > 0 && frame.real.is_none() && slot.is_in_place() {
+            if !exists && frame.real.is_none() && slot.is_in_place() {
                 return Err(Fault::Unchanged);
             }
             source(trace, slot, &mut seen)?;
@@ -338,7 +344,7 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
     let count = trace.insts.len();
     let is = |val: Val, class: Class| wants(trace, val, class, count, false);
     let number = match from {
-        Source::Unchanged | Source::Null | Source::Const(_) => return Ok(()),
+        Source::Unchanged | Source::Null | Source::Const(_) | Source::Generator(_) => return Ok(()),
         Source::Bool(val) => return is(*val, Class::Int),
         Source::Borrowed(val) | Source::Home(val) => return is(*val, Class::Obj),
         Source::Owned(val) => {

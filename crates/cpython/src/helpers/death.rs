@@ -11,6 +11,7 @@
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::observe::known::is_iterator;
+use crate::version::{bytecode, layout};
 use crate::{PyObject, objects};
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
@@ -67,16 +68,35 @@ unsafe fn dies_quietly(object: *mut PyObject) -> bool {
             type_address!(PySlice_Type),
             type_address!(PyRange_Type),
             type_address!(PyByteArray_Type),
+            type_address!(PyFunction_Type),
         ];
         if known.contains(&address) || is_iterator(address) {
             // Sets and methods can have weak references.
             return !has_weak_references(object);
+        }
+        if address == type_address!(PyGen_Type) {
+            return generator_dies_quietly(object);
         }
         let ty = address as *mut ffi::PyTypeObject;
         if (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
             return false;
         }
         is_plain_instance_type(ty) && !has_weak_references(object)
+    }
+}
+
+/// The same for a generator: it is over, has not begun, or is suspended where closing it runs nothing.
+unsafe fn generator_dies_quietly(object: *mut PyObject) -> bool {
+    // SAFETY: an exact generator.
+    unsafe {
+        let raw = &*object.cast::<layout::Generator>();
+        let free = raw.weak_references.is_null() && raw.handled.exception.is_null() && raw.frame.frame_object.is_null();
+        let quiet = match raw.state {
+            layout::generator_state::CREATED => true,
+            layout::generator_state::SUSPENDED => bytecode::is_outside_of_handlers(*raw.frame.instr_ptr),
+            state => state > layout::generator_state::EXECUTING,
+        };
+        free && quiet
     }
 }
 

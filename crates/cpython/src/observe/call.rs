@@ -7,7 +7,7 @@ use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, objects};
-use decal_trace::event::{Bind, Callee, Detail, KnownCall, ListMethod, Making};
+use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Making};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -40,6 +40,10 @@ impl Observer {
             let ty = objects::type_of(callable);
             if ty == type_address!(PyFunction_Type) {
                 let bound = u32::from(!receiver.is_null());
+                if makes_generator(callable) {
+                    let made = self.generating(callable, null_mut(), bound, &call, calls);
+                    return made.map_or_else(Detail::Opaque, Detail::Generate);
+                }
                 return self
                     .python_call(callable, null_mut(), bound, &call, calls)
                     .map_or_else(Detail::Opaque, Detail::Enter);
@@ -48,10 +52,19 @@ impl Observer {
                 let method = callable.cast::<layout::Method>();
                 let function = (*method).function;
                 if receiver.is_null() && objects::type_of(function) == type_address!(PyFunction_Type) {
+                    if makes_generator(function) {
+                        let made = self.generating(function, (*method).self_, 1, &call, calls);
+                        return made.map_or_else(Detail::Opaque, Detail::Generate);
+                    }
                     let entered = self.python_call(function, (*method).self_, 1, &call, calls);
                     return entered.map_or_else(Detail::Opaque, Detail::Enter);
                 }
                 return Detail::Opaque("a method that is no Python function");
+            }
+            if named.is_empty()
+                && let Some(consumed) = self.consuming(&call, calls)
+            {
+                return consumed;
             }
             if named.is_empty()
                 && let Some(known) = self.known(&call)
@@ -87,6 +100,81 @@ impl Observer {
             self.binds = self.bind(raw, bound + call.positional.len() as u32, call.names)?;
             self.assumptions.push(Assumption::Function(function as u64));
             Ok(Callee { function: function as u64, code, bound_self: bound_self as u64 })
+        }
+    }
+
+    /// A call of a builtin that goes through a generator.
+    unsafe fn consuming(&mut self, call: &Arguments<'_>, calls: &mut dyn Calls) -> Option<Detail> {
+        // SAFETY: live objects.
+        unsafe {
+            let generator = *call.positional.first()?;
+            if objects::type_of(generator) != type_address!(PyGen_Type) {
+                return None;
+            }
+            let consumer = consumer(call)?;
+            let locals = self.operands.len();
+            match self.resume(generator, calls) {
+                Detail::Resume(resumed) => Some(Detail::Consume(consumer, resumed)),
+                _ => {
+                    self.operands.truncate(locals);
+                    None
+                }
+            }
+        }
+    }
+
+    /// A call of a generator function.
+    unsafe fn generating(
+        &mut self,
+        function: *mut PyObject,
+        bound_self: *mut PyObject,
+        bound: u32,
+        call: &Arguments<'_>,
+        calls: &mut dyn Calls,
+    ) -> Result<Generating, &'static str> {
+        // SAFETY: an exact function.
+        unsafe {
+            let raw = &*function.cast::<layout::Function>();
+            let code = &*raw.code.cast::<layout::Code>();
+            let any_number = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS;
+            if Some(raw.vectorcall as usize) != checks::plain_vectorcall()
+                || code.flags & any_number != 0
+                || code.keyword_only_count != 0
+                || code.cell_vars != 0
+            {
+                return Err("a generator function that is not plain");
+            }
+            let (id, at) = calls.generate(raw.code)?;
+            let mut binds = self.bind(raw, bound + call.positional.len() as u32, call.names)?;
+            let free = code.free_vars as usize;
+            binds.resize((code.locals_plus as usize).saturating_sub(free), Bind::Unbound);
+            // One that was made for this call, or each time anew, is known by its code.
+            let plain = raw.defaults.is_null() && raw.keyword_defaults.is_null();
+            let by_code = bound_self.is_null() && (ffi::Py_REFCNT(function) == 1 || !raw.closure.is_null());
+            let named = (raw.name, raw.qualname) == (code.name, code.qualname);
+            if by_code && !plain || !named {
+                return Err("a generator function that is not plain");
+            }
+            let cells = objects::tuple_items(raw.closure);
+            if cells.len() != free {
+                return Err("a generator function that is not plain");
+            }
+            binds.extend(
+                cells.iter().enumerate().map(|(index, cell)| {
+                    if by_code { Bind::Closure(index as u32) } else { Bind::Cell(operand(*cell)) }
+                }),
+            );
+            if !by_code {
+                self.assumptions.push(Assumption::Function(function as u64));
+            }
+            self.binds = binds;
+            let address = if by_code { 0 } else { function as u64 };
+            Ok(Generating {
+                callee: Callee { function: address, code: id, bound_self: bound_self as u64 },
+                at,
+                globals: raw.globals as u64,
+                names: [code.name as u64, code.qualname as u64],
+            })
         }
     }
 
@@ -483,4 +571,61 @@ unsafe fn list_method(name: &CStr, method: ListMethod) -> Option<(u64, u64, List
         let definition = (*found.cast::<ffi::PyMethodDescrObject>()).d_method as u64;
         Some((found as u64, definition, method))
     }
+}
+
+/// Whether calling this function makes a generator.
+unsafe fn makes_generator(function: *mut PyObject) -> bool {
+    // SAFETY: an exact function.
+    unsafe {
+        let code = (*function.cast::<layout::Function>()).code.cast::<layout::Code>();
+        (*code).flags & layout::flags::SUSPENDS == layout::flags::GENERATOR
+    }
+}
+
+/// Which builtin that goes through its argument this calls.
+unsafe fn consumer(call: &Arguments<'_>) -> Option<Consumer> {
+    // SAFETY: live objects.
+    unsafe {
+        if !call.receiver.is_null() {
+            let join = call.positional.len() == 1
+                && objects::type_of(call.receiver) == type_address!(PyUnicode_Type)
+                && call.callable as u64 == text_join();
+            return join.then_some(Consumer::Join);
+        }
+        if call.positional.len() == 1 {
+            let types = [
+                (type_address!(PyList_Type), Consumer::List),
+                (type_address!(PyTuple_Type), Consumer::Tuple),
+                (type_address!(PySet_Type), Consumer::Set),
+            ];
+            let callable = call.callable as u64;
+            if let Some((_, consumer)) = types.into_iter().find(|(known, _)| *known == callable) {
+                return Some(consumer);
+            }
+        }
+        let (b"builtins", name) = module_function(call.callable)? else { return None };
+        Some(match (name, call.positional.len()) {
+            (b"sum", 1) => Consumer::Sum,
+            (b"any", 1) => Consumer::Any,
+            (b"all", 1) => Consumer::All,
+            (b"min", 1) => Consumer::Min,
+            (b"max", 1) => Consumer::Max,
+            (b"sorted", 1) => Consumer::Sorted,
+            (b"next", 1 | 2) => Consumer::Next,
+            _ => return None,
+        })
+    }
+}
+
+/// The address of `str.join`.
+fn text_join() -> u64 {
+    static JOIN: OnceLock<u64> = OnceLock::new();
+    // SAFETY: observing holds the GIL; the type keeps the descriptor alive.
+    *JOIN.get_or_init(|| unsafe {
+        let name = ffi::PyUnicode_InternFromString(c"join".as_ptr());
+        let symbols = crate::version::symbols::symbols().ok();
+        let found = symbols.map(|symbols| (symbols.type_lookup)(&raw mut ffi::PyUnicode_Type, name));
+        objects::decref(name);
+        found.map_or(0, |found| found as u64)
+    })
 }

@@ -99,7 +99,7 @@ impl Observer {
                         }
                         (*from, *to) = (first, last + 1);
                     }
-                    Bind::Default(_) | Bind::Keywords(_) => {}
+                    Bind::Default(_) | Bind::Keywords(_) | Bind::Cell(_) | Bind::Closure(_) | Bind::Unbound => {}
                 }
             }
             self.binds = binds;

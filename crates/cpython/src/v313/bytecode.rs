@@ -76,8 +76,14 @@ fn split(bytes: &[u8]) -> Vec<Raw> {
         }
         let (name, caches) = op::info(opcode).map_or(("an unknown instruction", 0), |info| (info.name, info.caches));
         let next = unit as u32 + 1 + u32::from(caches);
-        let instruction =
-            Instruction { op: meaning(opcode, argument, next, name), start: start as u32, unit: unit as u32, next };
+        // Whether closing a generator there runs code is said by the `RESUME` behind it.
+        let behind =
+            bytes.get(next as usize * 2..next as usize * 2 + 2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+        let op = match meaning(opcode, argument, next, name) {
+            Op::Yield { .. } => Op::Yield { quiet: behind.is_some_and(is_outside_of_handlers) },
+            op => op,
+        };
+        let instruction = Instruction { op, start: start as u32, unit: unit as u32, next };
         result.push(Raw { instruction, opcode, argument });
         unit = next as usize;
         start = unit;
@@ -160,6 +166,7 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::CALL_KW => Op::CallKw(argument),
         op::RETURN_VALUE => Op::Return,
         op::RETURN_CONST => Op::ReturnConst(argument),
+        op::YIELD_VALUE if argument == 0 => Op::Yield { quiet: false },
         _ => general(opcode).map_or(Op::Unsupported(name), |general| Op::General(general, argument)),
     }
 }
@@ -185,6 +192,15 @@ fn general(opcode: u8) -> Option<GeneralOp> {
         op::DICT_MERGE => GeneralOp::DictMerge,
         _ => return None,
     })
+}
+
+/// Whether a `yield` that is followed by this code unit, a `RESUME`, is in no `try` of its function: then closing the
+/// generator only clears its frame.
+pub fn is_outside_of_handlers(unit: u16) -> bool {
+    const RESUME_CHECK: u8 = 207;
+    const DEPTH_ONE: u8 = 4;
+    let [opcode, argument] = unit.to_le_bytes();
+    (opcode == op::RESUME || opcode == RESUME_CHECK) && argument & DEPTH_ONE != 0
 }
 
 /// The intrinsic function that is `+value`.

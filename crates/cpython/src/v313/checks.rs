@@ -41,6 +41,7 @@ pub unsafe fn check(symbols: &Symbols) -> Result<(), &'static str> {
         let globals = Owned(ffi::PyDict_New());
         run_probe(globals.0)?;
         functions(globals.0)?;
+        generators(globals.0)?;
         instances(globals.0)
     }
 }
@@ -255,19 +256,46 @@ class C:
 def f(a, b):
     c = a
     return probe(b)
+def g(a):
+    yield probe(a)
+h = g(None)
+for i in h:
+    break
 c = C()
 r = f(None, c)
 ";
 
-/// What the probe found: 0 nothing yet, 1 all as expected, 2 not.
+/// What the probe found: 0 nothing yet, 1 the generator as expected, 2 the function, too, 3 something else.
 static PROBED: AtomicU8 = AtomicU8::new(0);
 
 unsafe extern "C" fn probe(_: *mut PyObject, argument: *mut PyObject) -> *mut PyObject {
     // SAFETY: called by a running Python function.
     unsafe {
-        let outcome = if frame(argument).is_ok() { 1 } else { 2 };
-        PROBED.store(outcome, Ordering::Relaxed);
+        // The generator comes first.
+        let first = PROBED.load(Ordering::Relaxed) == 0;
+        let seen = if first { running_generator(argument) } else { frame(argument) };
+        let outcome = match (seen, first) {
+            (Err(_), _) => 3,
+            (_, true) => 1,
+            (_, false) => 2,
+        };
+        PROBED.fetch_max(outcome, Ordering::Relaxed);
         ffi::Py_NewRef(ffi::Py_None())
+    }
+}
+
+unsafe fn running_generator(argument: *mut PyObject) -> Result<(), &'static str> {
+    // SAFETY: as for `frame`; a generator's frame is a part of the generator.
+    unsafe {
+        let thread = Thread::current().pointer();
+        let frame = (*thread).current_frame;
+        ensure(!frame.is_null() && (*frame).owner == layout::owner::GENERATOR, "generator")?;
+        let generator = frame.byte_sub(offset_of!(layout::Generator, frame)).cast::<layout::Generator>();
+        ensure(objects::type_of(generator.cast()) == &raw mut ffi::PyGen_Type as u64, "generator")?;
+        ensure((*generator).state == layout::generator_state::EXECUTING, "generator")?;
+        ensure((*generator).weak_references.is_null(), "generator")?;
+        ensure((*thread).handled == &raw mut (*generator).handled, "generator")?;
+        ensure((*(&raw const (*frame).slots).cast::<*mut PyObject>()) == argument, "generator")
     }
 }
 
@@ -323,7 +351,7 @@ unsafe fn run_probe(globals: *mut PyObject) -> Result<(), &'static str> {
             ffi::PyErr_Clear();
             return Err("a Python function that is run");
         }
-        ensure(PROBED.load(Ordering::Relaxed) == 1, "frame")
+        ensure(PROBED.load(Ordering::Relaxed) == 2, "frame")
     }
 }
 
@@ -339,6 +367,19 @@ unsafe fn functions(globals: *mut PyObject) -> Result<(), &'static str> {
         PLAIN_VECTORCALL.get_or_init(|| raw.vectorcall as usize);
     }
     Ok(())
+}
+
+unsafe fn generators(globals: *mut PyObject) -> Result<(), &'static str> {
+    // SAFETY: as above; an exact generator has this layout.
+    unsafe {
+        let object = ffi::PyDict_GetItemString(globals, c"h".as_ptr());
+        let exact = !object.is_null() && objects::type_of(object) == &raw mut ffi::PyGen_Type as u64;
+        ensure(exact, "generator")?;
+        let generator = &*object.cast::<layout::Generator>();
+        ensure(generator.state == layout::generator_state::SUSPENDED, "generator")?;
+        ensure(generator.frame.owner == layout::owner::GENERATOR && generator.frame.stack_top == 1, "generator")?;
+        ensure(generator.frame.previous.is_null() && generator.handled.previous.is_null(), "generator")
+    }
 }
 
 unsafe fn instances(globals: *mut PyObject) -> Result<(), &'static str> {

@@ -85,6 +85,8 @@ pub mod flags {
     pub const VAR_ARGS: i32 = 0x4;
     /// `**kwargs`.
     pub const VAR_KEYWORDS: i32 = 0x8;
+    /// A generator, and nothing else of what follows.
+    pub const GENERATOR: i32 = 0x20;
     /// A generator, coroutine, iterable coroutine or asynchronous generator.
     pub const SUSPENDS: i32 = 0x20 | 0x80 | 0x100 | 0x200;
     /// Monitoring leaves this code alone.
@@ -112,6 +114,43 @@ pub struct Monitoring {
     pub instruction_tools: *mut u8,
 }
 
+/// `PyGenObject`.
+#[repr(C)]
+pub struct Generator {
+    _head: [usize; 2],
+    pub weak_references: *mut PyObject,
+    pub name: *mut PyObject,
+    pub qualname: *mut PyObject,
+    /// What it handles: its part of the thread's chain while it runs.
+    pub handled: Handled,
+    _finalizer: *mut PyObject,
+    _hooks: [u8; 3],
+    /// See [`generator_state`].
+    pub state: i8,
+    pub frame: Frame,
+}
+
+/// `_PyErr_StackItem`: an exception that is being handled, and what was handled when that frame was entered.
+#[repr(C)]
+pub struct Handled {
+    pub exception: *mut PyObject,
+    pub previous: *mut Handled,
+}
+
+/// Values of [`Generator::state`].
+pub mod generator_state {
+    /// Not begun.
+    pub const CREATED: i8 = -3;
+    /// At a `yield`.
+    pub const SUSPENDED: i8 = -2;
+    /// At a `yield from`.
+    pub const DELEGATING: i8 = -1;
+    /// Running.
+    pub const EXECUTING: i8 = 0;
+    /// Over, with locals that are still to be dropped.
+    pub const OVER: i8 = 1;
+}
+
 /// The start of `PyThreadState`.
 #[repr(C)]
 pub struct ThreadState {
@@ -135,7 +174,9 @@ pub struct ThreadState {
     _profile_object: *mut PyObject,
     _trace_object: *mut PyObject,
     pub current_exception: *mut PyObject,
-    _rest: [usize; 14],
+    /// The exceptions being handled, innermost first.
+    pub handled: *mut Handled,
+    _rest: [usize; 13],
     pub stack_chunk: *mut StackChunk,
     /// Where the next frame goes, in slots of 8 bytes.
     pub stack_next: *mut *mut PyObject,
@@ -161,8 +202,8 @@ pub struct Function {
     _head: [usize; 2],
     pub globals: *mut PyObject,
     pub builtins: *mut PyObject,
-    _name: *mut PyObject,
-    _qualname: *mut PyObject,
+    pub name: *mut PyObject,
+    pub qualname: *mut PyObject,
     pub code: *mut PyObject,
     pub defaults: *mut PyObject,
     pub keyword_defaults: *mut PyObject,
@@ -470,6 +511,8 @@ const _: () = {
     assert!(offset_of!(ThreadState, current_frame) == 72);
     assert!(offset_of!(ThreadState, current_exception) == 112);
     assert!(offset_of!(ThreadState, stack_next) == 240);
+    assert!(offset_of!(Generator, state) == 67);
+    assert!(offset_of!(Generator, frame) == 72);
     assert!(offset_of!(Function, vectorcall) == 128);
     assert!(offset_of!(Bytes, data) == 32);
     assert!(offset_of!(ByteArray, start) == 40);

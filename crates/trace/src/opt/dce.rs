@@ -10,7 +10,7 @@
 //! part of the result. Linear in the trace, but for phis, which are walked until nothing changes.
 
 use crate::ir::{End, Inst, Trace, Val};
-use crate::snapshot::{SnapId, Snapshot, Source};
+use crate::snapshot::{Generator, SnapId, Snapshot, Source};
 use decal_uops::Uop;
 
 /// See the module's text.
@@ -179,8 +179,9 @@ fn sweep(trace: Trace, marks: &Marks) -> (Trace, Vec<Option<Val>>) {
 }
 
 fn renumber(mut snapshot: Snapshot, number: &impl Fn(Val) -> Val) -> Snapshot {
-    for frame in &mut snapshot.frames {
+    for frame in snapshot.frames.iter_mut().chain(&mut snapshot.suspended) {
         frame.real = frame.real.map(number);
+        frame.generator.iter_mut().flat_map(Generator::values_mut).for_each(|val| *val = number(*val));
         for source in frame.locals.iter_mut().chain(&mut frame.stack) {
             renumber_source(source, number);
         }
@@ -194,7 +195,7 @@ fn renumber(mut snapshot: Snapshot, number: &impl Fn(Val) -> Val) -> Snapshot {
 
 fn renumber_source(source: &mut Source, number: &impl Fn(Val) -> Val) {
     match source {
-        Source::Unchanged | Source::Null | Source::Const(_) => {}
+        Source::Unchanged | Source::Null | Source::Const(_) | Source::Generator(_) => {}
         Source::Home(val)
         | Source::Int(val, _)
         | Source::Float(val, _)

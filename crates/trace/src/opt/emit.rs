@@ -171,6 +171,16 @@ impl Emitter {
         self.constant(Uop::frame, 0, 0)
     }
 
+    /// The first name of an object that has several.
+    pub fn original(&self, mut val: Val) -> Val {
+        while let Some(Inst::Uop(UopInst { uop: Uop::renamed, args, .. })) = self.insts.get(val.index())
+            && let Some(arg) = args.first()
+        {
+            val = *arg;
+        }
+        val
+    }
+
     /// The bits of a constant.
     pub fn constant_of(&self, val: Val) -> Option<u64> {
         match self.insts.get(val.index())? {

@@ -20,6 +20,8 @@ pub enum AbortReason {
     // ---- instructions
     /// An instruction that traces do not handle.
     Instruction(&'static str),
+    /// The loop is in a generator, and hands an item out.
+    Yields,
     /// An operator on types that traces do not handle.
     OperandTypes(&'static str),
     /// A truth value of a type that traces do not handle.
@@ -88,6 +90,7 @@ impl fmt::Display for AbortReason {
             AbortReason::LeftLoop => f.write_str("the loop was left while it was observed"),
             AbortReason::Empty => f.write_str("nothing was observed"),
             AbortReason::Instruction(name) => write!(f, "instruction {name} is not compiled yet"),
+            AbortReason::Yields => f.write_str("a generator's loop that yields is compiled where it is used"),
             AbortReason::OperandTypes(op) => write!(f, "operator {op} on these types is not compiled yet"),
             AbortReason::Truth => f.write_str("the truth of a value of this type is not compiled yet"),
             AbortReason::Subscript => f.write_str("indexing with these types is not compiled yet"),

@@ -34,6 +34,7 @@ impl Recorder<'_> {
         let (receiver, callable) = (self.pop()?, self.pop()?);
         match event.detail {
             Detail::Enter(callee) => self.call_python(callee, callable, receiver, args, event),
+            Detail::Generate(made) => self.make_generator(made, callable, receiver, args, event),
             Detail::New(making) => {
                 if receiver != Sym::Null {
                     args.insert(0, receiver);
@@ -77,7 +78,7 @@ impl Recorder<'_> {
     }
 
     /// The object that a method is bound to, with a reference that outlives the method. The function is guarded.
-    fn unbind(&mut self, callee: Callee, method: &Sym, seen: Operand) -> Step<Sym> {
+    pub(super) fn unbind(&mut self, callee: Callee, method: &Sym, seen: Operand) -> Step<Sym> {
         let Sym::Obj(val, _) = method else { return Err(AbortReason::Call("a method that is a constant")) };
         let (val, snap, layout) = (*val, self.snap(), self.host.layout.clone());
         self.e.guard_type(val, seen.ty, snap);
@@ -124,6 +125,7 @@ impl Recorder<'_> {
                         Sym::Tuple(Rc::new(rest.to_vec()), self.new_box())
                     }
                     Bind::Keywords(_) => dict.clone().ok_or(missing)?,
+                    Bind::Cell(_) | Bind::Closure(_) | Bind::Unbound => return Err(missing),
                 };
                 locals.push(Local::of(sym));
             }
@@ -135,6 +137,7 @@ impl Recorder<'_> {
             code: callee.code,
             function: callee.function,
             real: None,
+            generator: None,
             locals,
             stack: Vec::new(),
             call: (0, 0),

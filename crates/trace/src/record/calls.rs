@@ -13,7 +13,8 @@ impl Recorder<'_> {
     pub(super) fn same_shape(&mut self, count: u32, event: &Event) -> Step<()> {
         // A method object that the trace made none of is function and receiver here.
         let apart = matches!(event.detail, Detail::Known(KnownCall::ObjectInit(_)))
-            || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0);
+            || matches!(event.detail, Detail::Enter(callee) if callee.bound_self != 0)
+            || matches!(event.detail, Detail::Generate(made) if made.callee.bound_self != 0);
         let bound = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
         if !apart && bound != (self.peek(count + 1)? != Sym::Null) {
             // A general operation made a method of what the interpreter has as function and receiver.
@@ -41,6 +42,13 @@ impl Recorder<'_> {
             self.leaf_call(leaf, count, event)?;
             return Ok(false);
         }
+        if let Detail::Consume(consumer, resumed) = event.detail {
+            if self.unsure.borrow().contains(&(event.code, event.offset)) {
+                return Err(AbortReason::Call("a builtin with a generator"));
+            }
+            self.consume(consumer, resumed, count, event)?;
+            return Ok(false);
+        }
         self.same_shape(count, event)?;
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
@@ -48,6 +56,10 @@ impl Recorder<'_> {
         match detail {
             Detail::Enter(callee) => {
                 self.call_python(callee, callable, receiver, args, event)?;
+                Ok(false)
+            }
+            Detail::Generate(made) => {
+                self.make_generator(made, callable, receiver, args, event)?;
                 Ok(false)
             }
             Detail::New(making) => {

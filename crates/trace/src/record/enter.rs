@@ -18,7 +18,7 @@ use crate::snapshot::Then;
 impl Recorder<'_> {
     /// Before an end that leads to the loop at `head`: puts all slots of the entry frame into its memory.
     pub(super) fn put_into_memory(&mut self, head: u32) -> Step<()> {
-        if !self.options.optimize || !self.can_be_written() {
+        if !self.options.optimize || !self.suspended.is_empty() || !self.can_be_written() {
             return Ok(());
         }
         self.flush_iterators(|_, _| false);
@@ -52,11 +52,14 @@ impl Recorder<'_> {
     /// Whether no slot holds what the memory of another slot owns, and which may be written first.
     fn can_be_written(&self) -> bool {
         let [frame] = self.frames.as_slice() else { return false };
+        if !self.suspended.is_empty() {
+            return false;
+        }
         let on_stack =
             |(slot, sym): (usize, &Sym)| !matches!(sym, Sym::Obj(_, Own::StackSlot(home)) if *home as usize != slot);
         let local = |(slot, sym): (usize, &Sym)| match sym {
             Sym::Obj(_, Own::Slot(home)) => *home as usize == slot,
-            sym => !matches!(sym, Sym::RangeIter(..) | Sym::Obj(_, Own::StackSlot(_))),
+            sym => !matches!(sym, Sym::Obj(_, Own::StackSlot(_))),
         };
         frame.stack.iter().enumerate().all(on_stack)
             && frame.locals.iter().map(|local| &local.sym).enumerate().all(local)

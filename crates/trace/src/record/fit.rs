@@ -5,12 +5,12 @@
 //! one to one.
 
 use super::Recorder;
-use super::label::{Carries, GONE, LabelState, Slot};
+use super::label::{Carries, GONE, LabelState, SUSPENDED, Slot};
 use super::state::{IterState, Own, Sym};
 use crate::event::Kind;
 use crate::ir::Val;
 use crate::opt::emit::Emitter;
-use crate::snapshot::BoxId;
+use crate::snapshot::{BoxId, Generator, Made};
 use std::collections::{BTreeSet, HashMap};
 
 impl Recorder<'_> {
@@ -23,6 +23,7 @@ impl Recorder<'_> {
     ) -> Result<Vec<Val>, Option<BTreeSet<Slot>>> {
         let mut fitting = Fitting {
             label,
+            first: None,
             mine,
             pairs: HashMap::new(),
             back: HashMap::new(),
@@ -33,8 +34,32 @@ impl Recorder<'_> {
         if self.frames.len() != label.frames.len() || self.code_objects() != label.codes {
             return Err(None);
         }
-        for (depth, want) in label.frames.iter().enumerate() {
-            let have = self.frames[depth].clone();
+        // What is suspended may have come there in another order.
+        self.sort_suspended();
+        if self.suspended.len() != label.suspended.len() {
+            return Err(None);
+        }
+        for (depth, want) in label.all_frames() {
+            let have = if depth < SUSPENDED { &self.frames[depth] } else { &self.suspended[depth - SUSPENDED] }.clone();
+            let same_generator = match (want.generator, have.generator) {
+                (Some(want), Some(have)) => {
+                    let same = match (want.made, have.made) {
+                        (Made::Object(want), Made::Object(have)) => want != GONE && fitting.same_value(want, have),
+                        (Made::Never(want), Made::Never(have)) => {
+                            let room = want.shell.is_some() || have.shell.is_none();
+                            room && (want.code, want.globals) == (have.code, have.globals)
+                        }
+                        _ => false,
+                    };
+                    same && (want.number, want.begun) == (have.number, have.begun)
+                }
+                (want, have) => want == have,
+            };
+            if !same_generator {
+                return Err(None);
+            }
+            let first = super::snapshots::first_place(depth, have.generator);
+            fitting.first = first;
             let same_call = depth + 1 == label.frames.len() || (have.call, have.returns) == (want.call, want.returns);
             let same_size = have.locals.len() == want.locals.len() && have.stack.len() == want.stack.len();
             if !same_call || !same_size || have.function != want.function {
@@ -42,14 +67,15 @@ impl Recorder<'_> {
             }
             for (index, (want, have)) in want.locals.iter().zip(&have.locals).enumerate() {
                 let index = index as u32;
-                let rewritten = depth == 0 && self.written.contains(&index);
-                let memory_ok = want.memory.is_none() || !rewritten || label.written.contains(&index);
+                let place = first.map(|first| first + index);
+                let rewritten = place.is_some_and(|place| self.written.contains(&place));
+                let within = place.is_some_and(|place| label.written.contains(&place));
+                let memory_ok = want.memory.is_none() || !rewritten || within;
                 // The loop itself may have written it before the exit that led here.
-                let may_differ = rewritten || depth == 0 && label.written.contains(&index);
-                let plain_ok = !want.plain || have.plain || !may_differ;
+                let plain_ok = !want.plain || have.plain || !(rewritten || within);
                 let slot = (depth as u32, false, index);
                 if !(memory_ok && plain_ok && fitting.fits(&mut self.e, slot, &want.sym, &have.sym, rewritten)) {
-                    if depth > 0 && !(may_vary(&want.sym) && may_vary(&have.sym)) {
+                    if place.is_none() && !(may_vary(&want.sym) && may_vary(&have.sym)) {
                         return Err(None);
                     }
                     bad.insert(slot);
@@ -58,7 +84,7 @@ impl Recorder<'_> {
             for (index, (want, have)) in want.stack.iter().zip(&have.stack).enumerate() {
                 let slot = (depth as u32, true, index as u32);
                 if !fitting.fits(&mut self.e, slot, want, have, false) {
-                    if depth == 0 || !(may_vary(want) && may_vary(have)) {
+                    if first.is_some() || !(may_vary(want) && may_vary(have)) {
                         return Err(None);
                     }
                     bad.insert(slot);
@@ -85,6 +111,12 @@ impl Recorder<'_> {
                 Carries::RangeNext(slot) => fitting.values.get(&(*slot, 1)).copied(),
                 Carries::RangeLeft(slot) => fitting.values.get(&(*slot, 2)).copied(),
                 Carries::RangeStep(slot) => fitting.values.get(&(*slot, 3)).copied(),
+                Carries::Shell(number) => {
+                    let is_it = |generator: &Generator| generator.number == *number;
+                    let generator = self.all_frames().filter_map(|frame| frame.generator).find(is_it);
+                    let shell = generator.and_then(|generator| generator.shell());
+                    Some(shell.unwrap_or_else(|| self.e.object(0, 0)))
+                }
                 Carries::IterNext(iterator) => self.iter_of(mine(*iterator)).map(|iter| iter.next),
                 Carries::IterLeft(iterator) => self.iter_of(mine(*iterator)).and_then(|iter| iter.left),
             };
@@ -101,12 +133,14 @@ impl Recorder<'_> {
 
 /// Whether a slot of a call with this can be carried as an object.
 fn may_vary(sym: &Sym) -> bool {
-    !matches!(sym, Sym::Null | Sym::Unchanged | Sym::RangeIter(..))
+    !matches!(sym, Sym::Null | Sym::Unchanged | Sym::RangeIter(..) | Sym::Gen(_))
 }
 
 /// The comparison of a state with what a label expects.
 struct Fitting<'a> {
     label: &'a LabelState,
+    /// The number of the frame's first slot, where the frame has a place in memory.
+    first: Option<u32>,
     mine: &'a dyn Fn(Val) -> Option<Val>,
     /// Identities of the label's objects and of ours must correspond one to one.
     pairs: HashMap<BoxId, BoxId>,
@@ -138,8 +172,8 @@ impl Fitting<'_> {
 
     /// Whether a slot holds what the label expects there. `rewritten` says that memory of it was written.
     fn fits(&mut self, e: &mut Emitter, slot: Slot, want: &Sym, have: &Sym, rewritten: bool) -> bool {
-        // Only slots of the entry frame have a place in memory.
-        let in_place = |home: u32| slot.0 == 0 && home == slot.2;
+        let first = self.first;
+        let in_place = |home: u32| first.is_some_and(|first| home == first + slot.2);
         match (want, have) {
             (Sym::Int(_, a), Sym::Int(val, b)) | (Sym::Float(_, a), Sym::Float(val, b)) => {
                 self.give(slot, 0, *val) && self.same_box(*a, *b)
@@ -161,15 +195,16 @@ impl Fitting<'_> {
                 same_step && self.give(slot, 1, *next) && self.give(slot, 2, *left) && self.same_box(*a, *b)
             }
             (Sym::Const(a), Sym::Const(b)) => a.object == b.object,
+            (Sym::Gen(a), Sym::Gen(b)) => a == b,
             (Sym::Unchanged, Sym::Unchanged) | (Sym::Null, Sym::Null) => true,
             (Sym::Unchanged, Sym::Obj(_, Own::Slot(home))) => !slot.1 && in_place(*home),
             (Sym::Unchanged, Sym::Obj(_, Own::StackSlot(home))) => slot.1 && in_place(*home),
-            (Sym::Obj(a, Own::Slot(_)), Sym::Obj(b, Own::Slot(home))) if slot.0 == 0 => {
-                in_place(*home) && (!rewritten || self.same_value(*a, *b))
+            (Sym::Obj(a, Own::Slot(_)), Sym::Obj(b, Own::Slot(home))) if in_place(*home) => {
+                !rewritten || self.same_value(*a, *b)
             }
-            (Sym::Obj(a, Own::StackSlot(_)), Sym::Obj(b, Own::StackSlot(home))) if slot.0 == 0 => {
+            (Sym::Obj(a, Own::StackSlot(_)), Sym::Obj(b, Own::StackSlot(home))) if in_place(*home) => {
                 // What memory held when the trace was entered, and nobody writes it inside of a loop.
-                slot.1 && in_place(*home) && (self.mine)(*a).is_none_or(|a| a == *b)
+                slot.1 && (self.mine)(*a).is_none_or(|a| a == *b)
             }
             (Sym::Obj(_, Own::Slot(_) | Own::StackSlot(_)), Sym::Unchanged) => !rewritten,
             (Sym::Obj(a, own), Sym::Obj(b, my_own)) => own == my_own && *a != GONE && self.same_value(*a, *b),

@@ -4,9 +4,9 @@
 //! may look at the frames, change any object, raise, or make this very trace invalid. So
 //!
 //! ```text
-//! before   iterators and locals of the entry frame go to memory, numbers as objects;
+//! before   iterators and locals of the entry frame and of generators go to memory, numbers as objects;
 //!          each slot gets a reference of its own, as the interpreter has it;
-//!          frames of inlined calls are made, their locals moved there, the instruction pointers set
+//!          frames of inlined calls are made, their locals moved there, generators put between, the instruction pointers set
 //! then     the call, and the drop of what the instruction takes off the stack
 //! after    nothing that memory held is known any more, nor the types of objects that may change theirs;
 //!          null or a negative number: exit with the exception set;
@@ -20,6 +20,7 @@
 //! Holds after: as after any instruction, but the snapshot to exit to is the one behind it. Cost: one C call more than the
 //! interpreter has, and a frame for each inlined call around it.
 
+use super::snapshots::first_place;
 use super::state::{Local, Own, Sym, owned_items};
 use super::{AbortReason, Recorder, Step};
 use crate::bytecode::{GeneralOp, Op};
@@ -186,24 +187,23 @@ impl Recorder<'_> {
     /// Stores the top of the stack into a local whose object may end with that, and run Python code.
     pub(super) fn store_over(&mut self, slot: u32, seen: Operand, event: &Event) -> Step<()> {
         let sym = self.pop()?;
-        if self.frames.len() == 1
-            && let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = self.frames[0].locals[slot as usize].sym
+        if let Some(place) = self.place(slot)
+            && let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = self.home(place).sym
         {
             // The trace alone has what it held; memory has something plain.
-            let old = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, Sym::Null);
-            self.write_local(slot, &sym, seen, Operand::NULL)?;
+            let old = std::mem::replace(&mut self.home(place).sym, Sym::Null);
+            self.write_local(place, &sym, seen, Operand::NULL)?;
             self.push(old);
             return self.drop_top(event);
         }
-        let before = if self.frames.len() == 1 { Some(self.bound_memory_of(slot)) } else { None };
+        let before = self.place(slot).map(|place| (place, self.bound_memory_of(place)));
         let new = self.owned_object(&sym, seen)?;
-        let old = if let Some(old) = before {
-            let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-            self.e.store(Uop::store_obj, frame, None, new, disp, Region::Frame, None);
-            self.written.insert(slot);
-            self.frames[0].locals[slot as usize] =
-                Local { sym: Sym::Obj(new, Own::Slot(slot)), memory: Some(new), plain: false };
-            if self.hand_over(old, Own::Slot(slot)) { Sym::Null } else { Sym::Obj(old, Own::Owned) }
+        let old = if let Some((place, old)) = before {
+            let (base, disp, region) = self.address(place);
+            self.e.store(Uop::store_obj, base, None, new, disp, region, None);
+            self.written.insert(place);
+            *self.home(place) = Local { sym: Sym::Obj(new, Own::Slot(place)), memory: Some(new), plain: false };
+            if self.hand_over(old, Own::Slot(place)) { Sym::Null } else { Sym::Obj(old, Own::Owned) }
         } else {
             let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
             std::mem::replace(&mut local.sym, Sym::Obj(new, Own::Owned))
@@ -228,15 +228,26 @@ impl Recorder<'_> {
     fn make_visible(&mut self, event: &Event, operands: &[u32]) -> Step<()> {
         self.flush_iterators(|_, _| false);
         self.renew_snap(event);
-        for slot in 0..self.frames[0].locals.len() as u32 {
-            match self.frames[0].locals[slot as usize].sym {
+        for depth in 1..self.frames.len() {
+            if let Some(generator) = self.frames[depth].generator
+                && generator.object().is_none()
+            {
+                self.realize_generator(generator.number, false)?;
+                self.renew_snap(event);
+            }
+        }
+        for (place, _) in self.homes() {
+            match self.home(place).sym {
                 Sym::Unchanged | Sym::Obj(_, Own::Slot(_)) => continue,
-                Sym::Null => self.unbind_local(slot),
-                _ => self.flush_local(slot)?,
+                Sym::Null => self.unbind_local(place),
+                _ => self.flush_local(place)?,
             }
             self.renew_snap(event);
         }
         for depth in 1..self.frames.len() {
+            if self.frames[depth].generator.is_some() {
+                continue;
+            }
             for slot in 0..self.frames[depth].locals.len() {
                 let sym = self.frames[depth].locals[slot].sym.clone();
                 if matches!(sym, Sym::Obj(..) | Sym::Null | Sym::Const(_)) {
@@ -257,44 +268,51 @@ impl Recorder<'_> {
             self.realize(*nth, seen)?;
             self.renew_snap(event);
         }
+        self.settle_suspended(event)?;
         self.own_all();
         self.renew_snap(event);
         Ok(())
     }
 
     /// The state has changed in form, not in content: exits of what follows need it as it is now.
-    fn renew_snap(&mut self, event: &Event) {
+    pub(super) fn renew_snap(&mut self, event: &Event) {
         self.snap = self.build_snapshot(event.offset, Then::Resume);
         self.raise_snap = None;
     }
 
-    /// Puts a null into memory of a local of frame 0 that is unbound.
-    pub(super) fn unbind_local(&mut self, slot: u32) {
-        let before = self.memory_of(slot);
-        let (frame, disp, dealloc) = (self.e.frame(), self.local_disp(slot), self.host.functions.dealloc);
+    /// Puts a null into memory of a local that is unbound.
+    pub(super) fn unbind_local(&mut self, place: u32) {
+        let before = self.memory_of(place);
+        let (base, disp, region) = self.address(place);
+        let dealloc = self.host.functions.dealloc;
         // Somebody may still borrow what memory has kept.
-        let handed = self.hand_over(before, Own::Slot(slot));
-        self.e.effect(Uop::store_null, &[frame], disp, 0, Region::Frame, None);
+        let handed = self.hand_over(before, Own::Slot(place));
+        self.e.effect(Uop::store_null, &[base], disp, 0, region, None);
         if !handed {
             self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
         }
-        self.e.heap().clobber(Region::Frame);
-        self.written.insert(slot);
-        self.frames[0].locals[slot as usize] = Local::of(Sym::Unchanged);
+        self.e.heap().clobber(region);
+        self.written.insert(place);
+        *self.home(place) = Local::of(Sym::Unchanged);
     }
 
     /// Each slot and item gets a reference of its own: what it was borrowed from may change, and Python code can count
-    /// references. Constants too, which may be replaced where they came from. Only the entry frame's slots are memory
-    /// themselves.
+    /// references. Constants too, which may be replaced where they came from. Only the slots of frames that
+    /// exist are memory themselves.
     fn own_all(&mut self) {
-        let locals = std::mem::take(&mut self.frames[0].locals);
-        let mut homes: Vec<(usize, Sym)> = Vec::new();
-        for (slot, sym) in self.frames[0].stack.iter_mut().enumerate() {
-            if matches!(sym, Sym::Obj(_, Own::StackSlot(home)) if *home as usize == slot) {
-                homes.push((slot, std::mem::replace(sym, Sym::Null)));
+        let mut memory = Vec::new();
+        for (depth, frame) in self.frames.iter_mut().enumerate() {
+            let Some(first) = first_place(depth, frame.generator) else { continue };
+            let locals = std::mem::take(&mut frame.locals);
+            let mut homes: Vec<(usize, Sym)> = Vec::new();
+            for (slot, sym) in frame.stack.iter_mut().enumerate() {
+                if matches!(sym, Sym::Obj(_, Own::StackSlot(home)) if *home == first + slot as u32) {
+                    homes.push((slot, std::mem::replace(sym, Sym::Null)));
+                }
             }
+            memory.push((depth, locals, homes));
         }
-        let mut owned = owned_items(&self.frames);
+        let mut owned = owned_items(self.all_frames());
         let mut vals = Vec::new();
         let mut consts = Vec::new();
         self.each_place(&mut |sym, place| match sym {
@@ -326,9 +344,11 @@ impl Recorder<'_> {
                 }
             }
         }
-        self.frames[0].locals = locals;
-        for (slot, sym) in homes {
-            self.frames[0].stack[slot] = sym;
+        for (depth, locals, homes) in memory {
+            self.frames[depth].locals = locals;
+            for (slot, sym) in homes {
+                self.frames[depth].stack[slot] = sym;
+            }
         }
     }
 
@@ -357,7 +377,15 @@ impl Recorder<'_> {
         let last = self.frames.len() - 1;
         let mut below = self.e.frame();
         for depth in 0..=last {
-            if depth > 0 {
+            if let Some(generator) = self.frames[depth].generator {
+                let (maker, raise) = (self.host.functions.resume_frame, self.raise_snap());
+                let object = generator.object().ok_or(AbortReason::Inconsistent("generator"))?;
+                let words = [below, object];
+                let frame = self.e.effect(Uop::push_frame, &words, 0, maker, Region::Any, Some(raise));
+                self.frames[depth].real = Some(frame);
+                self.renew_snap(event);
+                below = frame;
+            } else if depth > 0 {
                 let function = self.e.object(self.frames[depth].function, self.host.objects.function);
                 let (maker, raise) = (self.host.functions.push_frame, self.raise_snap());
                 let frame = self.e.effect(Uop::push_frame, &[below, function], 0, maker, Region::Any, Some(raise));
@@ -394,7 +422,9 @@ impl Recorder<'_> {
         self.raise_snap = None;
         self.check_undisturbed();
         for depth in 1..self.frames.len() {
-            let Some(frame) = self.frames[depth].real else { continue };
+            let Some(frame) = self.frames[depth].real.filter(|_| self.frames[depth].generator.is_none()) else {
+                continue;
+            };
             for slot in 0..self.frames[depth].locals.len() {
                 if self.frames[depth].locals[slot].sym == Sym::Unchanged {
                     let disp = self.local_disp(slot as u32);
@@ -410,7 +440,9 @@ impl Recorder<'_> {
     fn pop_frames(&mut self) {
         for depth in (1..self.frames.len()).rev() {
             if let Some(frame) = self.frames[depth].real.take() {
-                let remover = self.host.functions.pop_frame;
+                let functions = &self.host.functions;
+                let generator = self.frames[depth].generator.is_some();
+                let remover = if generator { functions.suspend_frame } else { functions.pop_frame };
                 self.e.effect(Uop::pop_frame, &[frame], 0, remover, Region::Any, None);
             }
         }
@@ -421,9 +453,9 @@ impl Recorder<'_> {
         self.e.heap().clobber_all();
         let objects = self.host.objects.clone();
         self.e.forget_types(|ty| objects.is_builtin(ty));
-        for (slot, local) in self.frames[0].locals.iter_mut().enumerate() {
-            *local = Local::of(Sym::Unchanged);
-            self.written.insert(slot as u32);
+        for (place, _) in self.homes() {
+            *self.home(place) = Local::of(Sym::Unchanged);
+            self.written.insert(place);
         }
     }
 

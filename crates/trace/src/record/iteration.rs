@@ -17,11 +17,14 @@ use decal_uops::Uop;
 impl Recorder<'_> {
     pub(super) fn get_iter(&mut self, event: &Event) -> Step<()> {
         let seen = one(event)?;
+        if let Sym::Gen(_) = self.peek(1)? {
+            return Ok(());
+        }
         if seen.kind == Kind::Range {
             return self.iterate_range(seen);
         }
         let (function, ty) = match seen.kind {
-            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator => {
+            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator | Kind::Generator => {
                 let sym = self.peek(1)?;
                 return self.guard_exact(&sym, seen);
             }
@@ -96,7 +99,7 @@ impl Recorder<'_> {
             .iter()
             .filter(|iter| iter.left.is_some() == left.is_some())
             .map(|iter| iter.iterator)
-            .filter(|other| !self.is_new_iterator(*other) && !self.is_new_iterator(iterator))
+            .filter(|other| self.may_be_same(*other, iterator))
             .collect();
         for other in others {
             self.e.pure(Uop::guard_not_same, &[iterator, other], 0, 0, Some(snap));
@@ -106,10 +109,12 @@ impl Recorder<'_> {
         self.iters.len() - 1
     }
 
-    /// Whether the trace has just made this iterator, so that it is none that was there before.
-    fn is_new_iterator(&self, iterator: Val) -> bool {
+    /// Whether these may be one iterator. One that the trace makes is none that it had before; what it gets later, such as
+    /// what the loop carries, may be it.
+    fn may_be_same(&self, a: Val, b: Val) -> bool {
         let functions = [self.host.functions.new_list_iter, self.host.functions.new_tuple_iter];
-        self.e.made_by(iterator).is_some_and(|function| functions.contains(&function))
+        let is_new = |val| self.e.made_by(val).is_some_and(|function| functions.contains(&function));
+        !is_new(a.max(b))
     }
 
     /// Steps the loop's iterator; true where the next instruction was taken along.
@@ -118,6 +123,7 @@ impl Recorder<'_> {
         let seen = one(event)?;
         let more = match event.detail {
             Detail::Next(more) if seen.kind != Kind::Iterator => more,
+            Detail::Resume(resumed) => return self.resume_generator(event, seen, resumed).map(|()| false),
             _ => return self.step_any(event, next).map(|()| false),
         };
         let sym = self.peek(1)?;

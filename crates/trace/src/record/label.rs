@@ -5,13 +5,16 @@
 //! and what cannot stay in registers from turn to turn is put into memory. Whether a later state is the same again is
 //! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](mod@super::side)).
 
-use super::state::{FrameState, IterState, Local, Own, Sym};
+use super::state::{FrameState, IterState, Local, Own, PER_FRAME, Sym};
 use super::{AbortReason, Failure, Recorder, Step};
 use crate::event::{Kind, Operand};
 use crate::ir::{Region, Val};
-use crate::snapshot::{BoxId, Then};
+use crate::snapshot::{BoxId, Generator, Then};
 use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Frames of suspended generators are numbered from this on in a [`Slot`].
+pub(super) const SUSPENDED: usize = 1 << 16;
 
 /// A slot of the state: frame, whether on the operand stack, index.
 pub(super) type Slot = (u32, bool, u32);
@@ -33,6 +36,8 @@ pub enum Carries {
     IterNext(Val),
     /// The values left of this iterator.
     IterLeft(Val),
+    /// What is left of the generator with this number, which was not made; null where there is nothing.
+    Shell(u32),
 }
 
 /// What a label expects, in terms of the root trace's values.
@@ -41,6 +46,8 @@ pub struct LabelState {
     /// The loop's head, in the innermost frame.
     pub head: u32,
     pub(super) frames: Vec<FrameState>,
+    /// Frames of suspended generators.
+    pub(super) suspended: Vec<FrameState>,
     /// Addresses of the frames' code objects.
     pub(super) codes: Vec<u64>,
     pub(super) iters: Vec<IterState>,
@@ -62,6 +69,20 @@ pub struct LabelState {
 }
 
 impl LabelState {
+    /// The local with this number.
+    pub(super) fn home(&self, place: u32) -> Option<&Local> {
+        let has = |(index, frame): &(usize, &FrameState)| {
+            super::snapshots::first_place(*index, frame.generator) == Some(place - place % PER_FRAME)
+        };
+        self.all_frames().find(has)?.1.locals.get((place % PER_FRAME) as usize)
+    }
+
+    /// All frames, with their numbers in a [`Slot`].
+    pub(super) fn all_frames(&self) -> impl Iterator<Item = (usize, &FrameState)> {
+        let suspended = self.suspended.iter().enumerate().map(|(index, frame)| (SUSPENDED + index, frame));
+        self.frames.iter().enumerate().chain(suspended)
+    }
+
     /// Frames at the label, the entry frame included.
     pub fn depth(&self) -> usize {
         self.frames.len()
@@ -80,9 +101,10 @@ impl LabelState {
         let sym = |sym: &mut Sym| match sym {
             Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
             Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
-            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) => {}
+            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) | Sym::Gen(_) => {}
         };
-        for frame in &mut label.frames {
+        for frame in label.frames.iter_mut().chain(&mut label.suspended) {
+            frame.generator.iter_mut().flat_map(Generator::values_mut).for_each(renumber);
             for local in &mut frame.locals {
                 sym(&mut local.sym);
                 if let Some(val) = &mut local.memory {
@@ -120,22 +142,29 @@ impl Recorder<'_> {
     /// Ends the first pass and starts the loop's body.
     pub(super) fn begin_loop(&mut self, head: u32) -> Result<LabelState, Failure> {
         self.end_turn(head)?;
+        self.adopt_generators(head)?;
         self.adopt_ranges();
         self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
         self.settle_bools();
         self.check_stack()?;
         let mut varying = self.varying.clone();
-        // What the loop has not looked at stays in memory.
+        self.sort_suspended();
+        // What the loop has not looked at stays in memory, and so does a generator whose frame the trace knows.
         varying.retain(|slot| {
             let of_entry = slot.0 == 0 && slot.1;
             // Another pass may have had more on its stack.
             let there = (slot.2 as usize) < self.frames[0].stack.len();
-            !of_entry || there && matches!(self.slot_mut(*slot), Sym::Obj(_, Own::StackSlot(_) | Own::Owned))
+            !of_entry
+                || there && {
+                    let sym = self.slot_mut(*slot).clone();
+                    matches!(sym, Sym::Obj(_, Own::StackSlot(_) | Own::Owned)) && self.frame_of(&sym).is_none()
+                }
         });
         self.settle_objects(head, &varying, &BTreeMap::new())?;
         let mut types = BTreeMap::new();
-        for slot in varying.iter().filter(|slot| slot.0 == 0 && slot.1) {
+        for slot in &varying {
             if let Sym::Obj(val, _) = *self.slot_mut(*slot)
+                && (slot.0 == 0 && slot.1 || self.iters.iter().any(|iter| iter.iterator == val))
                 && let Some(ty) = self.e.type_of(val)
             {
                 types.insert(*slot, ty);
@@ -192,23 +221,41 @@ impl Recorder<'_> {
             }
         }
         self.take_hint();
+        let first_shell = entries.len();
+        let shells: Vec<Generator> = self.all_frames().filter_map(|frame| frame.generator).collect();
+        for (number, shell) in shells.iter().filter_map(|generator| Some((generator.number, generator.shell()?))) {
+            entries.push((Class::Obj, shell));
+            phis.push(Carries::Shell(number));
+        }
         let regions = self.e.heap().written();
         let vals = self.e.label(&entries);
+        let mut shells = vals.iter().skip(first_shell);
+        for frame in self.frames.iter_mut().chain(&mut self.suspended) {
+            if let Some(generator) = frame.generator.as_mut().filter(|generator| generator.shell().is_some()) {
+                generator.values_mut().zip(&mut shells).for_each(|(shell, phi)| *shell = *phi);
+            }
+        }
 
         let fresh: Vec<BoxId> = entries.iter().map(|_| self.new_box()).collect();
-        for slot in 0..self.frames[0].locals.len() {
-            let local = &mut self.frames[0].locals[slot];
-            if self.written.contains(&(slot as u32)) {
+        for (place, slot) in self.homes() {
+            if self.written.contains(&place) {
+                let varies = self.varying.contains(&slot);
+                let local = self.home(place);
+                let plain = local.plain;
                 local.memory = None;
                 if matches!(local.sym, Sym::Obj(_, Own::Slot(_))) {
                     // Where that did not stay so around the loop, the next turn asks again.
-                    let plain = local.plain && !self.varying.contains(&(0, false, slot as u32));
+                    let plain = plain && !varies;
                     *local = Local { plain, ..Local::of(Sym::Unchanged) };
                 }
             }
         }
+        // What a loop goes through is known by its place on an operand stack, where that is carried, too.
+        carried.sort_by_key(|(slot, _)| !slot.1);
         for (slot, phi) in carried {
-            if let Sym::Obj(entry, _) = *self.slot_mut(slot) {
+            if let Sym::Obj(entry, _) = *self.slot_mut(slot)
+                && (slot.1 || !self.on_stack(entry))
+            {
                 for iter in self.iters.iter_mut().filter(|iter| iter.iterator == entry) {
                     iter.iterator = vals[phi];
                 }
@@ -219,9 +266,9 @@ impl Recorder<'_> {
                         *iterator = vals[phi];
                     }
                 }
-                if let Some(ty) = types.get(&slot) {
-                    self.e.set_type(vals[phi], *ty);
-                }
+            }
+            if let Some(ty) = types.get(&slot) {
+                self.e.set_type(vals[phi], *ty);
             }
             let sym = self.slot_mut(slot);
             *sym = match *sym {
@@ -256,6 +303,7 @@ impl Recorder<'_> {
         Ok(LabelState {
             head,
             frames: self.frames.clone(),
+            suspended: self.suspended.clone(),
             codes: self.code_objects(),
             iters: self.iters.clone(),
             phis,
@@ -285,8 +333,8 @@ impl Recorder<'_> {
     /// All slots and what they hold.
     pub(super) fn slots(&self) -> Vec<(Slot, Sym)> {
         let mut list = Vec::new();
-        for (depth, frame) in self.frames.iter().enumerate() {
-            let depth = depth as u32;
+        for (depth, frame) in self.all_frames().enumerate() {
+            let depth = self.slot_depth(depth);
             list.extend(
                 frame.locals.iter().enumerate().map(|(i, local)| ((depth, false, i as u32), local.sym.clone())),
             );
@@ -295,8 +343,16 @@ impl Recorder<'_> {
         list
     }
 
+    fn has_slot(&self, (depth, stack, index): Slot) -> bool {
+        let depth = depth as usize;
+        let suspended = || self.suspended.get(depth.checked_sub(SUSPENDED)?);
+        let holds = |frame: &FrameState| index < (if stack { frame.stack.len() } else { frame.locals.len() }) as u32;
+        self.frames.get(depth).or_else(suspended).is_some_and(holds)
+    }
+
     pub(super) fn slot_mut(&mut self, (depth, stack, index): Slot) -> &mut Sym {
-        let frame = &mut self.frames[depth as usize];
+        let depth = depth as usize;
+        let frame = if depth < SUSPENDED { &mut self.frames[depth] } else { &mut self.suspended[depth - SUSPENDED] };
         if stack { &mut frame.stack[index as usize] } else { &mut frame.locals[index as usize].sym }
     }
 
@@ -306,8 +362,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn on_stack(&self, iterator: Val) -> bool {
-        let holds = |sym: &Sym| matches!(sym, Sym::Obj(val, _) if *val == iterator);
-        self.frames.iter().any(|frame| frame.stack.iter().any(holds))
+        let iterator = self.e.original(iterator);
+        let holds = |sym: &Sym| matches!(sym, Sym::Obj(val, _) if self.e.original(*val) == iterator);
+        self.all_frames().any(|frame| frame.stack.iter().any(holds))
     }
 
     /// The iterator of a `range` that only the entry frame's stack holds becomes virtual, so that a turn of an outer loop
@@ -316,22 +373,32 @@ impl Recorder<'_> {
         if !self.options.optimize {
             return;
         }
-        for slot in 0..self.frames[0].stack.len() {
-            let Sym::Obj(iterator, Own::StackSlot(home)) = self.frames[0].stack[slot] else { continue };
-            let Some(position) = self.iters.iter().position(|iter| iter.iterator == iterator) else { continue };
-            let IterState { next, left: Some(left), sole: true, .. } = self.iters[position] else { continue };
-            if home as usize != slot {
-                continue;
+        let depth = self.frames.len();
+        for index in 0..depth + self.suspended.len() {
+            let virtual_generator =
+                |frame: &FrameState| frame.generator.is_some_and(|generator| generator.object().is_none());
+            for slot in 0..self.frame_at(index).stack.len() {
+                let frame = self.frame_at(index);
+                let Sym::Obj(iterator, own) = frame.stack[slot] else { continue };
+                let alone = match own {
+                    Own::StackSlot(home) => index == 0 && home as usize == slot,
+                    own => own == Own::Owned && virtual_generator(frame),
+                };
+                let Some(position) = self.iters.iter().position(|iter| iter.iterator == iterator) else { continue };
+                let IterState { next, left: Some(left), sole: true, .. } = self.iters[position] else { continue };
+                if !alone {
+                    continue;
+                }
+                let snap = self.snap();
+                self.e.effect(Uop::guard_last, &[iterator], 0, 0, Region::Counts, Some(snap));
+                let disp = self.host.layout.range_iter_step;
+                let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+                let id = self.new_box();
+                self.frame_at(index).stack[slot] = Sym::RangeIter(next, step, left, id);
+                self.iters.remove(position);
+                self.drop_all(&[iterator]);
+                self.e.heap().forget(iterator);
             }
-            let snap = self.snap();
-            self.e.effect(Uop::guard_last, &[iterator], 0, 0, Region::Counts, Some(snap));
-            let disp = self.host.layout.range_iter_step;
-            let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
-            let id = self.new_box();
-            self.frames[0].stack[slot] = Sym::RangeIter(next, step, left, id);
-            self.iters.remove(position);
-            self.drop_all(&[iterator]);
-            self.e.heap().forget(iterator);
         }
     }
 
@@ -366,11 +433,16 @@ impl Recorder<'_> {
 
     /// What the entry frame's stack holds must be there when the loop is entered again.
     fn check_stack(&self) -> Step<()> {
-        for (slot, sym) in self.frames[0].stack.iter().enumerate() {
-            match sym {
-                Sym::Obj(_, Own::StackSlot(home)) if *home as usize != slot => return Err(AbortReason::Stack),
-                Sym::Tuple(..) => return Err(AbortReason::Stack),
-                _ => {}
+        for (index, frame) in self.all_frames().enumerate() {
+            let Some(first) = super::snapshots::first_place(index, frame.generator) else { continue };
+            for (slot, sym) in frame.stack.iter().enumerate() {
+                match sym {
+                    Sym::Obj(_, Own::StackSlot(home)) if *home != first + slot as u32 => {
+                        return Err(AbortReason::Stack);
+                    }
+                    Sym::Tuple(..) => return Err(AbortReason::Stack),
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -393,14 +465,11 @@ impl Recorder<'_> {
         self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
-        for slot in 0..self.frames[0].locals.len() as u32 {
-            let forced = self.varying.contains(&(0, false, slot));
-            let owned = matches!(
-                self.frames[0].locals[slot as usize].sym,
-                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::RangeIter(..)
-            );
+        for (place, slot) in self.homes() {
+            let forced = self.varying.contains(&slot);
+            let owned = matches!(self.home(place).sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::RangeIter(..));
             if forced || owned {
-                self.flush_local(slot)?;
+                self.flush_local(place)?;
                 self.snap = self.build_snapshot(head, Then::Resume);
                 self.raise_snap = None;
             }
@@ -416,14 +485,17 @@ impl Recorder<'_> {
         slots: &BTreeSet<Slot>,
         types: &BTreeMap<Slot, u64>,
     ) -> Step<()> {
-        for slot in slots.iter().filter(|slot| slot.0 > 0 || slot.1) {
+        self.sort_suspended();
+        for slot in slots {
+            if self.has_place(*slot) && !(slot.0 == 0 && slot.1) {
+                continue;
+            }
             let renew = |this: &mut Self| {
                 this.snap = this.build_snapshot(head, Then::Resume);
                 this.raise_snap = None;
             };
             renew(self);
-            let frame = self.frames.get(slot.0 as usize).ok_or(AbortReason::Stack)?;
-            let held = !slot.1 || (slot.2 as usize) < frame.stack.len();
+            let held = self.has_slot(*slot);
             let sym = if held { self.slot_mut(*slot).clone() } else { return Err(AbortReason::Stack) };
             let val = match sym {
                 Sym::Null | Sym::Unchanged | Sym::RangeIter(..) => {
@@ -458,7 +530,7 @@ impl Recorder<'_> {
             }
             // Whoever borrowed it from here must not be left behind.
             *self.slot_mut(*slot) = Sym::Null;
-            let mut owned = super::state::owned_items(&self.frames);
+            let mut owned = super::state::owned_items(self.all_frames());
             let mut borrowers = 0;
             self.each_place(&mut |sym, place| {
                 if let Sym::Obj(known, own @ Own::Virtual) = sym
@@ -491,14 +563,7 @@ impl Recorder<'_> {
             Sym::Const(operand) => *operand,
             _ => Operand { bits: i64::MAX as u64, ..Operand::NULL },
         };
-        let val = match &sym {
-            Sym::RangeIter(next, step, left, _) => {
-                let (raise, function) = (self.raise_snap(), self.host.functions.range_iter_at);
-                let none = self.e.object(self.host.objects.none, 0);
-                self.e.effect(Uop::call_slice, &[none, *next, *step, *left], 0, function, Region::Fixed, Some(raise))
-            }
-            sym => self.owned_object(sym, seen)?,
-        };
+        let val = self.owned_object(&sym, seen)?;
         self.e.store(Uop::store_obj, frame, None, val, disp, Region::Frame, None);
         self.frames[0].stack[slot as usize] = Sym::Obj(val, Own::StackSlot(slot));
         Ok(())
@@ -515,7 +580,8 @@ impl Recorder<'_> {
     /// What the loop's body takes for granted of memory, once that is known.
     pub(super) fn settle_label(&mut self, label: &mut LabelState) {
         let relied = self.e.heap().relied_on();
-        label.relied = relied.into_iter().filter(|region| *region != Region::Frame).collect();
+        let relied = relied.into_iter();
+        label.relied = relied.filter(|region| !matches!(region, Region::Frame | Region::Generators)).collect();
     }
 
     /// Ends the loop's body: one value for each phi.
@@ -530,9 +596,9 @@ impl Recorder<'_> {
         self.turn_checks(label.head);
         // What the body writes beyond the first pass was not expected at the label.
         if self.written != label.written {
-            return Err(Failure::Varying(
-                self.written.difference(&label.written).map(|slot| (0, false, *slot)).collect(),
-            ));
+            let homes = self.homes().into_iter();
+            let unexpected = homes.filter(|(place, _)| self.written.contains(place) && !label.written.contains(place));
+            return Err(Failure::Varying(unexpected.map(|(_, slot)| slot).collect()));
         }
         if self.e.heap().written() != label.regions {
             return Err(AbortReason::Unstable("what it writes").into());

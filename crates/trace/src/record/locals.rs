@@ -1,6 +1,6 @@
 //! Locals: reading them, and storing into them.
 //!
-//! Locals of the entry frame exist in memory. An object that is stored goes there at once; a number stays in the trace, and
+//! Locals of the entry frame and of generators exist in memory. An object that is stored goes there at once; a number stays in the trace, and
 //! memory keeps what it held, which must be plain, so that an exit may drop it. Locals of inlined calls exist only here.
 
 use super::state::{Local, Own, Sym};
@@ -12,45 +12,47 @@ use decal_uops::Uop;
 impl Recorder<'_> {
     /// A local's symbol, loaded from memory where it was not looked at yet.
     pub(super) fn local(&mut self, slot: u32) -> Step<Sym> {
-        let depth = self.frames.len();
         let local = self.top().locals.get(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?.clone();
-        if local.sym == Sym::Unchanged && depth == 1 {
-            let val = self.memory_of(slot);
-            self.top().locals[slot as usize].sym = Sym::Obj(val, Own::Slot(slot));
+        if local.sym == Sym::Unchanged
+            && let Some(place) = self.place(slot)
+        {
+            let val = self.memory_of(place);
+            self.top().locals[slot as usize].sym = Sym::Obj(val, Own::Slot(place));
         }
         Ok(Self::duplicate(&self.top().locals[slot as usize].sym.clone()))
     }
 
-    /// What memory of a local of frame 0 holds.
-    pub(super) fn memory_of(&mut self, slot: u32) -> Val {
-        if let Some(val) = self.frames[0].locals[slot as usize].memory {
+    /// What memory of a local holds.
+    pub(super) fn memory_of(&mut self, place: u32) -> Val {
+        if let Some(val) = self.home(place).memory {
             return val;
         }
-        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-        let val = self.e.load(Uop::load_obj_unchecked, frame, None, disp, Region::Frame, None);
-        self.frames[0].locals[slot as usize].memory = Some(val);
+        let (base, disp, region) = self.address(place);
+        let val = self.e.load(Uop::load_obj_unchecked, base, None, disp, region, None);
+        self.home(place).memory = Some(val);
         val
     }
 
     /// The same, with an exit where it holds nothing: what was bound when it was seen may be unbound the next time.
-    pub(super) fn bound_memory_of(&mut self, slot: u32) -> Val {
-        if let Some(val) = self.frames[0].locals[slot as usize].memory {
+    pub(super) fn bound_memory_of(&mut self, place: u32) -> Val {
+        if let Some(val) = self.home(place).memory {
             return val;
         }
-        let (frame, disp, snap) = (self.e.frame(), self.local_disp(slot), self.snap());
-        let val = self.e.load(Uop::load_obj, frame, None, disp, Region::Frame, Some(snap));
-        self.frames[0].locals[slot as usize].memory = Some(val);
+        let (base, disp, region) = self.address(place);
+        let snap = self.snap();
+        let val = self.e.load(Uop::load_obj, base, None, disp, region, Some(snap));
+        self.home(place).memory = Some(val);
         val
     }
 
     /// Stores into a local. `old` is what was observed there.
     pub(super) fn store_local(&mut self, slot: u32, sym: Sym, seen: Operand, old: Operand) -> Step<()> {
-        if self.frames.len() > 1 {
+        let Some(place) = self.place(slot) else {
             return self.store_virtual(vec![(slot, sym)]);
-        }
+        };
         if sym == Sym::Null {
             // A store of two locals has no room for what clearing one may need.
-            let plain = self.frames.len() > 1 || self.make_plain(slot, old)?;
+            let plain = self.make_plain(place, old)?;
             return if plain {
                 self.empty_local(slot, old)
             } else {
@@ -58,20 +60,20 @@ impl Recorder<'_> {
             };
         }
         let deferred = !matches!(sym, Sym::Obj(..));
-        if deferred && self.make_plain(slot, old)? {
+        if deferred && self.make_plain(place, old)? {
             // Whatever object the local held until now lives in memory or was borrowed there.
-            let previous = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, sym);
+            let previous = std::mem::replace(&mut self.home(place).sym, sym);
             if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
                 self.discard(&[previous])?;
             }
             return Ok(());
         }
-        let previous = self.frames[0].locals[slot as usize].sym.clone();
+        let previous = self.home(place).sym.clone();
         if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
-            self.frames[0].locals[slot as usize].sym = Sym::Null;
+            self.home(place).sym = Sym::Null;
             self.discard(&[previous])?;
         }
-        self.write_local(slot, &sym, seen, old)
+        self.write_local(place, &sym, seen, old)
     }
 
     /// Stores into locals of a frame that exists only in the trace, one after the other: the exits, then the effects.
@@ -91,15 +93,15 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Makes sure that memory of a local of frame 0 holds something plain. False where it was seen not to.
-    pub(super) fn make_plain(&mut self, slot: u32, old: Operand) -> Step<bool> {
-        if self.frames[0].locals[slot as usize].plain {
+    /// Makes sure that memory of a local holds something plain. False where it was seen not to.
+    pub(super) fn make_plain(&mut self, place: u32, old: Operand) -> Step<bool> {
+        if self.home(place).plain {
             return Ok(true);
         }
         if !old.kind.is_plain() {
             return Ok(false);
         }
-        if let Some(val) = self.frames[0].locals[slot as usize].memory
+        if let Some(val) = self.home(place).memory
             && self.e.type_of(val).is_some()
             && !self.is_plain(val)
         {
@@ -107,56 +109,57 @@ impl Recorder<'_> {
         }
         let snap = self.snap();
         if old.kind == Kind::Null {
-            let val = self.memory_of(slot);
+            let val = self.memory_of(place);
             self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
         } else {
-            let val = self.bound_memory_of(slot);
+            let val = self.bound_memory_of(place);
             self.e.guard_type(val, old.ty, snap);
         }
-        self.frames[0].locals[slot as usize].plain = true;
+        self.home(place).plain = true;
         Ok(true)
     }
 
     /// Emits the exits of a store into a local ahead of it, which is one of two that store `values`. Gives the object
     /// that the store drops, where that object may not die.
     pub(super) fn prepare_store(&mut self, slot: u32, sym: &Sym, old: Operand, values: [&Sym; 2]) -> Step<Option<Val>> {
-        if self.frames.len() > 1 || self.make_plain(slot, old)? {
+        let Some(place) = self.place(slot) else { return Ok(None) };
+        if self.make_plain(place, old)? {
             return Ok(None);
         }
         if !matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
             return Err(AbortReason::Unstable("two stores at once"));
         }
-        let before = self.bound_memory_of(slot);
+        let before = self.bound_memory_of(place);
         // What moves to the other local, or stays in this one, is not dropped.
-        if values.into_iter().any(|value| matches!(value, Sym::Obj(_, Own::Slot(home)) if *home == slot)) {
+        if values.into_iter().any(|value| matches!(value, Sym::Obj(_, Own::Slot(home)) if *home == place)) {
             return Ok(None);
         }
         self.guard_dying(before);
         Ok(Some(before))
     }
 
-    /// Writes an object into memory of a local of frame 0, now. Exits come first, then the effects.
-    pub(super) fn write_local(&mut self, slot: u32, sym: &Sym, seen: Operand, old: Operand) -> Step<()> {
-        let plain = self.make_plain(slot, old)?;
-        let before = if plain { self.memory_of(slot) } else { self.bound_memory_of(slot) };
+    /// Writes an object into memory of a local, now. Exits come first, then the effects.
+    pub(super) fn write_local(&mut self, place: u32, sym: &Sym, seen: Operand, old: Operand) -> Step<()> {
+        let plain = self.make_plain(place, old)?;
+        let before = if plain { self.memory_of(place) } else { self.bound_memory_of(place) };
         // The value itself may be borrowed from this very slot (`x = x`).
-        let same_slot = matches!(sym, Sym::Obj(v, Own::Slot(home)) if *home == slot && *v == before);
+        let same_slot = matches!(sym, Sym::Obj(v, Own::Slot(home)) if *home == place && *v == before);
         // The local no longer holds the old object: whoever borrowed it from there takes it over.
-        let local = &mut self.frames[0].locals[slot as usize];
-        if matches!(local.sym, Sym::Obj(_, Own::Slot(home)) if home == slot) {
+        let local = self.home(place);
+        if matches!(local.sym, Sym::Obj(_, Own::Slot(home)) if home == place) {
             local.sym = Sym::Null;
         }
-        let handed = same_slot || self.hand_over(before, Own::Slot(slot));
+        let handed = same_slot || self.hand_over(before, Own::Slot(place));
         if !handed && !plain && !self.prepared {
             self.guard_dying(before);
         }
-        self.moved |= matches!(sym, Sym::Obj(val, Own::Slot(home)) if *home != slot && self.is_number(*val));
+        self.moved |= matches!(sym, Sym::Obj(val, Own::Slot(home)) if *home != place && self.is_number(*val));
         let value = if same_slot { before } else { self.owned_object(sym, seen)? };
         if !handed && !plain {
             self.own_borrowed();
         }
-        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-        self.e.store(Uop::store_obj, frame, None, value, disp, Region::Frame, None);
+        let (base, disp, region) = self.address(place);
+        self.e.store(Uop::store_obj, base, None, value, disp, region, None);
         if !handed {
             if plain && self.e.type_of(before).is_none() {
                 let dealloc = self.host.functions.dealloc;
@@ -165,10 +168,9 @@ impl Recorder<'_> {
                 self.decref_plain(before);
             }
         }
-        self.written.insert(slot);
+        self.written.insert(place);
         let plain = self.is_plain(value);
-        self.frames[0].locals[slot as usize] =
-            Local { sym: Sym::Obj(value, Own::Slot(slot)), memory: Some(value), plain };
+        *self.home(place) = Local { sym: Sym::Obj(value, Own::Slot(place)), memory: Some(value), plain };
         Ok(())
     }
 
@@ -194,22 +196,23 @@ impl Recorder<'_> {
     pub(super) fn load_and_clear(&mut self, slot: u32, event: &Event) -> Step<()> {
         let seen = super::numbers::one(event)?;
         let sym = self.local(slot)?;
-        if let Sym::Obj(val, Own::Slot(_)) = sym {
+        if let Sym::Obj(val, Own::Slot(_)) = sym
+            && let Some(place) = self.place(slot)
+        {
             let snap = self.snap();
             if seen.kind == Kind::Null {
                 self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
-                self.frames[0].locals[slot as usize] = Local { sym: Sym::Null, memory: Some(val), plain: true };
+                *self.home(place) = Local { sym: Sym::Null, memory: Some(val), plain: true };
                 self.push(Sym::Null);
                 return Ok(());
             }
             self.e.pure(Uop::guard_is_not, &[val], 0, 0, Some(snap));
             // The stack takes the slot's reference over.
-            let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-            self.empty_slot(slot, frame, disp);
+            self.empty_slot(place);
             self.push(Sym::Obj(val, Own::Owned));
             let at = self.top().stack.len() - 1;
-            self.frames[0].locals[slot as usize] = Local { sym: Sym::Null, memory: None, plain: true };
-            self.reborrow(val, Own::Slot(slot), at);
+            *self.home(place) = Local { sym: Sym::Null, memory: None, plain: true };
+            self.reborrow(val, Own::Slot(place), at);
             return Ok(());
         }
         let depth = self.frames.len() - 1;
@@ -233,12 +236,13 @@ impl Recorder<'_> {
         self.frames[top].stack[at] = kept;
     }
 
-    /// Memory of a local of frame 0 holds nothing from now on.
-    fn empty_slot(&mut self, slot: u32, frame: Val, disp: i32) {
-        self.e.effect(Uop::store_null, &[frame], disp, 0, Region::Frame, None);
-        let place = crate::opt::heap::Place { base: frame, index: None, disp };
-        self.e.heap().store(Region::Frame, place, None);
-        self.written.insert(slot);
+    /// Memory of a local holds nothing from now on.
+    fn empty_slot(&mut self, place: u32) {
+        let (base, disp, region) = self.address(place);
+        self.e.effect(Uop::store_null, &[base], disp, 0, region, None);
+        let memory = crate::opt::heap::Place { base, index: None, disp };
+        self.e.heap().store(region, memory, None);
+        self.written.insert(place);
     }
 
     /// Makes a local hold nothing. `old` is what was observed there. What it held may end with that, and run Python code
@@ -247,12 +251,11 @@ impl Recorder<'_> {
         if !self.general || old.kind.is_plain() {
             return self.empty_local(slot, old);
         }
-        let held = if self.frames.len() == 1 {
-            let before = self.bound_memory_of(slot);
-            let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-            self.empty_slot(slot, frame, disp);
-            self.frames[0].locals[slot as usize] = Local { sym: Sym::Null, memory: None, plain: true };
-            if self.hand_over(before, Own::Slot(slot)) { Sym::Null } else { Sym::Obj(before, Own::Owned) }
+        let held = if let Some(place) = self.place(slot) {
+            let before = self.bound_memory_of(place);
+            self.empty_slot(place);
+            *self.home(place) = Local { sym: Sym::Null, memory: None, plain: true };
+            if self.hand_over(before, Own::Slot(place)) { Sym::Null } else { Sym::Obj(before, Own::Owned) }
         } else {
             let local = self.top().locals.get_mut(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
             std::mem::replace(&mut local.sym, Sym::Null)
@@ -262,33 +265,32 @@ impl Recorder<'_> {
     }
 
     fn empty_local(&mut self, slot: u32, old: Operand) -> Step<()> {
-        if self.frames.len() > 1 {
+        let Some(place) = self.place(slot) else {
             return self.store_virtual(vec![(slot, Sym::Null)]);
-        }
-        if self.make_plain(slot, old)? {
-            let previous = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, Sym::Null);
+        };
+        if self.make_plain(place, old)? {
+            let previous = std::mem::replace(&mut self.home(place).sym, Sym::Null);
             return match previous {
                 Sym::Obj(_, Own::Owned) | Sym::Tuple(..) => self.discard(&[previous]),
                 // Memory keeps it until an exit writes the slot, and so may whoever borrows it from there.
                 _ => Ok(()),
             };
         }
-        let previous = std::mem::replace(&mut self.frames[0].locals[slot as usize].sym, Sym::Null);
+        let previous = std::mem::replace(&mut self.home(place).sym, Sym::Null);
         if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
             self.discard(&[previous])?;
         }
-        let before = self.bound_memory_of(slot);
-        let handed = self.hand_over(before, Own::Slot(slot));
+        let before = self.bound_memory_of(place);
+        let handed = self.hand_over(before, Own::Slot(place));
         if !handed {
             self.guard_dying(before);
             self.own_borrowed();
         }
-        let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-        self.empty_slot(slot, frame, disp);
+        self.empty_slot(place);
         if !handed {
             self.decref_plain(before);
         }
-        self.frames[0].locals[slot as usize] = Local { sym: Sym::Null, memory: None, plain: true };
+        *self.home(place) = Local { sym: Sym::Null, memory: None, plain: true };
         Ok(())
     }
 
@@ -310,16 +312,16 @@ impl Recorder<'_> {
         self.clear_local(slot, seen, event)
     }
 
-    /// Puts a local of frame 0 whose object the trace owns into memory.
-    pub(super) fn flush_local(&mut self, slot: u32) -> Step<()> {
-        let sym = self.frames[0].locals[slot as usize].sym.clone();
+    /// Puts a local whose object the trace owns into memory.
+    pub(super) fn flush_local(&mut self, place: u32) -> Step<()> {
+        let sym = self.home(place).sym.clone();
         match sym {
             Sym::Obj(_, Own::Slot(_)) | Sym::Unchanged | Sym::Null => Ok(()),
             sym => {
-                self.frames[0].locals[slot as usize].sym = Sym::Null;
+                self.home(place).sym = Sym::Null;
                 let seen = Operand { bits: i64::MAX as u64, ..Operand::NULL };
                 let seen = if let Sym::Const(operand) = &sym { *operand } else { seen };
-                self.write_local(slot, &sym, seen, Operand::NULL)
+                self.write_local(place, &sym, seen, Operand::NULL)
             }
         }
     }

@@ -19,11 +19,13 @@ mod arguments;
 mod attributes;
 mod build;
 mod calls;
+mod consume;
 mod containers;
 mod dicts;
 mod enter;
 mod fit;
 mod general;
+mod generators;
 mod instances;
 mod iteration;
 mod label;
@@ -45,8 +47,8 @@ use label::Slot;
 pub use side::{Parent, may_refuse};
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
-use crate::bytecode::Op;
-use crate::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
+use crate::bytecode::{GeneralOp, Op};
+use crate::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording, Resumed};
 use crate::host::Host;
 use crate::ir::{End, Region, Start, Trace, Val};
 use crate::opt::emit::Emitter;
@@ -156,9 +158,19 @@ pub(crate) struct Recorder<'a> {
     options: &'a Options,
     e: Emitter,
     frames: Vec<FrameState>,
+    /// Frames of generators that are suspended.
+    suspended: Vec<FrameState>,
+    /// How generators were resumed last, by their numbers, and what their locals held.
+    met: Vec<(u32, Resumed, Vec<Operand>)>,
+    /// What is to be dropped with other things: what is left of generators that were not made.
+    shells: Vec<Val>,
+    /// Values among those that may be null.
+    nullable: BTreeSet<Val>,
+    /// What `min` or `max` was seen to have.
+    best: Operand,
     iters: Vec<IterState>,
     next_box: u32,
-    /// Locals of frame 0 that were written in memory.
+    /// Locals of frames that exist which were written in memory.
     written: BTreeSet<u32>,
     /// What the traces between the trunk and this one have written.
     inherited: Wrote,
@@ -392,6 +404,11 @@ impl<'a> Recorder<'a> {
             options,
             e: Emitter::new(options.optimize),
             frames: Vec::new(),
+            suspended: Vec::new(),
+            met: Vec::new(),
+            shells: Vec::new(),
+            nullable: BTreeSet::new(),
+            best: Operand::NULL,
             iters: Vec::new(),
             next_box: 0,
             written: BTreeSet::new(),
@@ -424,6 +441,7 @@ impl<'a> Recorder<'a> {
             code,
             function: 0,
             real: None,
+            generator: None,
             locals: vec![Local::of(Sym::Unchanged); locals as usize],
             stack: vec![Sym::Unchanged; stack as usize],
             call: (0, 0),
@@ -665,6 +683,10 @@ impl<'a> Recorder<'a> {
             self.snap = self.build_snapshot(event.offset, Then::Resume);
         }
         self.raise_snap = None;
+        self.shells.clear();
+        if !self.suspended.is_empty() {
+            self.settle_generators(event)?;
+        }
         if !has_general_form(event.op) {
             let refuses = event.op.taken() > 0
                 && matches!(
@@ -693,18 +715,19 @@ impl<'a> Recorder<'a> {
                 result => result.map(Covered::fused),
             };
         }
-        let before = (self.frames.clone(), self.iters.clone(), self.e.len());
+        let before = (self.frames.clone(), self.iters.clone(), self.e.len(), self.suspended.clone());
         let refused = AbortReason::Instruction("what its operands may do is not known");
         match if self.refused == Some(self.at) { Err(refused) } else { self.fast_form(event, next) } {
             Err(reason) if reason.is_general() && self.e.changes_nothing_since(before.2) => {
-                (self.frames, self.iters) = (before.0, before.1);
+                (self.frames, self.iters, self.suspended) = (before.0, before.1, before.3);
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
                 if !self.performed.iter().any(|(code, offset, _)| (*code, *offset) == at) {
                     self.performed.push((event.code, event.offset, reason));
                 }
                 self.general_form(event, next, reason)?;
-                Ok(if event.detail.entered().is_some() { Covered::Call } else { Covered::One })
+                let hides = event.detail.entered().is_some() || matches!(event.detail, Detail::Consume(..));
+                Ok(if hides { Covered::Call } else { Covered::One })
             }
             result => result.map(Covered::fused),
         }
@@ -815,6 +838,7 @@ impl<'a> Recorder<'a> {
             Op::ForIter(_) => return self.for_iter(event, next),
             Op::PopTop if self.general => self.drop_top(event)?,
             Op::PopTop => {
+                self.let_go_of_generator(event)?;
                 let sym = self.pop()?;
                 let seen = numbers::one(event)?;
                 if seen.kind.is_plain() && matches!(sym, Sym::Obj(_, Own::Owned)) {
@@ -838,6 +862,7 @@ impl<'a> Recorder<'a> {
                 return self.call(count, event, next);
             }
             Op::CallKw(count) => self.call_keywords(count, event)?,
+            Op::Yield { quiet } => self.yield_value(quiet, event, next)?,
             Op::Return => self.leave(event)?,
             Op::ReturnConst(_) => match event.detail {
                 Detail::Const(operand) => {
@@ -855,6 +880,8 @@ impl<'a> Recorder<'a> {
                 }
                 _ => return Err(AbortReason::Instruction("BUILD_SLICE (a slice to store to)")),
             },
+            Op::General(GeneralOp::MakeFunction, _) => self.make_function(event)?,
+            Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument, event)?,
             Op::General(..) => return Err(AbortReason::Instruction("an instruction without a fast form")),
             Op::Unsupported(name) => return Err(AbortReason::Instruction(name)),
         }
@@ -868,7 +895,7 @@ impl<'a> Recorder<'a> {
             [a, b, c, d, ..] => [*a, *b, *c, *d],
             _ => return Err(AbortReason::Inconsistent("missing operands")),
         };
-        if self.frames.len() > 1 {
+        if self.place(a).is_none() {
             return self.store_virtual(vec![(a, top), (b, below)]);
         }
         // CPython can resume only at an instruction's boundary, so no exit may come between the two stores.
@@ -888,7 +915,7 @@ impl<'a> Recorder<'a> {
         self.push(top);
         let mut previous = Vec::new();
         for slot in [a, b] {
-            let sym = &mut self.frames[0].locals[slot as usize].sym;
+            let sym = &mut self.top().locals[slot as usize].sym;
             if matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..)) {
                 previous.push(std::mem::replace(sym, Sym::Null));
             }
@@ -984,18 +1011,21 @@ impl<'a> Recorder<'a> {
         for event in &self.rec.events {
             for bind in &event.binds {
                 match bind {
-                    Bind::Default(operand) => {
+                    Bind::Default(operand) | Bind::Cell(operand) => {
                         self.consts.insert(operand.object, *operand);
                     }
                     Bind::Keywords(names) => self.consts.extend(names.iter().map(|(name, _)| (name.object, *name))),
-                    Bind::Argument(_) | Bind::Rest(..) => {}
+                    Bind::Argument(_) | Bind::Rest(..) | Bind::Closure(_) | Bind::Unbound => {}
                 }
             }
             if let (Detail::Known(KnownCall::ByType(_)), Some(result)) = (event.detail, event.operands.last()) {
                 self.consts.insert(result.object, *result);
             }
             let operand = match event.detail {
-                Detail::Const(operand) | Detail::Global(operand) | Detail::Cell(operand, _) => operand,
+                Detail::Const(operand)
+                | Detail::Global(operand)
+                | Detail::Cell(operand, _)
+                | Detail::Function(operand, _) => operand,
                 Detail::Attribute(Attribute::Constant { value, .. }) => value,
                 Detail::Attribute(Attribute::Method { function, .. }) => function,
                 Detail::Attribute(Attribute::ClassMethod { function, class, .. }) => {

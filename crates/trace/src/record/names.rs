@@ -70,14 +70,14 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// A variable that functions inside of this one share: in a frame of the trace alone, a new cell takes what the slot held.
-    /// In other frames that was done before the trace began.
+    /// A variable that functions inside of this one share: a new cell takes what the slot held. Of frames that exist only those
+    /// of comprehensions are made within a trace, whose slots are empty before.
     pub(super) fn make_cell(&mut self, slot: u32, event: &Event) -> Step<()> {
-        if self.frames.len() == 1 {
-            return Ok(());
-        }
         let at = slot as usize;
         let sym = self.top().locals.get(at).ok_or(AbortReason::Inconsistent("cell"))?.sym.clone();
+        if self.place(slot).is_some() && sym != Sym::Null {
+            return Err(AbortReason::Cell);
+        }
         if !matches!(sym, Sym::Obj(..) | Sym::Const(_) | Sym::Null) {
             self.top().locals[at].sym = Sym::Null;
             let unseen = Operand { bits: i64::MAX as u64, ..Operand::NULL };

@@ -6,12 +6,13 @@
 //! the frame and enters the root trace at its start, or loops by itself.
 
 use super::label::{Carries, LabelState, Slot};
+use super::snapshots::first_place;
 use super::state::{IterState, Local, Own, Sym};
 use super::{AbortReason, Failure, Recorded, Recorder, Step, Wrote};
 use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Val};
 use crate::opt::heap::Place;
-use crate::snapshot::{BoxId, Source, Then};
+use crate::snapshot::{BoxId, Generator, Source, Then};
 use decal_uops::{Uop, offset};
 use std::collections::{BTreeSet, HashMap};
 
@@ -166,7 +167,12 @@ impl Recorder<'_> {
                 self.e.set_type(*val, inst.imm64);
             }
         }
-        for (index, frame) in snapshot.frames.iter().enumerate() {
+        for (index, frame) in snapshot.all_frames().enumerate() {
+            let mut generator = frame.generator;
+            for val in generator.iter_mut().flat_map(Generator::values_mut) {
+                *val = *map.get(val).ok_or(AbortReason::Exit)?;
+            }
+            let first = first_place(index, generator);
             // The child recording numbers code objects in its own way.
             let object = trace.codes.get(frame.code.0 as usize).map(|code| code.object);
             let code = self.rec.codes.iter().position(|code| Some(code.object) == object).ok_or(AbortReason::Exit)?;
@@ -176,12 +182,13 @@ impl Recorder<'_> {
                 locals.push(match source {
                     Source::Home(val) => {
                         let val = *map.get(val).ok_or(AbortReason::Exit)?;
-                        Local { memory: Some(val), plain: known, sym: Sym::Obj(val, Own::Slot(slot as u32)) }
+                        let place = first.ok_or(AbortReason::Inconsistent("home"))? + slot as u32;
+                        Local { memory: Some(val), plain: known, sym: Sym::Obj(val, Own::Slot(place)) }
                     }
                     _ => {
                         let sym = self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?;
                         // What the trace left in memory below a value of its own may be dropped.
-                        let plain = known || index == 0 && !matches!(sym, Sym::Unchanged);
+                        let plain = known || first.is_some() && !matches!(sym, Sym::Unchanged);
                         Local { plain, ..Local::of(sym) }
                     }
                 });
@@ -189,15 +196,20 @@ impl Recorder<'_> {
             let mut stack = Vec::new();
             for (slot, source) in frame.stack.iter().enumerate() {
                 stack.push(match source {
-                    Source::Home(val) => Sym::Obj(*map.get(val).ok_or(AbortReason::Exit)?, Own::StackSlot(slot as u32)),
+                    Source::Home(val) => {
+                        let place = first.ok_or(AbortReason::Inconsistent("home"))? + slot as u32;
+                        Sym::Obj(*map.get(val).ok_or(AbortReason::Exit)?, Own::StackSlot(place))
+                    }
                     _ => self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?,
                 });
             }
             let call = if index + 1 == depth { (0, 0) } else { (frame.offset, frame.after) };
-            self.frames.push(super::FrameState {
+            let frames = if index < depth { &mut self.frames } else { &mut self.suspended };
+            frames.push(super::FrameState {
                 code: crate::event::CodeId(code as u32),
                 function: frame.function,
                 real: frame.real.map(|real| map.get(&real).copied().ok_or(AbortReason::Exit)).transpose()?,
+                generator,
                 locals,
                 stack,
                 call,
@@ -298,6 +310,7 @@ impl Recorder<'_> {
                     }
                 }
             }
+            Source::Generator(number) => Sym::Gen(*number),
             Source::Const(address) => Sym::Const(*self.consts.get(address).ok_or(AbortReason::Exit)?),
             Source::Tuple(items, id) => {
                 let id = self.old_box(*id);
@@ -444,20 +457,20 @@ impl Recorder<'_> {
             };
             self.misfit.slots = slots.iter().filter(|slot| fixed(slot)).copied().collect();
             let differ = self.differences(label, slots);
-            if slots.iter().any(|slot| slot.0 > 0 || slot.1) {
+            if slots.iter().any(|slot| slot.1 || !self.has_place(*slot)) {
                 return Ok(self.unjoined(differ));
             }
-            for (_, _, slot) in slots {
-                let sym = &self.frames[0].locals[*slot as usize].sym;
+            let homes = self.homes();
+            for (slot, _) in homes.iter().filter(|(_, slot)| slots.contains(slot)) {
+                let sym = &self.home(*slot).sym;
                 let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_) | Sym::Null);
-                let in_memory =
-                    label.frames[0].locals.get(*slot as usize).is_some_and(|local| local.sym == Sym::Unchanged);
+                let in_memory = label.home(*slot).is_some_and(|local| local.sym == Sym::Unchanged);
                 if !number || !in_memory {
                     return Ok(self.unjoined(differ));
                 }
-                if self.frames[0].locals[*slot as usize].sym == Sym::Null {
+                if self.home(*slot).sym == Sym::Null {
                     self.unbind_local(*slot);
-                    self.frames[0].locals[*slot as usize].plain = true;
+                    self.home(*slot).plain = true;
                 } else {
                     self.flush_local(*slot)?;
                     self.note_plain();
@@ -489,20 +502,21 @@ fn holders(snapshot: &crate::snapshot::Snapshot) -> HashMap<Val, Own> {
         }
     }
     let mut holders = HashMap::new();
-    for frame in &snapshot.frames {
+    for frame in snapshot.all_frames() {
         for source in frame.locals.iter().chain(&frame.stack) {
             owned(source, &mut holders);
         }
     }
-    for frame in snapshot.frames.iter().take(1) {
+    for (index, frame) in snapshot.all_frames().enumerate() {
+        let Some(first) = first_place(index, frame.generator) else { continue };
         for (slot, source) in frame.locals.iter().enumerate() {
             if let Source::Home(val) = source {
-                holders.insert(*val, Own::Slot(slot as u32));
+                holders.insert(*val, Own::Slot(first + slot as u32));
             }
         }
         for (slot, source) in frame.stack.iter().enumerate() {
             if let Source::Home(val) = source {
-                holders.insert(*val, Own::StackSlot(slot as u32));
+                holders.insert(*val, Own::StackSlot(first + slot as u32));
             }
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! One is taken at each instruction's start, before it changes anything, so that CPython can run the instruction again.
 
-use super::state::{Local, Own, Position, Sym, owned_items};
+use super::state::{FrameState, Local, Own, PER_FRAME, Position, Sym, owned_items};
 use super::{Recorder, Wrote};
 use crate::ir::Val;
-use crate::snapshot::{FieldStore, Frame, Returns, SnapId, Snapshot, Source, Then};
+use crate::snapshot::{FieldStore, Frame, Generator, Returns, SnapId, Snapshot, Source, Then};
 use std::collections::BTreeSet;
 
 impl Recorder<'_> {
@@ -28,21 +28,23 @@ impl Recorder<'_> {
         snap
     }
 
-    /// Objects in slots of the entry frame that other slots or iterators' fields mean too.
+    /// Objects in slots of frames that exist that other slots or iterators' fields mean too.
     fn named(&self) -> BTreeSet<Val> {
         let mut named: BTreeSet<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
-        let (entry, inner) = self.frames.split_at(self.frames.len().min(1));
-        let stacks = entry.iter().flat_map(|frame| frame.stack.iter().enumerate());
-        for (index, sym) in stacks {
-            if let Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) = sym
-                && *own != Own::StackSlot(index as u32)
-            {
-                named.insert(*val);
-            }
-        }
-        for frame in inner {
-            for sym in frame.locals.iter().map(|local| &local.sym).chain(&frame.stack) {
-                if let Sym::Obj(val, Own::Slot(_) | Own::StackSlot(_)) = sym {
+        named.extend(self.all_frames().filter_map(|frame| frame.generator?.object()));
+        for (index, frame) in self.all_frames().enumerate() {
+            let first = first_place(index, frame.generator);
+            let its = |own: &Own, slot: usize, stack: bool| match own {
+                Own::Slot(home) => !stack && first.is_some_and(|first| first + slot as u32 == *home),
+                Own::StackSlot(home) => stack && first.is_some_and(|first| first + slot as u32 == *home),
+                _ => true,
+            };
+            let locals = frame.locals.iter().map(|local| &local.sym).enumerate().map(|(slot, sym)| (slot, sym, false));
+            let stack = frame.stack.iter().enumerate().map(|(slot, sym)| (slot, sym, true));
+            for (slot, sym, stack) in locals.chain(stack) {
+                if let Sym::Obj(val, own) = sym
+                    && !its(own, slot, stack)
+                {
                     named.insert(*val);
                 }
             }
@@ -77,35 +79,31 @@ impl Recorder<'_> {
         self.unsnapped = None;
         self.note_writes();
         let depth = self.frames.len();
-        let (named, owned) = (self.named(), owned_items(&self.frames));
-        let frames = self
-            .frames
-            .iter()
-            .enumerate()
-            .map(|(index, frame)| {
-                let innermost = index + 1 == depth;
-                let local = |(i, local): (usize, &Local)| match (&local.sym, frame.real) {
-                    (Sym::Null, _) | (_, None) => source(&local.sym, (index == 0).then_some((true, i)), &named, &owned),
+        let (named, owned) = (self.named(), owned_items(self.all_frames()));
+        let describe = |(index, frame): (usize, &FrameState)| {
+            let innermost = index + 1 == depth;
+            let first = first_place(index, frame.generator);
+            let home = |stack: bool, slot: usize| first.map(|first| (stack, first + slot as u32));
+            let local =
+                |(slot, local): (usize, &Local)| match (&local.sym, frame.real.filter(|_| frame.generator.is_none())) {
+                    (Sym::Null, _) | (_, None) => source(&local.sym, home(false, slot), &named, &owned),
                     _ => Source::Unchanged,
                 };
-                let entry = index == 0;
-                Frame {
-                    code: frame.code,
-                    function: frame.function,
-                    real: frame.real,
-                    offset: if innermost { offset } else { frame.call.0 },
-                    after: if innermost { offset } else { frame.call.1 },
-                    returns: if innermost { Returns::Value } else { frame.returns },
-                    locals: frame.locals.iter().enumerate().map(local).collect(),
-                    stack: frame
-                        .stack
-                        .iter()
-                        .enumerate()
-                        .map(|(i, s)| source(s, entry.then_some((false, i)), &named, &owned))
-                        .collect(),
-                }
-            })
-            .collect();
+            let stack = frame.stack.iter().enumerate();
+            Frame {
+                code: frame.code,
+                function: frame.function,
+                real: frame.real,
+                generator: frame.generator,
+                offset: if innermost { offset } else { frame.call.0 },
+                after: if innermost { offset } else { frame.call.1 },
+                returns: if innermost { Returns::Value } else { frame.returns },
+                locals: frame.locals.iter().enumerate().map(local).collect(),
+                stack: stack.map(|(i, s)| source(s, home(true, i), &named, &owned)).collect(),
+            }
+        };
+        let mut frames: Vec<Frame> = self.all_frames().enumerate().map(describe).collect();
+        let suspended = frames.split_off(depth);
         let layout = &self.host.layout;
         let mut stores = Vec::new();
         for iter in self.iters.iter().filter(|iter| iter.dirty) {
@@ -119,13 +117,21 @@ impl Recorder<'_> {
             stores.push(FieldStore { base: iter.iterator, disp: next, value: iter.next });
         }
         let plain = self.plain_locals();
-        self.e.snapshot(Snapshot { frames, stores, then, plain })
+        self.e.snapshot(Snapshot { frames, suspended, stores, then, plain })
     }
 }
 
-/// What a snapshot says of a slot. `home` is the slot's own place in memory, for frame 0; `named` see [`Recorder::named`].
+/// The number of a frame's first slot, where the frame exists.
+pub(super) fn first_place(index: usize, generator: Option<Generator>) -> Option<u32> {
+    match generator {
+        Some(generator) => generator.object().map(|_| generator.number * PER_FRAME),
+        None => (index == 0).then_some(0),
+    }
+}
+
+/// What a snapshot says of a slot. `home` is the slot's own place in memory, and whether on the stack; `named` see [`Recorder::named`].
 /// `owned` are the items that some description of their tuple owns: all descriptions say so, as the tuple is made once.
-fn source(sym: &Sym, home: Option<(bool, usize)>, named: &BTreeSet<Val>, owned: &BTreeSet<Position>) -> Source {
+fn source(sym: &Sym, home: Option<(bool, u32)>, named: &BTreeSet<Val>, owned: &BTreeSet<Position>) -> Source {
     let in_place = |val: &Val| if named.contains(val) { Source::Home(*val) } else { Source::Unchanged };
     match sym {
         Sym::Unchanged => Source::Unchanged,
@@ -133,8 +139,8 @@ fn source(sym: &Sym, home: Option<(bool, usize)>, named: &BTreeSet<Val>, owned: 
         Sym::Int(val, id) => Source::Int(*val, *id),
         Sym::Float(val, id) => Source::Float(*val, *id),
         Sym::Bool(val) => Source::Bool(*val),
-        Sym::Obj(val, Own::Slot(slot)) if home == Some((true, *slot as usize)) => in_place(val),
-        Sym::Obj(val, Own::StackSlot(slot)) if home == Some((false, *slot as usize)) => in_place(val),
+        Sym::Obj(val, Own::Slot(slot)) if home == Some((false, *slot)) => in_place(val),
+        Sym::Obj(val, Own::StackSlot(slot)) if home == Some((true, *slot)) => in_place(val),
         Sym::Obj(val, Own::Owned) => Source::Owned(*val),
         Sym::Obj(val, _) => Source::Borrowed(*val),
         Sym::Const(operand) => Source::Const(operand.object),
@@ -145,6 +151,7 @@ fn source(sym: &Sym, home: Option<(bool, usize)>, named: &BTreeSet<Val>, owned: 
             };
             Source::Tuple(items.iter().enumerate().map(item).collect(), *id)
         }
+        Sym::Gen(number) => Source::Generator(*number),
         Sym::RangeIter(next, step, left, id) => Source::RangeIter(*next, *step, *left, *id),
     }
 }

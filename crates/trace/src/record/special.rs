@@ -45,6 +45,9 @@ impl Recorder<'_> {
 
     /// Leaves an inlined function with the result on top of its stack.
     pub(super) fn leave(&mut self, event: &Event) -> Step<()> {
+        if self.top().generator.is_some() {
+            return self.end_generator(event);
+        }
         let below = self.frames.len() - 2;
         let returns = self.frames[below].returns;
         let made = self.settle_result(returns, event)?;
@@ -96,6 +99,8 @@ impl Recorder<'_> {
         let snap = self.snap();
         match (returns, &sym) {
             (Returns::Value | Returns::Over(_) | Returns::Discard(_) | Returns::Next(_), _) => {}
+            (Returns::Item | Returns::Consume(_), _) => return Err(AbortReason::Inconsistent("generator")),
+            (Returns::Iterator, Sym::Gen(_)) => {}
             (Returns::Instance, Sym::Const(operand)) if operand.object == objects.none => {}
             (Returns::Instance, Sym::Obj(val, _)) => {
                 self.e.pure(Uop::guard_is, &[*val], 0, objects.none, Some(snap));

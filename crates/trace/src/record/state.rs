@@ -12,12 +12,13 @@
 //!   in [`Recorder::hand_over`] where a slot lets go of what others borrowed from it.
 //!
 //! Locals of frame 0 that hold objects are in memory; those that hold numbers are not, and memory
-//! holds a stale plain object until an exit writes the slot.
+//! holds a stale plain object until an exit writes the slot. The same is true of generators' frames, which are
+//! there as long as the generator is; the others are frames of inlined calls.
 
 use super::{AbortReason, Recorder, Step};
 use crate::event::{CodeId, Kind, Operand};
 use crate::ir::{Region, Val};
-use crate::snapshot::{BoxId, Returns};
+use crate::snapshot::{BoxId, Generator, Returns};
 use decal_uops::Uop;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -27,9 +28,9 @@ use std::rc::Rc;
 pub enum Own {
     /// The trace holds a reference of its own for this slot.
     Owned,
-    /// The local of frame 0 with this number, in memory.
+    /// The local of frame 0, or of a generator's frame, with this number (see [`PER_FRAME`]), in memory.
     Slot(u32),
-    /// The slot of frame 0's operand stack with this number, in memory; the slot itself or what it was copied to.
+    /// The slot of such a frame's operand stack with this number, in memory; the slot itself or what it was copied to.
     StackSlot(u32),
     /// A container that holds it at this moment.
     Container,
@@ -58,16 +59,22 @@ pub enum Sym {
     Tuple(Rc<Vec<Sym>>, BoxId),
     /// The iterator of a `range` that was not made: next value, step, values left.
     RangeIter(Val, Val, Val, BoxId),
+    /// A generator that was not made, by its number.
+    Gen(u32),
 }
+
+/// Slots of frames that exist are numbered throughout: those of frame 0 from 0 on, those of the nth generator's
+/// frame from n times this on.
+pub(super) const PER_FRAME: u32 = 1 << 20;
 
 /// A local slot.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Local {
     /// What it holds.
     pub sym: Sym,
-    /// Frame 0: what memory is known to hold.
+    /// Frame 0 and generators: what memory is known to hold.
     pub memory: Option<Val>,
-    /// Frame 0: memory holds a plain object, or null, that may be dropped at any time.
+    /// Frame 0 and generators: memory holds a plain object, or null, that may be dropped at any time.
     pub plain: bool,
 }
 
@@ -82,15 +89,17 @@ impl Local {
 pub struct FrameState {
     /// Its code.
     pub code: CodeId,
-    /// Its function's address; 0 for frame 0.
+    /// Its function's address; 0 for frame 0 and generators.
     pub function: u64,
     /// The frame itself, while a general operation has it in memory.
     pub real: Option<Val>,
+    /// Its generator.
+    pub generator: Option<Generator>,
     /// Its locals.
     pub locals: Vec<Local>,
     /// Its operand stack.
     pub stack: Vec<Sym>,
-    /// While a call is under way: its instruction, and the one after it.
+    /// While a call is under way: its instruction, and the one after it. While a generator is suspended: where it goes on, twice.
     pub call: (u32, u32),
     /// While a call is under way: what becomes of its result.
     pub returns: Returns,
@@ -159,7 +168,7 @@ impl Kind {
 pub(super) type Position = (BoxId, usize);
 
 /// The items of tuples that were not made to which the trace holds a reference.
-pub(super) fn owned_items(frames: &[FrameState]) -> BTreeSet<Position> {
+pub(super) fn owned_items<'f>(frames: impl Iterator<Item = &'f FrameState>) -> BTreeSet<Position> {
     fn visit(sym: &Sym, owned: &mut BTreeSet<Position>) {
         let Sym::Tuple(items, id) = sym else { return };
         for (position, item) in items.iter().enumerate() {
@@ -232,26 +241,27 @@ impl Recorder<'_> {
         self.host.layout.frame_locals + 8 * (locals + slot) as i32
     }
 
+    /// From an interpreter frame to one of its locals.
     pub(super) fn local_disp(&self, slot: u32) -> i32 {
         self.host.layout.frame_locals + 8 * slot as i32
     }
 
-    /// Takes the top of the stack. What memory of frame 0 held is then owned by the trace.
+    /// Takes the top of the stack. What memory held is then owned by the trace.
     pub(super) fn pop(&mut self) -> Step<Sym> {
-        let depth = self.frames.len();
         let sym = self.top().stack.pop().ok_or(AbortReason::Inconsistent("empty stack"))?;
         let slot = self.top().stack.len() as u32;
-        Ok(match sym {
-            Sym::Unchanged if depth == 1 => Sym::Obj(self.load_stack(slot), Own::Owned),
-            Sym::Obj(val, Own::StackSlot(home)) if depth == 1 && home == slot => Sym::Obj(val, Own::Owned),
-            other => other,
+        let place = self.place(slot);
+        Ok(match (sym, place) {
+            (Sym::Unchanged, Some(place)) => Sym::Obj(self.load_stack(place), Own::Owned),
+            (Sym::Obj(val, Own::StackSlot(home)), Some(place)) if home == place => Sym::Obj(val, Own::Owned),
+            (other, _) => other,
         })
     }
 
-    fn load_stack(&mut self, slot: u32) -> Val {
-        let frame = self.e.frame();
-        let disp = self.stack_disp(slot);
-        self.e.load(Uop::load_obj_unchecked, frame, None, disp, Region::Frame, None)
+    fn load_stack(&mut self, place: u32) -> Val {
+        let locals = self.home_frame(place).locals.len() as u32;
+        let (base, disp, region) = self.address(place + locals);
+        self.e.load(Uop::load_obj_unchecked, base, None, disp, region, None)
     }
 
     /// Looks at the stack's nth slot from the top, which is 1, without taking it.
@@ -259,8 +269,9 @@ impl Recorder<'_> {
         let len = self.top().stack.len();
         let slot = len.checked_sub(n as usize).ok_or(AbortReason::Inconsistent("short stack"))?;
         if self.top().stack[slot] == Sym::Unchanged {
-            let val = self.load_stack(slot as u32);
-            self.top().stack[slot] = Sym::Obj(val, Own::StackSlot(slot as u32));
+            let place = self.place(slot as u32).ok_or(AbortReason::Inconsistent("stack"))?;
+            let val = self.load_stack(place);
+            self.top().stack[slot] = Sym::Obj(val, Own::StackSlot(place));
         }
         Ok(self.top().stack[slot].clone())
     }
@@ -304,7 +315,7 @@ impl Recorder<'_> {
             }
             change(sym, place);
         }
-        for frame in &mut self.frames {
+        for frame in self.frames.iter_mut().chain(&mut self.suspended) {
             for local in &mut frame.locals {
                 visit(&mut local.sym, None, change);
             }
@@ -317,7 +328,7 @@ impl Recorder<'_> {
     /// Lets go of a reference that was held as `holder`: if another slot borrowed the object from there,
     /// that slot takes the reference over (true), else the caller must drop it (false).
     pub(super) fn hand_over(&mut self, val: Val, holder: Own) -> bool {
-        let mut owned = owned_items(&self.frames);
+        let mut owned = owned_items(self.all_frames());
         let mut found = false;
         self.each_place(&mut |sym, place| {
             if let Sym::Obj(v, own) = sym
@@ -343,8 +354,9 @@ impl Recorder<'_> {
     /// The first half of [`Self::discard`]: the exits. Gives what [`Self::drop_all`] is to drop, after all
     /// other exits of the instruction and before or after its effects.
     pub(super) fn guard_discard(&mut self, syms: &[Sym]) -> Vec<Val> {
+        let syms = self.with_generators(syms);
         let mut owned = Vec::new();
-        collect_owned(syms, &mut owned);
+        collect_owned(&syms, &mut owned);
         let mut drops = Vec::new();
         for val in owned {
             if !self.hand_over(val, Own::Virtual) {
@@ -352,6 +364,7 @@ impl Recorder<'_> {
             }
         }
         self.guard_drops(&drops);
+        drops.append(&mut self.shells);
         drops
     }
 
@@ -410,7 +423,12 @@ impl Recorder<'_> {
             if self.iters.iter().any(|iter| iter.iterator == *val) {
                 self.flush_iterators(|_, iter| iter.iterator != *val);
             }
-            self.decref_plain(*val);
+            if self.nullable.contains(val) {
+                let dealloc = self.host.functions.dealloc;
+                self.e.effect(Uop::decref_plain_or_null, &[*val], 0, dealloc, Region::Counts, None);
+            } else {
+                self.decref_plain(*val);
+            }
         }
     }
 
@@ -447,7 +465,7 @@ impl Recorder<'_> {
     /// Gives every object that is borrowed from a container a reference of its own. Before a store into the
     /// heap, which may take the container's away.
     pub(super) fn own_borrowed(&mut self) {
-        let mut owned = owned_items(&self.frames);
+        let mut owned = owned_items(self.all_frames());
         let mut vals = Vec::new();
         self.each_place(&mut |sym, place| {
             if let Sym::Obj(val, own @ Own::Container) = sym {
@@ -469,6 +487,7 @@ impl Recorder<'_> {
     pub(super) fn make(&mut self, sym: &Sym) -> Step<Val> {
         match sym {
             Sym::Tuple(_, id) => self.make_tuple(sym, *id),
+            Sym::Gen(number) => self.realize_generator(*number, true),
             _ => self.make_number(sym, true),
         }
     }

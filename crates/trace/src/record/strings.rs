@@ -138,8 +138,8 @@ impl Recorder<'_> {
         let depth = self.frames.len() - 1;
         let Some(local) = self.frames[depth].locals.get(slot as usize) else { return Ok(false) };
         let holder = match local.sym {
-            Sym::Obj(held, own @ Own::Slot(home)) if held == val && depth == 0 && home == slot => own,
-            Sym::Obj(held, Own::Owned) if held == val && depth > 0 => Own::Virtual,
+            Sym::Obj(held, own @ Own::Slot(home)) if held == val && self.place(slot) == Some(home) => own,
+            Sym::Obj(held, Own::Owned) if held == val && self.place(slot).is_none() => Own::Virtual,
             _ => return Ok(false),
         };
         if !matches!(right, Sym::Obj(..) | Sym::Const(_)) {
@@ -151,7 +151,8 @@ impl Recorder<'_> {
         let mut borrowers = 0;
         self.each_sym(&mut |sym| borrowers += usize::from(*sym == Sym::Obj(val, holder)));
         // The local itself is one of them where memory holds it.
-        if borrowers > usize::from(depth == 0) || matches!(&right, Sym::Obj(other, _) if *other == val) {
+        if borrowers > usize::from(self.place(slot).is_some()) || matches!(&right, Sym::Obj(other, _) if *other == val)
+        {
             self.push(left);
             self.push(right);
             return Ok(false);
@@ -163,12 +164,11 @@ impl Recorder<'_> {
         let (snap, function) = (self.raise_snap(), self.host.leaf.text_append);
         let new = self.e.effect(Uop::call_renew, &[val, text], 0, function, Region::Fixed, Some(snap));
         self.e.set_type(new, self.host.objects.str_);
-        if depth == 0 {
-            let (frame, disp) = (self.e.frame(), self.local_disp(slot));
-            self.e.store(Uop::store_obj, frame, None, new, disp, Region::Frame, None);
-            self.written.insert(slot);
-            self.frames[0].locals[slot as usize] =
-                Local { sym: Sym::Obj(new, Own::Slot(slot)), memory: Some(new), plain: true };
+        if let Some(place) = self.place(slot) {
+            let (base, disp, region) = self.address(place);
+            self.e.store(Uop::store_obj, base, None, new, disp, region, None);
+            self.written.insert(place);
+            *self.home(place) = Local { sym: Sym::Obj(new, Own::Slot(place)), memory: Some(new), plain: true };
         } else {
             self.frames[depth].locals[slot as usize].sym = Sym::Obj(new, Own::Owned);
         }

@@ -24,7 +24,7 @@
 //! In a snapshot, a frame is `code@offset`, for an outer frame `code@offset>after`, then ` gives WORD NUMBER NUMBER` where something
 //! else becomes of the result of its call than being pushed, then ` fn ADDRESS` for an inlined one; frames are
 //! separated by `/`. Slots: `_` unchanged, `null`, `int v #box`, `float v #box`, `bool v`, `borrow v`, `own v`, `const ADDRESS`,
-//! `tuple(…) #box`, `range(next, step, left) #box`. `stores [v1+24 = v2]` comes last.
+//! `tuple(…) #box`, `range(next, step, left) #box`. A generator's frame says `gen v #number`; those that are suspended follow the others behind a `+`. `stores [v1+24 = v2]` comes last.
 //!
 //! Reading accepts any words as names of values and snapshots, comments from `#` at the start of a line, and empty lines.
 //! Of codes only what is shown is read back: no line numbers, no handlers.
@@ -52,6 +52,8 @@ fn region_name(region: Region) -> &'static str {
         Region::Iterators => "iterators",
         Region::Results => "results",
         Region::Cells => "cells",
+        Region::Generators => "generators",
+        Region::GeneratorState => "generator_state",
         Region::Counts => "counts",
         Region::Any => "any",
     }

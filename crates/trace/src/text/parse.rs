@@ -6,7 +6,7 @@
 use super::region_name;
 use crate::event::{Code, CodeId};
 use crate::ir::{End, Inst, REGIONS, Region, Start, Trace, UopInst, Val};
-use crate::snapshot::{BoxId, FieldStore, Frame, Returns, SnapId, Snapshot, Source, Then};
+use crate::snapshot::{BoxId, FieldStore, Frame, Generator, Made, Maker, Returns, SnapId, Snapshot, Source, Then};
 use decal_uops::{Class, ImmKind, Uop};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -395,7 +395,9 @@ impl<'a> Words<'a, '_> {
     }
 
     fn snapshot(&mut self) -> Read<'a, Snapshot> {
-        let mut snap = Snapshot { frames: Vec::new(), stores: Vec::new(), then: Then::Resume, plain: 0 };
+        let mut snap =
+            Snapshot { frames: Vec::new(), suspended: Vec::new(), stores: Vec::new(), then: Then::Resume, plain: 0 };
+        let mut suspended = false;
         loop {
             let code = self.code_id()?;
             self.expect("@")?;
@@ -410,14 +412,19 @@ impl<'a> Words<'a, '_> {
             };
             let function = if self.take("fn") { self.number()? } else { 0 };
             let real = if self.take("real") { Some(self.val()?) } else { None };
+            let generator = if self.take("gen") { Some(self.generator()?) } else { None };
             self.expect("locals")?;
             self.expect("[")?;
             let locals = self.sources("]")?;
             self.expect("stack")?;
             self.expect("[")?;
             let stack = self.sources("]")?;
-            snap.frames.push(Frame { code, function, real, offset, after, returns, locals, stack });
-            if !self.take("/") {
+            let frames = if suspended { &mut snap.suspended } else { &mut snap.frames };
+            frames.push(Frame { code, function, real, generator, offset, after, returns, locals, stack });
+            let more = !suspended && self.take("/");
+            let waits = !more && self.take("+");
+            suspended |= waits;
+            if !more && !waits {
                 break;
             }
         }
@@ -444,6 +451,18 @@ impl<'a> Words<'a, '_> {
             _ => return Err(("`resume`, `raise` or `enter`", all)),
         };
         Ok(snap)
+    }
+
+    fn generator(&mut self) -> Read<'a, Generator> {
+        let made = if self.take("of") {
+            let (function, code, globals) = (self.number()?, self.number()?, self.number()?);
+            let shell = if self.take("in") { Some(self.val()?) } else { None };
+            Made::Never(Maker { function, code, globals, shell })
+        } else {
+            Made::Object(self.val()?)
+        };
+        let number = self.box_id()?.0;
+        Ok(Generator { number, made, begun: self.take("begun"), quiet: self.take("quiet") })
     }
 
     fn box_id(&mut self) -> Read<'a, BoxId> {
@@ -473,6 +492,7 @@ impl<'a> Words<'a, '_> {
             "bool" => Source::Bool(self.val()?),
             "borrow" => Source::Borrowed(self.val()?),
             "own" => Source::Owned(self.val()?),
+            "gen" => Source::Generator(self.box_id()?.0),
             "const" => Source::Const(self.number()?),
             "tuple" => {
                 self.expect("(")?;

@@ -3,7 +3,7 @@
 use super::region_name;
 use crate::event::Code;
 use crate::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
-use crate::snapshot::{Returns, Snapshot, Source, Then};
+use crate::snapshot::{Made, Returns, Snapshot, Source, Then};
 use decal_uops::{ImmKind, Uop};
 use std::fmt::{Display, Formatter, Result};
 
@@ -148,9 +148,9 @@ pub(super) fn write_imm(f: &mut Formatter<'_>, uop: Uop, kind: ImmKind, imm32: i
 
 impl Display for Snapshot {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        for (index, frame) in self.frames.iter().enumerate() {
+        for (index, frame) in self.all_frames().enumerate() {
             if index > 0 {
-                f.write_str(" / ")?;
+                f.write_str(if index < self.frames.len() { " / " } else { " + " })?;
             }
             write!(f, "c{}@{}", frame.code.0, frame.offset)?;
             if frame.after != frame.offset {
@@ -165,6 +165,20 @@ impl Display for Snapshot {
             }
             if let Some(real) = frame.real {
                 write!(f, " real {real}")?;
+            }
+            if let Some(generator) = frame.generator {
+                match generator.made {
+                    Made::Object(object) => write!(f, " gen {object}")?,
+                    Made::Never(maker) => {
+                        write!(f, " gen of {:#x} {:#x} {:#x}", maker.function, maker.code, maker.globals)?;
+                        if let Some(shell) = maker.shell {
+                            write!(f, " in {shell}")?;
+                        }
+                    }
+                }
+                write!(f, " #{}", generator.number)?;
+                f.write_str(if generator.begun { " begun" } else { "" })?;
+                f.write_str(if generator.quiet { " quiet" } else { "" })?;
             }
             f.write_str(" locals [")?;
             write_sources(f, &frame.locals)?;
@@ -211,6 +225,7 @@ fn write_sources(f: &mut Formatter<'_>, sources: &[Source]) -> Result {
             Source::RangeIter(next, step, left, number) => {
                 write!(f, "range({next}, {step}, {left}) #{}", number.0)?;
             }
+            Source::Generator(number) => write!(f, "gen #{number}")?,
             Source::Const(object) => write!(f, "const {object:#x}")?,
         }
     }

@@ -309,6 +309,7 @@ impl Builder<'_, '_> {
             code: CodeId(0),
             function: 0,
             real: None,
+            generator: None,
             offset,
             after: offset,
             returns: Returns::Value,
@@ -322,6 +323,7 @@ impl Builder<'_, '_> {
                 code: CodeId(0),
                 function: 0x5000,
                 real: None,
+                generator: None,
                 offset: 7,
                 after: 7,
                 returns: Returns::Value,
@@ -329,7 +331,7 @@ impl Builder<'_, '_> {
                 stack: Vec::new(),
             });
         }
-        self.trace.snaps.push(Snapshot { frames, stores, then: Then::Resume, plain: 0 });
+        self.trace.snaps.push(Snapshot { frames, suspended: Vec::new(), stores, then: Then::Resume, plain: 0 });
         SnapId(self.trace.snaps.len() as u32 - 1)
     }
 

@@ -1,0 +1,195 @@
+//! Generators that end in a trace, and those that a general operation sees running.
+//!
+//! The trace does what a generator's `return` does only where nothing that dies with the frame can run Python code.
+
+use super::death;
+use crate::capi as ffi;
+use crate::frame::Frame;
+use crate::thread::Thread;
+use crate::version::layout;
+use crate::version::symbols::symbols;
+use crate::{PyObject, objects};
+use smallvec::SmallVec;
+use std::ffi::c_int;
+use std::ptr::null_mut;
+
+/// A new generator of this function, whose parameters are positional or `*` and `**`. Its locals are of no worth: parameters are
+/// `None`, or empty, and so are the cells of a closure. Null where memory ran out, with an exception set.
+pub unsafe extern "C" fn new_generator(function: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a generator function: calling it runs none of its code.
+    unsafe {
+        let code = objects::function_code(function).cast::<layout::Code>();
+        let count = (*code).arg_count as usize;
+        let arguments: SmallVec<[*mut PyObject; 8]> = SmallVec::from_elem(ffi::Py_None(), count);
+        ffi::PyObject_Vectorcall(function, arguments.as_ptr(), count, null_mut())
+    }
+}
+
+/// The same of a code and globals, without a function.
+pub unsafe extern "C" fn new_generator_of(code: *mut PyObject, globals: *mut PyObject) -> *mut PyObject {
+    // SAFETY: a generator's code, and a dict.
+    unsafe {
+        let function = ffi::PyFunction_New(code, globals);
+        if function.is_null() {
+            return null_mut();
+        }
+        let count = (*code.cast::<layout::Code>()).free_vars as isize;
+        let mut result = null_mut();
+        let closure = ffi::PyTuple_New(count);
+        if !closure.is_null() {
+            for index in 0..count {
+                ffi::PyTuple_SET_ITEM(closure, index, ffi::Py_NewRef(ffi::Py_None()));
+            }
+            if count > 0 {
+                (*function.cast::<layout::Function>()).closure = closure;
+            } else {
+                objects::decref(closure);
+            }
+            result = new_generator(function);
+        }
+        objects::decref(function);
+        result
+    }
+}
+
+/// The same in a generator of that code which is over, and whose reference is handed over; it may be null.
+pub unsafe extern "C" fn new_generator_in(
+    shell: *mut PyObject,
+    code: *mut PyObject,
+    globals: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: a trace has emptied it.
+    unsafe {
+        if shell.is_null() {
+            return new_generator_of(code, globals);
+        }
+        Frame::of_generator(shell).suspend();
+        shell
+    }
+}
+
+/// 1 where nobody could see that a trace takes the content of a suspended generator over, and that it is filled again, or
+/// another one made, later; else 0.
+pub unsafe extern "C" fn generator_may_be_taken(generator: *mut PyObject, _: *mut PyObject) -> c_int {
+    // SAFETY: an exact generator whose frame is there.
+    unsafe {
+        let raw = &*generator.cast::<layout::Generator>();
+        let code = &*raw.frame.executable.cast::<layout::Code>();
+        (ffi::Py_REFCNT(generator) == 1
+            && raw.weak_references.is_null()
+            && raw.handled.exception.is_null()
+            && raw.frame.frame_object.is_null()
+            && raw.frame.locals_dict.is_null()
+            && (raw.name, raw.qualname) == (code.name, code.qualname)
+            && raw.frame.builtins == Frame::current(Thread::current()).builtins())
+        .into()
+    }
+}
+
+/// 1 where a generator that is about to return may be cleared, and die itself, without Python code running; else 0.
+pub unsafe extern "C" fn generator_may_end(generator: *mut PyObject, _: *mut PyObject) -> c_int {
+    // SAFETY: an exact generator whose frame is there. Slots above the locals belong to the trace.
+    unsafe {
+        let raw = &*generator.cast::<layout::Generator>();
+        let frame = &raw.frame;
+        let free = raw.weak_references.is_null()
+            && raw.handled.exception.is_null()
+            && frame.frame_object.is_null()
+            && frame.locals_dict.is_null();
+        let slots = (&raw const frame.slots).cast::<*mut PyObject>();
+        let locals = Frame::of_generator(generator).locals() as usize;
+        let held = std::slice::from_raw_parts(slots, locals).iter().copied().chain([frame.function]);
+        let held: SmallVec<[*mut PyObject; 16]> = held.filter(|object| !object.is_null()).collect();
+        (free && death::may_die_all(held.as_ptr(), held.len()) != 0).into()
+    }
+}
+
+/// Clears a generator's frame as its `return` does. Gives 1.
+pub unsafe extern "C" fn generator_end(generator: *mut PyObject, _: *mut PyObject) -> c_int {
+    // SAFETY: an exact generator that is suspended in memory; `generator_may_end` said yes. The slots of its operand stack
+    // belong to the trace, so that only the locals are left to it.
+    unsafe {
+        let thread = Thread::current();
+        let frame = Frame::of_generator(generator);
+        let Ok(symbols) = symbols() else { return 0 };
+        frame.set_stack_depth(0);
+        let current = Frame::current(thread);
+        crate::frame::resume(thread, frame, current);
+        (symbols.clear_and_pop)(thread.pointer(), frame.pointer());
+    }
+    1
+}
+
+/// Makes the frame of a suspended generator the current one, on top of `below`, as if it ran: a general operation follows.
+pub unsafe extern "C" fn resume_frame(below: u64, generator: *mut PyObject) -> u64 {
+    // SAFETY: an exact generator that is suspended in memory; frames of the trace are in order.
+    unsafe {
+        let thread = Thread::current();
+        let frame = Frame::of_generator(generator);
+        crate::frame::resume(thread, frame, Frame::from_address(below));
+        thread.take_recursion(1);
+        thread.set_current_frame(frame);
+        // The operand stack is the trace's, and not to be looked at.
+        frame.hide_stack();
+        frame.address()
+    }
+}
+
+/// Undoes that.
+pub unsafe extern "C" fn suspend_frame(frame: u64) {
+    // SAFETY: the frame that `resume_frame` made the current one.
+    unsafe {
+        let thread = Thread::current();
+        crate::frame::suspend(thread, Frame::from_address(frame));
+        thread.take_recursion(-1);
+    }
+}
+
+/// A new set, whatever is given.
+pub unsafe extern "C" fn new_set(_: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe { ffi::PySet_New(null_mut()) }
+}
+
+/// Whether all items of an exact list are of one of these types.
+unsafe fn holds_only(list: *mut PyObject, types: &[u64]) -> bool {
+    // SAFETY: an exact list.
+    unsafe {
+        let raw = &*list.cast::<layout::List>();
+        let items = (0..raw.size as usize).map(|index| objects::type_of(*raw.items.add(index)));
+        let mut items = items;
+        match items.next() {
+            Some(first) => types.contains(&first) && items.all(|ty| ty == first),
+            None => true,
+        }
+    }
+}
+
+/// Sorts an exact list of nothing but ints, floats or strings: 1. Else 0.
+pub unsafe extern "C" fn sort_plain(list: *mut PyObject, _: *mut PyObject) -> c_int {
+    use crate::host::type_address;
+    // SAFETY: an exact list; comparing such objects runs no Python code.
+    unsafe {
+        let types = [type_address!(PyLong_Type), type_address!(PyFloat_Type), type_address!(PyUnicode_Type)];
+        if !holds_only(list, &types) {
+            return 0;
+        }
+        if ffi::PyList_Sort(list) < 0 {
+            ffi::PyErr_Clear();
+            return 0;
+        }
+        1
+    }
+}
+
+/// Joins an exact list of nothing but strings. Null, without an exception, where it holds something else.
+pub unsafe extern "C" fn join_plain(separator: *mut PyObject, list: *mut PyObject) -> *mut PyObject {
+    use crate::host::type_address;
+    // SAFETY: an exact string and an exact list.
+    unsafe {
+        if !holds_only(list, &[type_address!(PyUnicode_Type)]) {
+            return null_mut();
+        }
+        ffi::PyUnicode_Join(separator, list)
+    }
+}
