@@ -304,7 +304,11 @@ def through_functions():
 
 
 def long_ones():
-    return sum(x * x for x in range(100_000)), max(x % 1013 for x in range(50_000)), any(x > 40_000 for x in range(50_000))
+    return (
+        sum(x * x for x in range(100_000)),
+        max(x % 1013 for x in range(50_000)),
+        any(x > 40_000 for x in range(50_000)),
+    )
 
 
 class Meter:

@@ -5,6 +5,7 @@ import sys
 import tracemalloc
 
 import decal
+
 import target
 
 N = 3000
