@@ -193,7 +193,6 @@ CASES: dict[str, tuple[str, str]] = {
 
 # Reasons that no program reaches, each for a reason of its own.
 UNREACHED = {
-    "Carried": "CPython's compiler keeps iterators on the stack",
     "Empty": "observing starts with an event",
     "TooDeep": "calls as deep are not observed: see the cases of deep calls",
     "Inconsistent": "decal's own mistakes",

@@ -308,6 +308,15 @@ def test_tracemalloc(way: Mapping[str, str], tmp_path: Path) -> None:
     assert outcome.visible == expected
 
 
+def test_native_again(way: Mapping[str, str], tmp_path: Path) -> None:
+    """What a tool looks at runs in CPython, other code does not; and all is native again afterwards."""
+    outcome = python("-m", "decal", str(HERE / "tools" / "native_again.py"), cwd=tmp_path, switches=way)
+    expected = ["before True True"]
+    for name in ("settrace", "setprofile", "cprofile", "everything", "one_code", "memory"):
+        expected += [f"{name} False {name == 'one_code'} then True True"] * 3
+    assert outcome.stdout.splitlines() == expected, outcome.stderr
+
+
 FAULTHANDLER = """
     import faulthandler, os, tempfile
 

@@ -113,3 +113,50 @@ for function in (
     formats,
 ):
     show(function, N)
+
+
+class Watching:
+    seen = []
+
+    def __init__(self, value):
+        self.value = value
+
+    def __del__(self):
+        import sys
+
+        frame = sys._getframe(1)
+        if self.value % 500 == 7:
+            Watching.seen.append((self.value, frame.f_code.co_name, frame.f_lineno))
+
+
+def holds_until_the_end(i):
+    a = Watching(i) if i > 1000 else i
+    b = Watching(-i) if i > 2000 else i
+    return a is b, [i]
+
+
+def ends_with_a_call(n):
+    Watching.seen.clear()
+    total = 0
+    for i in range(n):
+        same, listed = holds_until_the_end(i)
+        total += same + listed[0]
+    return total, Watching.seen
+
+
+class Maker:
+    def __init__(self, i):
+        kept = Watching(i) if i > 1000 else i
+        self.i = i
+
+
+def ends_with_an_init(n):
+    Watching.seen.clear()
+    total = 0
+    for i in range(n):
+        total += Maker(i).i
+    return total, Watching.seen
+
+
+for function in (ends_with_a_call, ends_with_an_init):
+    show(function, N)

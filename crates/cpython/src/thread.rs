@@ -5,7 +5,9 @@
 //! instrumentation. Code whose instrumentation has the same version is up to date. So one comparison of
 //! the word with its quiet value finds both that somebody wants something, and that a tool was switched on.
 
+use crate::Raised;
 use crate::version::layout::{BREAKER_EVENTS, ThreadState};
+use crate::version::symbols::symbols;
 use std::ffi::c_int;
 use std::mem::offset_of;
 
@@ -125,6 +127,21 @@ impl Thread {
         // SAFETY: the GIL is held by the crate's contract. An exception that was just made by a C
         // function is of a builtin class and dies without Python code.
         unsafe { pyo3_ffi::PyErr_Clear() }
+    }
+
+    /// Serves whoever wants the interpreter's attention: signals, pending calls, other threads, the collector. Runs Python code.
+    ///
+    /// # Errors
+    /// An exception is set.
+    ///
+    /// # Safety
+    /// The current thread, and its frames are exact.
+    pub unsafe fn attend(self) -> Result<(), Raised> {
+        match symbols() {
+            // SAFETY: the caller's.
+            Ok(symbols) if !self.is_quiet() && unsafe { (symbols.handle_pending)(self.pointer()) } != 0 => Err(Raised),
+            _ => Ok(()),
+        }
     }
 
     /// Lets monitoring tools see the Python code that runs while the guard lives: CPython silences

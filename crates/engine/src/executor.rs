@@ -30,6 +30,8 @@ pub struct Exit {
     pub taken: Cell<u64>,
     /// The constant that the entry frame returns there, for an instruction that returns one; else 0.
     pub constant: u64,
+    /// Whether it leaves where somebody wants the interpreter's attention, at a place where the interpreter serves it.
+    pub attends: bool,
     /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
     pub saved: i32,
     /// Times until a side trace is tried; 0: no more.
@@ -140,6 +142,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             brief: OnceCell::new(),
             taken: Cell::new(0),
             constant: 0,
+            attends: false,
             saved: 0,
             countdown: Cell::new(threshold),
             tries: Cell::new(0),
@@ -153,6 +156,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             && let Some(exit) = exits.get_mut(exit.0 as usize)
         {
             exit.at = Some(val);
+            exit.attends = op.uop == decal_uops::Uop::guard_quiet;
         }
     }
     for exit in &mut exits {

@@ -87,6 +87,11 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
             }
             return go_on(site, snapshot, true);
         };
+        if exit.attends && frames.len() == 1 && !throw {
+            let guard = site.thread.unsilence();
+            throw = site.thread.attend().is_err();
+            drop(guard);
+        }
         if exit.countdown.get() > 0 && !throw {
             exit.countdown.set(exit.countdown.get() - 1);
             if exit.countdown.get() == 0

@@ -201,7 +201,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
                 return None;
             }
             engine.counters.sides += 1;
-            engine.log(1, || format!("compiled the way on from exit {} of trace {} as trace {id}", exit.0, parent.id));
+            engine.log(1, || {
+                let unjoined: String =
+                    executor.recorded.unjoined.iter().map(|why| format!("; it does not join: {why}")).collect();
+                format!("compiled the way on from exit {} of trace {} as trace {id}{unjoined}", exit.0, parent.id)
+            });
             site.side.set(Some(id));
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);

@@ -34,6 +34,7 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
         held: BTreeMap::new(),
         names: HashMap::new(),
         uncounted: BTreeSet::new(),
+        asked: BTreeSet::new(),
         memory: HashMap::new(),
         stack: BTreeMap::new(),
         frames: Vec::new(),
@@ -88,6 +89,8 @@ struct Counts<'a> {
     /// First names of those that have several.
     names: HashMap<Val, Val>,
     uncounted: BTreeSet<Val>,
+    /// Results that were asked whether they are no object, and which one that would be.
+    asked: BTreeSet<(Val, u64)>,
     /// What memory holds where this trace has looked or stored.
     memory: HashMap<Place, Val>,
     /// What slots of the entry frame's stack held when the trace was entered.
@@ -214,7 +217,11 @@ impl Counts<'_> {
         let marks = [0, self.host.objects.exhausted];
         let val = *inst.args.first().filter(|_| inst.uop == wanted && marks.contains(&inst.imm64))?;
         match self.trace.insts.get(val.index()) {
-            Some(Inst::Uop(made)) if gives_any(made.uop) || self.steps(made) && inst.imm64 != 0 => {
+            Some(Inst::Uop(made))
+                if (gives_any(made.uop) || self.steps(made) && inst.imm64 != 0)
+                // Asked once more, when memory may have it by then: it is not.
+                && (!fails || self.asked.insert((val, inst.imm64))) =>
+            {
                 self.add(val, -1);
                 Some(val)
             }

@@ -288,6 +288,9 @@ pub struct Snapshot {
     pub stores: Vec<FieldStore>,
     /// What comes next.
     pub then: Then,
+    /// One bit for each local of the entry frame, the lowest first: memory of it is known to hold something plain. For
+    /// side traces.
+    pub plain: u64,
 }
 
 impl Source {

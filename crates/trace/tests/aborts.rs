@@ -4,7 +4,7 @@ mod common;
 
 use common::*;
 use decal_trace::bytecode::{BinaryOp, Op};
-use decal_trace::event::{Attribute, Detail, Ending, Kind, KnownCall, Operand, Recording};
+use decal_trace::event::{Attribute, Detail, Ending, Kind, Operand, Recording};
 use decal_trace::ir::Start;
 use decal_trace::record::{AbortReason, MAX_DEPTH, Options, root, side};
 use decal_trace::snapshot::Then;
@@ -69,12 +69,6 @@ fn case(reason: AbortReason) -> Option<Recording> {
             let pass = Pass::new(3).load(&[2, 2]).binary(BinaryOp::Add, int(1500), int(1500)).load(&[2]);
             looping(pass.op(Op::StoreFastStoreFast(0, 1), &operands))
         }
-        AbortReason::Carried => {
-            // The iterator of a range, which CPython's compiler leaves on the stack.
-            let pass = Pass::new(2).global(builtin(), true).load(&[0]).known(KnownCall::Range, &[int(3)]);
-            let pass = pass.op(Op::GetIter, &[object(Kind::Range, 0x33_0000, 0)]);
-            looping(pass.store(1, object(Kind::RangeIter, 0x34_0000, 1), int(3)))
-        }
         AbortReason::Stack => {
             // `(x, loops())`: a tuple that is not made lies below the call in which the loop is.
             let mut pass = Pass::new(1);
@@ -118,7 +112,6 @@ const REASONS: &[AbortReason] = &[
     AbortReason::Call("a class"),
     AbortReason::TooDeep,
     AbortReason::Unstable("two stores at once"),
-    AbortReason::Carried,
     AbortReason::Stack,
     AbortReason::Handler,
     AbortReason::Inconsistent("call depth"),

@@ -140,6 +140,13 @@ pub unsafe extern "C" fn value_in_sequence(sequence: *mut PyObject, value: *mut 
             if *item == value {
                 return 1;
             }
+            let types = (objects::type_of(*item), objects::type_of(value));
+            if types == (type_address!(PyLong_Type), type_address!(PyLong_Type)) {
+                if super::int_eq(*item, value) != 0 {
+                    return 1;
+                }
+                continue;
+            }
             if !is_plain_value(*item, DEPTH) {
                 return REFUSED;
             }

@@ -55,11 +55,7 @@ pub unsafe extern "C" fn call(objects: *mut *mut PyObject, count: usize, names: 
 unsafe fn attend(thread: Thread, result: *mut PyObject) -> *mut PyObject {
     // SAFETY: a new reference or null; the thread is the current one, its frames are exact.
     unsafe {
-        if !result.is_null()
-            && !thread.is_quiet()
-            && let Ok(symbols) = symbols()
-            && (symbols.handle_pending)(thread.pointer()) != 0
-        {
+        if !result.is_null() && thread.attend().is_err() {
             objects::decref(result);
             return null_mut();
         }

@@ -14,9 +14,12 @@ use crate::observe::known::is_iterator;
 use crate::version::{bytecode, layout};
 use crate::{PyObject, objects};
 use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
 
 /// Objects that are looked at before the answer is no.
-const LIMIT: usize = 96;
+const LIMIT: usize = 200;
+/// Places in the table of them.
+const PLACES: usize = 256;
 
 /// Whether the death of this object frees nothing but itself and runs no code.
 pub(super) unsafe fn is_plain(object: *mut PyObject) -> bool {
@@ -130,14 +133,50 @@ unsafe fn has_weak_references(object: *mut PyObject) -> bool {
     }
 }
 
-/// Objects that may die, and their references that are not accounted for yet.
+/// Objects that may die, and their references that are not accounted for yet. What is not in use is not even written: most
+/// walks are short.
 struct Walk {
-    found: [(*mut PyObject, isize); LIMIT],
+    found: [MaybeUninit<(*mut PyObject, isize)>; LIMIT],
     count: usize,
+    /// Where an object is in `found`, by its address, from 1 on; 0 where the place is free.
+    places: [u8; PLACES],
+    /// Those without references left, by where they are, that have not let go of what they hold.
+    dying: [MaybeUninit<u8>; LIMIT],
+    pending: usize,
     too_many: bool,
 }
 
 impl Walk {
+    fn new() -> Walk {
+        Walk {
+            found: [const { MaybeUninit::uninit() }; LIMIT],
+            count: 0,
+            places: [0; PLACES],
+            dying: [const { MaybeUninit::uninit() }; LIMIT],
+            pending: 0,
+            too_many: false,
+        }
+    }
+
+    /// Notes an object that is met for the first time, with so many references left.
+    fn add(&mut self, object: *mut PyObject, left: isize, place: usize) {
+        if self.count == LIMIT {
+            self.too_many = true;
+            return;
+        }
+        self.found[self.count].write((object, left));
+        self.count += 1;
+        self.places[place] = self.count as u8;
+        if left <= 0 {
+            self.dies(self.count - 1);
+        }
+    }
+
+    fn dies(&mut self, at: usize) {
+        self.dying[self.pending].write(at as u8);
+        self.pending += 1;
+    }
+
     /// One reference to an object goes away.
     unsafe fn take(&mut self, object: *mut PyObject) {
         // SAFETY: a live object.
@@ -145,32 +184,33 @@ impl Walk {
             if is_immortal(object) || is_plain(object) {
                 return;
             }
-            if let Some(known) = self.found[..self.count].iter_mut().find(|known| known.0 == object) {
-                known.1 -= 1;
-                return;
-            }
-            match self.found.get_mut(self.count) {
-                Some(slot) => {
-                    *slot = (object, ffi::Py_REFCNT(object) - 1);
-                    self.count += 1;
+            // Addresses are multiples of 16.
+            let mut place = (object as usize >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - 8);
+            while self.places[place] != 0 {
+                let at = usize::from(self.places[place]) - 1;
+                // SAFETY: places lead to what was written.
+                let known = self.found[at].assume_init_mut();
+                if known.0 == object {
+                    known.1 -= 1;
+                    if known.1 == 0 {
+                        self.dies(at);
+                    }
+                    return;
                 }
-                None => self.too_many = true,
+                place = (place + 1) % PLACES;
             }
+            self.add(object, ffi::Py_REFCNT(object) - 1, place);
         }
     }
-}
 
-impl Walk {
     /// Whether all that is found to have no references left dies quietly, and lets go of what it holds: others may follow.
     unsafe fn end(&mut self) -> c_int {
-        // SAFETY: live objects.
+        // SAFETY: live objects; what is pending was found.
         unsafe {
-            let mut done = [false; LIMIT];
-            loop {
-                let dying = (0..self.count).find(|at| !done[*at] && self.found[*at].1 <= 0);
-                let Some(at) = dying else { return 1 };
-                done[at] = true;
-                let object = self.found[at].0;
+            while !self.too_many && self.pending > 0 {
+                self.pending -= 1;
+                let at = self.dying[self.pending].assume_init();
+                let (object, _) = self.found[usize::from(at)].assume_init();
                 if !dies_quietly(object) {
                     return 0;
                 }
@@ -180,10 +220,8 @@ impl Walk {
                 {
                     traverse(object, visit, (&raw mut *self).cast());
                 }
-                if self.too_many {
-                    return 0;
-                }
             }
+            (!self.too_many).into()
         }
     }
 }
@@ -205,7 +243,7 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
         if list.iter().all(|object| ffi::Py_REFCNT(*object) as usize > count || is_immortal(*object)) {
             return 1;
         }
-        let mut walk = Walk { found: [(std::ptr::null_mut(), 0); LIMIT], count: 0, too_many: false };
+        let mut walk = Walk::new();
         for object in list {
             walk.take(*object);
         }
@@ -215,8 +253,25 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
 
 /// Whether a reference to this object may be dropped in a trace.
 pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
-    // SAFETY: a live object.
-    unsafe { may_die_all(&raw const object, 1) }
+    // SAFETY: a live object; an exact list or tuple has items.
+    unsafe {
+        if ffi::Py_REFCNT(object) != 1 {
+            return 1;
+        }
+        // Mostly a list or tuple of plain things.
+        let ty = objects::type_of(object);
+        let items: &[*mut PyObject] = if ty == type_address!(PyList_Type) {
+            super::sequences::items(object)
+        } else if ty == type_address!(PyTuple_Type) {
+            objects::tuple_items(object)
+        } else {
+            return may_die_all(&raw const object, 1);
+        };
+        if items.iter().all(|item| item.is_null() || is_immortal(*item) || is_plain(*item)) {
+            return 1;
+        }
+        may_die_all(&raw const object, 1)
+    }
 }
 
 /// Whether a reference to an object may be dropped in a trace.
@@ -229,9 +284,8 @@ pub(super) unsafe fn droppable(object: *mut PyObject) -> bool {
 pub(super) unsafe fn dies_with(object: *mut PyObject) -> c_int {
     // SAFETY: a live object of a known type.
     unsafe {
-        let mut walk = Walk { found: [(std::ptr::null_mut(), 0); LIMIT], count: 0, too_many: false };
-        walk.found[0] = (object, 0);
-        walk.count = 1;
+        let mut walk = Walk::new();
+        walk.add(object, 0, 0);
         walk.end()
     }
 }

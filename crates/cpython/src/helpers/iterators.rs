@@ -146,3 +146,9 @@ pub unsafe extern "C" fn next_or(iterator: *mut PyObject, default: *mut PyObject
         default
     }
 }
+
+/// The iterator of a range. The first operand is not used.
+pub unsafe extern "C" fn range(_: *mut PyObject, next: i64, step: i64, left: i64) -> *mut PyObject {
+    // SAFETY: the GIL is held.
+    unsafe { objects::new_range_iter(next, step, left) }
+}

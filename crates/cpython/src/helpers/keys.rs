@@ -232,6 +232,15 @@ pub(super) unsafe fn in_dict(dict: *mut PyObject, key: *mut PyObject) -> Lookup<
                 if unicode { Some(same_text(other, key)) } else { equal(other, key) }
             });
         }
+        if objects::type_of(key) == type_address!(PyLong_Type)
+            && let Some(value) = super::small_int(key)
+        {
+            // The very object is found more often than another one of the same value.
+            return match int_in_dict(dict, value) {
+                Lookup::Unknown => probe(dict, int_hash(value), |other| equal(other, key)),
+                known => known,
+            };
+        }
         if !is_simple(key) {
             return Lookup::Unknown;
         }

@@ -157,9 +157,17 @@ unsafe fn put_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyOb
 
 /// Appends to an exact list: 1, or -1 where memory ran out (nothing has changed then).
 pub unsafe extern "C" fn list_append(list: *mut PyObject, item: *mut PyObject) -> c_int {
-    // SAFETY: an exact list; growing it frees nothing but its old array.
-    let failed = unsafe { ffi::PyList_Append(list, item) < 0 };
-    if failed { -1 } else { 1 }
+    // SAFETY: an exact list; growing it frees nothing but its old array. Mostly there is room.
+    unsafe {
+        let raw = &mut *list.cast::<layout::List>();
+        if raw.size < raw.allocated {
+            objects::incref(item);
+            *raw.items.add(raw.size as usize) = item;
+            raw.size += 1;
+            return 1;
+        }
+        if ffi::PyList_Append(list, item) < 0 { -1 } else { 1 }
+    }
 }
 
 /// `list(tuple[start:stop])`; `stop` is not below `start`.

@@ -28,6 +28,7 @@ pub(super) fn leaf() -> Leaf {
         set_length: address!(sets::length),
         list_extend: address!(sequences::list_extend),
         list_to_tuple: address!(ffi::PyList_AsTuple),
+        range_iterator: address!(iterators::range),
         concat: address!(ffi::PySequence_Concat),
         repeat: address!(ffi::PySequence_Repeat),
         tuple_rest: address!(sequences::tuple_rest),

@@ -125,6 +125,8 @@ impl Observer {
             if (*found_type).tp_descr_get.is_some() {
                 return Attribute::Unsupported("an attribute made by a descriptor");
             }
+            // It could become a descriptor.
+            self.assume_type(found_type);
             Attribute::Constant { value: operand(found), shadow }
         }
     }

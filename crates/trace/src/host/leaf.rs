@@ -34,6 +34,8 @@ pub struct Leaf {
     pub set_length: u64,
     pub list_extend: u64,
     pub list_to_tuple: u64,
+    /// Of an object that is not used, next value, step and values left: the iterator of a range.
+    pub range_iterator: u64,
     pub concat: u64,
     /// Of a sequence and a number.
     pub repeat: u64,

@@ -97,6 +97,12 @@ impl Emitter {
         })
     }
 
+    /// Whether anything since then may have made an object that the collector counts.
+    pub fn allocates_since(&self, len: usize) -> bool {
+        let calls = |inst: &Inst| matches!(inst, Inst::Uop(inst) if inst.uop.info().effects.raises);
+        self.insts.iter().skip(len).any(calls)
+    }
+
     /// Adds a parameter: a value of the parent trace. Parameters come before all other instructions.
     pub fn param(&mut self, class: Class, origin: Val) -> Val {
         self.origins.push(origin);

@@ -51,8 +51,6 @@ pub enum AbortReason {
     // ---- state
     /// What the loop carries changes its kind from turn to turn: what it is.
     Unstable(&'static str),
-    /// An iterator that exists only inside the trace would have to be carried around the loop.
-    Carried,
     /// The loop's operand stack changes from turn to turn.
     Stack,
     /// An exception raised here would be handled elsewhere than CPython expects of this loop.
@@ -106,7 +104,6 @@ impl fmt::Display for AbortReason {
             AbortReason::Call(what) => write!(f, "call not compiled yet: {what}"),
             AbortReason::TooDeep => f.write_str("calls within calls are too deep to be inlined"),
             AbortReason::Unstable(what) => write!(f, "the state differs from turn to turn: {what}"),
-            AbortReason::Carried => f.write_str("an iterator made in the loop is kept for the next turn"),
             AbortReason::Stack => f.write_str("the operand stack differs from turn to turn"),
             AbortReason::Handler => f.write_str("an exception here would be handled outside the loop"),
             AbortReason::Exit => f.write_str("this exit cannot be continued"),

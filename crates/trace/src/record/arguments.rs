@@ -160,4 +160,25 @@ impl Recorder<'_> {
         let val = self.e.effect(Uop::call_obj_1, &[none], 0, function, Region::Fixed, Some(snap));
         Ok(Some(Sym::Obj(val, Own::Owned)))
     }
+
+    /// Leaves an inlined function where something that a local holds may run Python code when it dies: that sees the caller, as the interpreter
+    /// has left the frame by then.
+    pub(super) fn leave_and_drop(&mut self, event: &Event, returns: Returns) -> Step<()> {
+        let result = self.pop()?;
+        let Some(left) = self.frames.pop() else { return Err(AbortReason::Inconsistent("call depth")) };
+        let (offset, next) = self.top().call;
+        self.top().returns = Returns::Value;
+        let mut takes = 0;
+        self.push(result);
+        if returns == Returns::Instance {
+            takes += 1;
+        }
+        for local in left.locals.into_iter().filter(|local| local.sym != Sym::Null) {
+            self.push(local.sym);
+            takes += 1;
+        }
+        let code = self.top().code;
+        let caller = Event { depth: event.depth.saturating_sub(1), code, offset, next, ..event.clone() };
+        self.drop_many(&caller, takes)
+    }
 }

@@ -29,7 +29,16 @@ impl Recorder<'_> {
             self.list_method(known, count, event)?;
             return Ok(false);
         }
-        if let Detail::Known(KnownCall::Leaf(leaf)) = event.detail {
+        let detail = match (event.detail, event.operands.first()) {
+            // A range that is looped over at once need not be made.
+            (Detail::Known(KnownCall::Leaf(_)), Some(callable))
+                if callable.object == self.host.objects.range && self.loops_at_once(next) =>
+            {
+                Detail::Known(KnownCall::Range)
+            }
+            (detail, _) => detail,
+        };
+        if let Detail::Known(KnownCall::Leaf(leaf)) = detail {
             self.leaf_call(leaf, count, event)?;
             return Ok(false);
         }
@@ -44,7 +53,7 @@ impl Recorder<'_> {
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
         let seen_callable = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;
-        match event.detail {
+        match detail {
             Detail::Enter(callee) => {
                 self.call_python(callee, callable, receiver, args, event)?;
                 Ok(false)
@@ -343,9 +352,14 @@ impl Recorder<'_> {
         Ok(false)
     }
 
+    /// Whether the next instruction makes an iterator of what this one gives.
+    fn loops_at_once(&self, next: Option<&Event>) -> bool {
+        next.is_some_and(|next| next.op == Op::GetIter && next.depth as usize + 1 == self.frames.len())
+    }
+
     /// `range(…)` directly before a loop: its iterator is three numbers.
     fn range(&mut self, callable: Sym, args: &[Sym], seen: &[Operand], next: Option<&Event>) -> Step<bool> {
-        if !next.is_some_and(|next| next.op == Op::GetIter && next.depth as usize + 1 == self.frames.len()) {
+        if !self.loops_at_once(next) {
             return Err(AbortReason::Call("range() that is not looped over at once"));
         }
         let mut numbers = Vec::new();

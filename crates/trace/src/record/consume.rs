@@ -104,7 +104,7 @@ impl Recorder<'_> {
     /// A generator yields to a builtin. `last` says that the builtin wants no more.
     pub(super) fn feed(&mut self, consumer: Consumer, quiet: bool, last: bool, event: &Event) -> Step<()> {
         match self.take_item(consumer, last, event) {
-            Err(reason) if reason.is_general() || matches!(reason, AbortReason::Carried) => return self.not_consumed(),
+            Err(reason) if reason.is_general() => return self.not_consumed(),
             result => result?,
         }
         if let Some(generator) = &mut self.top().generator {

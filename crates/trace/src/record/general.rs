@@ -173,9 +173,14 @@ impl Recorder<'_> {
 
     /// Takes the top of the stack away where its end may run Python code.
     pub(super) fn drop_top(&mut self, event: &Event) -> Step<()> {
+        self.drop_many(event, 1)
+    }
+
+    /// The same of several, the lowest first.
+    pub(super) fn drop_many(&mut self, event: &Event, takes: u32) -> Step<()> {
         self.perform(
             event,
-            General { function: 0, words: &[], arguments: None, callable: None, takes: 1, gives: Gives::Nothing },
+            General { function: 0, words: &[], arguments: None, callable: None, takes, gives: Gives::Nothing },
         )
     }
 
@@ -280,8 +285,12 @@ impl Recorder<'_> {
         let before = self.memory_of(place);
         let (base, disp, region) = self.address(place);
         let dealloc = self.host.functions.dealloc;
+        // Somebody may still borrow what memory has kept.
+        let handed = self.hand_over(before, Own::Slot(place));
         self.e.effect(Uop::store_null, &[base], disp, 0, region, None);
-        self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+        if !handed {
+            self.e.effect(Uop::decref_plain_or_null, &[before], 0, dealloc, Region::Counts, None);
+        }
         self.e.heap().clobber(region);
         self.written.insert(place);
         *self.home(place) = Local::of(Sym::Unchanged);
@@ -527,6 +536,7 @@ impl Recorder<'_> {
         let (list, none) = (self.e.raw(self.options.covered), self.e.raw(0));
         let function = self.host.functions.undisturbed;
         self.e.effect(Uop::guard_undisturbed, &[list, none], 0, function, Region::Any, Some(snap));
+        self.quiet_at = self.e.len();
         if let Some(innermost) = self.frames.last().and_then(|frame| frame.real) {
             let (entry, function) = (self.e.frame(), self.host.functions.unseen);
             self.e.effect(Uop::guard_undisturbed, &[innermost, entry], 0, function, Region::Any, Some(snap));

@@ -237,12 +237,14 @@ impl Recorder<'_> {
         }
 
         let fresh: Vec<BoxId> = entries.iter().map(|_| self.new_box()).collect();
-        for (place, _) in self.homes() {
+        for (place, slot) in self.homes() {
             if self.written.contains(&place) {
+                // Where that did not stay so around the loop, the next turn asks again.
+                let stays = !self.varying.contains(&slot);
                 let local = self.home(place);
                 local.memory = None;
                 if matches!(local.sym, Sym::Obj(_, Own::Slot(_))) {
-                    *local = Local::of(Sym::Unchanged);
+                    *local = Local { plain: local.plain && stays, ..Local::of(Sym::Unchanged) };
                 }
             }
         }
@@ -444,8 +446,21 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// Notes the locals of the entry frame whose memory is known by now to hold something plain.
+    pub(super) fn note_plain(&mut self) {
+        for slot in 0..self.frames[0].locals.len() {
+            if let Sym::Obj(val, Own::Slot(home)) = self.frames[0].locals[slot].sym
+                && home as usize == slot
+                && self.is_plain(val)
+            {
+                self.frames[0].locals[slot].plain = true;
+            }
+        }
+    }
+
     /// Puts into memory what cannot stay in registers from turn to turn.
     pub(super) fn end_turn(&mut self, head: u32) -> Step<()> {
+        self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
         for (place, slot) in self.homes() {
@@ -563,6 +578,7 @@ impl Recorder<'_> {
     pub(super) fn turn_checks(&mut self, head: u32) {
         let snap = self.build_snapshot(head, Then::Resume);
         self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
+        self.quiet_at = self.e.len();
         self.e.effect(Uop::count_iteration, &[], 0, 0, Region::Counts, None);
     }
 

@@ -317,7 +317,6 @@ impl Recorder<'_> {
         let sym = self.home(place).sym.clone();
         match sym {
             Sym::Obj(_, Own::Slot(_)) | Sym::Unchanged | Sym::Null => Ok(()),
-            Sym::RangeIter(..) => Err(AbortReason::Carried),
             sym => {
                 self.home(place).sym = Sym::Null;
                 let seen = Operand { bits: i64::MAX as u64, ..Operand::NULL };

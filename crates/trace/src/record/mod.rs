@@ -128,6 +128,8 @@ pub struct Recorded {
     pub(crate) wrote: Vec<(Val, Wrote)>,
     /// For side traces that did not join: what would have to be different.
     pub misfit: Hint,
+    /// The same in words, for people who work on decal.
+    pub unjoined: Vec<String>,
     /// Constants that snapshots name.
     pub consts: BTreeMap<u64, Operand>,
     /// Instructions that are general operations, and why no fast form fitted.
@@ -196,9 +198,13 @@ pub(crate) struct Recorder<'a> {
     prepared: bool,
     /// See [`Recorded::misfit`].
     misfit: Hint,
+    /// See [`Recorded::unjoined`].
+    unjoined: Vec<String>,
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
+    /// How many instructions there were when it was last asked whether somebody wants the interpreter's attention.
+    quiet_at: usize,
     at: (CodeId, u32),
 }
 
@@ -262,7 +268,7 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 /// [`Abort`] names the reason and the instruction.
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
-    let (mut failed, mut misfit) = (None, Hint::default());
+    let (mut failed, mut misfit, mut unjoined) = (None, Hint::default(), Vec::new());
     let unsure = Unsure::default();
     for way in [Way::JoinFirst, Way::JoinSecond, Way::Loop, Way::Leave] {
         let mut varying = BTreeSet::new();
@@ -278,12 +284,15 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                 Ok((end, carried))
             });
             misfit.extend(std::mem::take(&mut recorder.misfit));
+            unjoined.append(&mut recorder.unjoined);
             match result {
                 Ok((Some((end, label)), carried)) => {
                     let carried = if label.is_some() { Vec::new() } else { carried };
                     let joined = matches!(end, End::Join(_));
                     let recorded = recorder.finish_trace(Start::Exit, end, label, carried);
-                    return Ok(Recorded { misfit: if joined { Hint::default() } else { misfit }, ..recorded });
+                    let misfit = if joined { Hint::default() } else { misfit };
+                    unjoined.dedup();
+                    return Ok(Recorded { misfit, unjoined, ..recorded });
                 }
                 Ok((None, _)) => break,
                 Err(Failure::Abort(AbortReason::Again)) => continue,
@@ -353,6 +362,9 @@ impl Covered {
     }
 }
 
+/// Where the first instruction is that a function without cells shows to the observer: behind `RESUME`.
+const RESUME_UNITS: u32 = 1;
+
 /// How a side trace may end, in the order of preference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
@@ -414,8 +426,10 @@ impl<'a> Recorder<'a> {
             begins: false,
             prepared: false,
             misfit: Hint::default(),
+            unjoined: Vec::new(),
             moved: false,
             max_depth: 0,
+            quiet_at: 0,
             at: (first.code, first.offset),
         }
     }
@@ -556,6 +570,19 @@ impl<'a> Recorder<'a> {
         self.leave_to(last.offset, Then::Return)
     }
 
+    /// A function's start asks whether somebody wants the interpreter's attention. In a trace the next turn would ask early
+    /// enough, but for the collector, which runs at the next such place behind the object that was one too many: there may be
+    /// code that relies on its coming before the function's body.
+    fn ask_at_start(&mut self, event: &Event, index: usize) {
+        let before = index.checked_sub(1).and_then(|before| self.rec.events.get(before));
+        let starts = before.is_some_and(|before| before.depth < event.depth) && event.offset == RESUME_UNITS;
+        if starts && event.depth as usize + 1 == self.frames.len() && self.e.allocates_since(self.quiet_at) {
+            let snap = self.build_snapshot(event.offset - RESUME_UNITS, Then::Resume);
+            self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
+            self.quiet_at = self.e.len();
+        }
+    }
+
     /// Translates these events.
     fn run(&mut self, from: usize, to: usize) -> Step<()> {
         let rec = self.rec;
@@ -568,6 +595,7 @@ impl<'a> Recorder<'a> {
                 return Err(AbortReason::TooLong);
             }
             let next = rec.events.get(index + 1);
+            self.ask_at_start(event, index);
             if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
                 return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
             }
@@ -660,11 +688,6 @@ impl<'a> Recorder<'a> {
             self.settle_generators(event)?;
         }
         if !has_general_form(event.op) {
-            // The locals of a frame end with it. Side trace after side trace would ask the same question again. Another
-            // call's return is another matter.
-            if self.begins && self.refused == Some(self.at) && matches!(event.op, Op::Return | Op::ReturnConst(_)) {
-                return Err(AbortReason::Instruction("a return that ends an object whose end may run Python code"));
-            }
             let refuses = event.op.taken() > 0
                 && matches!(
                     event.op,
@@ -969,7 +992,19 @@ impl<'a> Recorder<'a> {
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
-        Recorded { misfit: Hint::default(), general, trace, label, carried, wrote, consts, max_depth, emitted, before }
+        Recorded {
+            misfit: Hint::default(),
+            unjoined: Vec::new(),
+            general,
+            trace,
+            label,
+            carried,
+            wrote,
+            consts,
+            max_depth,
+            emitted,
+            before,
+        }
     }
 
     fn remember_consts(&mut self) {

@@ -75,7 +75,7 @@ impl Recorder<'_> {
                 Sym::Obj(..) | Sym::Const(_) => continue,
                 Sym::Tuple(_, inner) if made.iter().any(|(id, _)| id == inner) => {}
                 Sym::Tuple(_, inner) => self.make_parts(*inner, made)?,
-                Sym::Int(..) | Sym::Float(..) => {
+                Sym::Int(..) | Sym::Float(..) | Sym::RangeIter(..) => {
                     self.make_number(&item, false)?;
                 }
                 Sym::Bool(bit) => {
@@ -89,7 +89,7 @@ impl Recorder<'_> {
                         }
                     });
                 }
-                _ => return Err(AbortReason::Carried),
+                _ => return Err(AbortReason::Inconsistent("an item")),
             }
         }
         let length = self.e.int(count as i64);

@@ -178,16 +178,17 @@ impl Recorder<'_> {
             let code = self.rec.codes.iter().position(|code| Some(code.object) == object).ok_or(AbortReason::Exit)?;
             let mut locals = Vec::new();
             for (slot, source) in frame.locals.iter().enumerate() {
+                let known = index == 0 && slot < 64 && snapshot.plain >> slot & 1 == 1;
                 locals.push(match source {
                     Source::Home(val) => {
                         let val = *map.get(val).ok_or(AbortReason::Exit)?;
                         let place = first.ok_or(AbortReason::Inconsistent("home"))? + slot as u32;
-                        Local { memory: Some(val), ..Local::of(Sym::Obj(val, Own::Slot(place))) }
+                        Local { memory: Some(val), plain: known, sym: Sym::Obj(val, Own::Slot(place)) }
                     }
                     _ => {
                         let sym = self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?;
                         // What the trace left in memory below a value of its own may be dropped.
-                        let plain = first.is_some() && !matches!(sym, Sym::Unchanged);
+                        let plain = known || first.is_some() && !matches!(sym, Sym::Unchanged);
                         Local { plain, ..Local::of(sym) }
                     }
                 });
@@ -360,7 +361,7 @@ impl Recorder<'_> {
             if *want != Sym::Unchanged || in_place {
                 continue;
             }
-            if matches!(have, Sym::RangeIter(..) | Sym::Obj(_, Own::StackSlot(_))) {
+            if matches!(have, Sym::Obj(_, Own::StackSlot(_))) {
                 return Ok(false);
             }
             self.flush_stack(slot as u32)?;
@@ -385,6 +386,26 @@ impl Recorder<'_> {
         kept
     }
 
+    /// Notes why the label cannot be joined.
+    fn unjoined(&mut self, why: String) -> Option<Vec<Val>> {
+        self.unjoined.push(why);
+        None
+    }
+
+    /// In which way slots are not what the label expects.
+    fn differences(&mut self, label: &LabelState, slots: &BTreeSet<Slot>) -> String {
+        if slots.is_empty() {
+            return "frames, the stack or iterators".to_string();
+        }
+        let mut list = Vec::new();
+        for slot in slots {
+            let want = label.frames.get(slot.0 as usize).and_then(|frame| frame.slot(slot.1, slot.2));
+            let have = self.frames.get(slot.0 as usize).and_then(|frame| frame.slot(slot.1, slot.2));
+            list.push(format!("{slot:?}: {want:?} expected, not {have:?}"));
+        }
+        list.join("; ")
+    }
+
     /// The values to jump to the root's label with, if the state fits; none where it does not.
     pub(super) fn join(
         &mut self,
@@ -396,16 +417,18 @@ impl Recorder<'_> {
             return Ok(None);
         };
         if label.head != head || self.frames.len() != label.frames.len() {
-            return Ok(None);
+            return Ok(self.unjoined("another loop".to_string()));
         }
         let mine: HashMap<Val, Val> = carried.iter().copied().collect();
-        let missing = interface.iter().skip(label.phis.len()).any(|val| !mine.contains_key(val));
-        if missing {
-            return Ok(None);
+        let missing: Vec<Val> =
+            interface.iter().skip(label.phis.len()).copied().filter(|val| !mine.contains_key(val)).collect();
+        if !missing.is_empty() {
+            return Ok(self.unjoined(format!("values from before the loop: {missing:?}")));
         }
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
-            return Ok(None);
+            return Ok(self.unjoined("the stack".to_string()));
         }
+        self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
         let mut kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
@@ -416,8 +439,9 @@ impl Recorder<'_> {
         let changed = |region: &&Region| written.contains(region) || inherited.regions.contains(region);
         let misfit: BTreeSet<Region> = label.relied.iter().filter(changed).copied().collect();
         if !misfit.is_empty() {
+            let unjoined = format!("written: {misfit:?}");
             self.misfit.regions = misfit;
-            return Ok(None);
+            return Ok(self.unjoined(unjoined));
         }
         self.written.extend(inherited.locals);
         let mine = |val: Val| mine.get(&val).copied();
@@ -426,28 +450,39 @@ impl Recorder<'_> {
             // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
             let fixed = |slot: &Slot| {
                 let local = label.frames.get(slot.0 as usize).and_then(|frame| frame.locals.get(slot.2 as usize));
-                !slot.1 && local.is_some_and(|local| matches!(local.sym, Sym::Obj(..) | Sym::Const(_)))
+                // Memory that was plain at the end of the trunk's turn is not, here.
+                let plain = |local: &Local| local.plain && local.sym == Sym::Unchanged;
+                let fixed = |local: &Local| matches!(local.sym, Sym::Obj(..) | Sym::Const(_)) || plain(local);
+                !slot.1 && local.is_some_and(fixed)
             };
             self.misfit.slots = slots.iter().filter(|slot| fixed(slot)).copied().collect();
+            let differ = self.differences(label, slots);
             if slots.iter().any(|slot| slot.1 || !self.has_place(*slot)) {
-                return Ok(None);
+                return Ok(self.unjoined(differ));
             }
             let homes = self.homes();
             for (slot, _) in homes.iter().filter(|(_, slot)| slots.contains(slot)) {
                 let sym = &self.home(*slot).sym;
-                let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_));
+                let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_) | Sym::Null);
                 let in_memory = label.home(*slot).is_some_and(|local| local.sym == Sym::Unchanged);
                 if !number || !in_memory {
-                    return Ok(None);
+                    return Ok(self.unjoined(differ));
                 }
-                self.flush_local(*slot)?;
+                if self.home(*slot).sym == Sym::Null {
+                    self.unbind_local(*slot);
+                    self.home(*slot).plain = true;
+                } else {
+                    self.flush_local(*slot)?;
+                    self.note_plain();
+                }
                 self.snap = self.build_snapshot(head, Then::Resume);
                 self.raise_snap = None;
             }
             fitted = self.fit(label, &mine);
         }
         let Ok(mut args) = fitted else {
-            return Ok(None);
+            let differ = self.differences(label, &fitted.err().flatten().unwrap_or_default());
+            return Ok(self.unjoined(differ));
         };
         self.turn_checks(head);
         args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine(*val)));

@@ -63,6 +63,17 @@ impl Recorder<'_> {
         }
     }
 
+    /// See [`Snapshot::plain`].
+    fn plain_locals(&self) -> u64 {
+        let Some(frame) = self.frames.first() else { return 0 };
+        let plain = |(slot, local): (usize, &Local)| match &local.sym {
+            Sym::Obj(val, Own::Slot(home)) if *home as usize == slot => local.plain || self.is_plain(*val),
+            _ => local.plain,
+        };
+        let locals = frame.locals.iter().take(64).enumerate();
+        locals.map(|(slot, local)| u64::from(plain((slot, local))) << slot).sum()
+    }
+
     /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
         self.unsnapped = None;
@@ -105,7 +116,8 @@ impl Recorder<'_> {
             };
             stores.push(FieldStore { base: iter.iterator, disp: next, value: iter.next });
         }
-        self.e.snapshot(Snapshot { frames, suspended, stores, then })
+        let plain = self.plain_locals();
+        self.e.snapshot(Snapshot { frames, suspended, stores, then, plain })
     }
 }
 

@@ -51,6 +51,13 @@ impl Recorder<'_> {
         let below = self.frames.len() - 2;
         let returns = self.frames[below].returns;
         let made = self.settle_result(returns, event)?;
+        if self.begins && self.refused == Some(self.at) {
+            // Side trace after side trace would ask the same question again. Another call's return is another matter.
+            return match returns {
+                Returns::Value | Returns::Instance => self.leave_and_drop(event, returns),
+                _ => Err(AbortReason::Instruction("a return that ends an object whose end may run Python code")),
+            };
+        }
         // What the frame's locals own and the result, which is still on the stack, borrows goes to the result.
         let locals = std::mem::take(&mut self.frames[below + 1].locals);
         let mut dropped: Vec<Sym> = locals.into_iter().map(|local| local.sym).collect();

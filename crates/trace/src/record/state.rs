@@ -105,6 +105,17 @@ pub struct FrameState {
     pub returns: Returns,
 }
 
+impl FrameState {
+    /// What a slot of the locals or the stack holds, and whether memory is known to be plain.
+    pub(super) fn slot(&self, stack: bool, index: u32) -> Option<(&Sym, bool)> {
+        if stack {
+            self.stack.get(index as usize).map(|sym| (sym, false))
+        } else {
+            self.locals.get(index as usize).map(|local| (&local.sym, local.plain))
+        }
+    }
+}
+
 /// Fields of an iterator that are kept in registers.
 #[derive(Clone, PartialEq, Debug)]
 pub struct IterState {
@@ -496,7 +507,14 @@ impl Recorder<'_> {
                 self.e.set_type(val, self.host.objects.float);
                 (val, *id)
             }
-            _ => return Err(AbortReason::Carried),
+            Sym::RangeIter(next, step, left, id) => {
+                let none = self.e.object(self.host.objects.none, self.host.objects.none_type);
+                let (args, function) = ([none, *next, *step, *left], self.host.leaf.range_iterator);
+                let val = self.e.effect(Uop::call_slice, &args, 0, function, Region::Fixed, Some(snap));
+                self.e.set_type(val, self.host.objects.range_iter);
+                (val, *id)
+            }
+            _ => return Err(AbortReason::Inconsistent("a number")),
         };
         self.know_number(val, sym);
         let mut names = Vec::new();
@@ -510,7 +528,7 @@ impl Recorder<'_> {
         }
         let mut owners = Owners::default();
         self.each_place(&mut |sym, place| {
-            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) if *i == id)
+            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::RangeIter(_, _, _, i) if *i == id)
                 && let Some(object) = owners.object(place, || names.pop())
             {
                 *sym = object;
@@ -546,7 +564,7 @@ impl Recorder<'_> {
     pub(super) fn uses(&mut self, id: BoxId) -> u32 {
         let (mut uses, mut items) = (0, BTreeSet::new());
         self.each_place(&mut |sym, place| {
-            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::Tuple(_, i) if *i == id)
+            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::Tuple(_, i) | Sym::RangeIter(_, _, _, i) if *i == id)
                 && place.is_none_or(|place| items.insert(place))
             {
                 uses += 1;

@@ -395,7 +395,8 @@ impl<'a> Words<'a, '_> {
     }
 
     fn snapshot(&mut self) -> Read<'a, Snapshot> {
-        let mut snap = Snapshot { frames: Vec::new(), suspended: Vec::new(), stores: Vec::new(), then: Then::Resume };
+        let mut snap =
+            Snapshot { frames: Vec::new(), suspended: Vec::new(), stores: Vec::new(), then: Then::Resume, plain: 0 };
         let mut suspended = false;
         loop {
             let code = self.code_id()?;

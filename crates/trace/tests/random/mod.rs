@@ -331,7 +331,7 @@ impl Builder<'_, '_> {
                 stack: Vec::new(),
             });
         }
-        self.trace.snaps.push(Snapshot { frames, suspended: Vec::new(), stores, then: Then::Resume });
+        self.trace.snaps.push(Snapshot { frames, suspended: Vec::new(), stores, then: Then::Resume, plain: 0 });
         SnapId(self.trace.snaps.len() as u32 - 1)
     }
 
