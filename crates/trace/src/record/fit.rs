@@ -69,10 +69,10 @@ impl Recorder<'_> {
                 let index = index as u32;
                 let place = first.map(|first| first + index);
                 let rewritten = place.is_some_and(|place| self.written.contains(&place));
-                let within = place.is_some_and(|place| label.written.contains(&place));
-                let memory_ok = want.memory.is_none() || !rewritten || within;
                 // The loop itself may have written it before the exit that led here.
-                let plain_ok = !want.plain || have.plain || !(rewritten || within);
+                let by_loop = place.is_some_and(|place| label.written.contains(&place));
+                let memory_ok = want.memory.is_none() || !rewritten || by_loop;
+                let plain_ok = !want.plain || have.plain || !(rewritten || by_loop);
                 let slot = (depth as u32, false, index);
                 if !(memory_ok && plain_ok && fitting.fits(&mut self.e, slot, &want.sym, &have.sym, rewritten)) {
                     if place.is_none() && !(may_vary(&want.sym) && may_vary(&have.sym)) {

@@ -239,14 +239,12 @@ impl Recorder<'_> {
         let fresh: Vec<BoxId> = entries.iter().map(|_| self.new_box()).collect();
         for (place, slot) in self.homes() {
             if self.written.contains(&place) {
-                let varies = self.varying.contains(&slot);
+                // Where that did not stay so around the loop, the next turn asks again.
+                let stays = !self.varying.contains(&slot);
                 let local = self.home(place);
-                let plain = local.plain;
                 local.memory = None;
                 if matches!(local.sym, Sym::Obj(_, Own::Slot(_))) {
-                    // Where that did not stay so around the loop, the next turn asks again.
-                    let plain = plain && !varies;
-                    *local = Local { plain, ..Local::of(Sym::Unchanged) };
+                    *local = Local { plain: local.plain && stays, ..Local::of(Sym::Unchanged) };
                 }
             }
         }

@@ -576,6 +576,8 @@ impl<'a> Recorder<'a> {
     fn ask_at_start(&mut self, event: &Event, index: usize) {
         let before = index.checked_sub(1).and_then(|before| self.rec.events.get(before));
         let starts = before.is_some_and(|before| before.depth < event.depth) && event.offset == RESUME_UNITS;
+        // A generator's frame begins elsewhere.
+        let starts = starts && self.frames.last().is_some_and(|frame| frame.generator.is_none());
         if starts && event.depth as usize + 1 == self.frames.len() && self.e.allocates_since(self.quiet_at) {
             let snap = self.build_snapshot(event.offset - RESUME_UNITS, Then::Resume);
             self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
