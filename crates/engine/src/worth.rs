@@ -11,7 +11,7 @@
 
 use crate::executor::{Executor, Exit};
 use crate::state::{Engine, FUNCTION_START};
-use decal_trace::bytecode::Op;
+use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{Detail, Event, Kind, Recording};
 use decal_trace::ir::{Inst, Region, Trace};
 use decal_uops::{Form, Uop};
@@ -37,7 +37,8 @@ fn saved(event: &Event) -> i32 {
         Op::Binary(_) => 45,
         Op::Call(_) if matches!(event.detail, Detail::Enter(_)) => 100,
         // The interpreter calls these without a C function between.
-        Op::Call(_) if opaque() && matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
+        Op::General(GeneralOp::CallEx, _) if matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
+        Op::Call(_) | Op::CallKw(_) if opaque() && matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
         Op::Call(_) if opaque() => 20,
         Op::Call(_) => 60,
         Op::LoadAttr { .. } | Op::LoadGlobal { .. } => 25,
@@ -103,6 +104,15 @@ pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i
         exit.saved = before + (reached.unwrap_or(0) - cost) / 10 - made * FRAME;
     }
     turn
+}
+
+/// What a loop may have lost before it is given up, however seldom it was entered.
+const MOST_LOST: i64 = 500_000;
+
+/// Whether a loop whose turns cost more than CPython's has run long enough.
+pub fn loses(root: &Executor) -> bool {
+    let lost = (root.turns.get() as i64).saturating_mul(i64::from(root.turn_saves));
+    root.offset != FUNCTION_START && lost < -MOST_LOST
 }
 
 /// What so many entries must gain.
