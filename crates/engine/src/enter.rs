@@ -132,12 +132,13 @@ pub unsafe fn run(site: Site, executor: Rc<Executor>, context: Box<Context>) -> 
 /// # Safety
 /// As for [`run`], or as `site` says.
 pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<Context>) -> Left {
-    let (mut entries, mut turns) = (0, 0);
+    let (mut entries, mut turns, mut saved) = (0, 0, 0);
     let left = loop {
         // SAFETY: the caller's.
         let (left, exit) = unsafe { run_one(site, &executor, &mut context) };
         entries += 1;
         turns += context.iterations;
+        saved += context.iterations * executor.turn_saves.max(0) as u64;
         let Left::Enter(offset) = left else { break left };
         let next = state::with(|engine| {
             let next = next(engine, site, offset)?;
@@ -154,6 +155,7 @@ pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<
     state::with(|engine| {
         engine.counters.entries += entries;
         engine.counters.turns += turns;
+        engine.counters.saved += saved;
         engine.contexts.push(context);
     });
     left

@@ -91,7 +91,7 @@ impl Default for Options {
             loop_threshold: 600,
             call_threshold: 800,
             least_units: 30,
-            compile_share: 8,
+            compile_share: 3,
             exit_threshold: 60,
             max_events: 1500,
             max_insts: 12_000,
