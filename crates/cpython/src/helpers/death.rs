@@ -45,6 +45,10 @@ unsafe fn dies_quietly(object: *mut PyObject) -> bool {
     // SAFETY: a live object and its type.
     unsafe {
         let address = objects::type_of(object);
+        let ty = address as *mut ffi::PyTypeObject;
+        if (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0 {
+            return is_plain_instance_type(ty) && !has_weak_references(object);
+        }
         let known = [
             type_address!(PyTuple_Type),
             type_address!(PyList_Type),
@@ -70,18 +74,11 @@ unsafe fn dies_quietly(object: *mut PyObject) -> bool {
             type_address!(PyByteArray_Type),
             type_address!(PyFunction_Type),
         ];
-        if known.contains(&address) || is_iterator(address) {
-            // Sets and methods can have weak references.
-            return !has_weak_references(object);
-        }
         if address == type_address!(PyGen_Type) {
             return generator_dies_quietly(object);
         }
-        let ty = address as *mut ffi::PyTypeObject;
-        if (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
-            return false;
-        }
-        is_plain_instance_type(ty) && !has_weak_references(object)
+        // Sets and methods can have weak references.
+        (known.contains(&address) || is_iterator(address)) && !has_weak_references(object)
     }
 }
 
@@ -100,7 +97,8 @@ unsafe fn generator_dies_quietly(object: *mut PyObject) -> bool {
     }
 }
 
-/// Whether instances of this class end as those of plain classes: no finalizer, no base in C but `object`.
+/// Whether instances of this class end as those of plain classes: no finalizer, no base in C but `object` and containers whose
+/// end is known.
 unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: a live class; its bases live.
     unsafe {
@@ -108,9 +106,17 @@ unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
             return false;
         }
         let dealloc = (*ty).tp_dealloc;
+        let known = [
+            &raw mut ffi::PyBaseObject_Type,
+            &raw mut ffi::PyList_Type,
+            &raw mut ffi::PyDict_Type,
+            &raw mut ffi::PyTuple_Type,
+            &raw mut ffi::PySet_Type,
+            &raw mut ffi::PyFrozenSet_Type,
+        ];
         let mut base = ty;
         loop {
-            if base == &raw mut ffi::PyBaseObject_Type {
+            if known.contains(&base) {
                 return true;
             }
             // Classes of Python code share one function for this.
@@ -181,7 +187,8 @@ impl Walk {
     unsafe fn take(&mut self, object: *mut PyObject) {
         // SAFETY: a live object.
         unsafe {
-            if is_immortal(object) || is_plain(object) {
+            // A class holds itself: its instances do not take it along.
+            if is_immortal(object) || is_plain(object) || ffi::PyType_Check(object) != 0 {
                 return;
             }
             // Addresses are multiples of 16.
