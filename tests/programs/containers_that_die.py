@@ -133,6 +133,46 @@ def circles(n):
     return total
 
 
+class Point:
+    def __init__(self, x, y):
+        self.x = x
+        self.y = y
+
+
+def plain_attributes(n):
+    """Most have plain attributes only; some have others, or a dict that is seen, or one attribute twice."""
+    total = 0.0
+    kept = []
+    for i in range(n):
+        a = Point(i * 0.5, str(i))
+        if i % 40 == 3:
+            a.x = [a.y]
+        if i % 60 == 5:
+            kept.append(vars(a))
+        if i % 70 == 6:
+            a.x = a.y = Row((i,))
+        if i % 80 == 7:
+            a.x = Loud(kept, i)
+        if i % 90 == 8:
+            kept.append(weakref.ref(a, lambda ref, i=i: kept.append(-i)))
+        total += len(a.y)
+    del a
+    seen = [entry for entry in kept[:60] if isinstance(entry, (int, dict))]
+    return total, [entry if isinstance(entry, int) else sorted(map(str, entry.values())) for entry in seen]
+
+
+def methods_of_builtin_bases(n):
+    table = Table("t")
+    row = Row()
+    row.note = 1
+    total = 0
+    for i in range(n):
+        add, get = row.append, table.get
+        add(i)
+        total += get(i, 2)
+    return total, len(row), row.note
+
+
 def short_lived_class(n):
     total = 0
     for i in range(n):
@@ -151,4 +191,6 @@ show(finalizers_of_items, 2000)
 show(finalizers_of_lists, 2000)
 show(weak_references, 2000)
 show(circles, 500)
+show(plain_attributes, 2000)
+show(methods_of_builtin_bases, 2000)
 show(short_lived_class, 300)

@@ -130,6 +130,31 @@ unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
     }
 }
 
+/// Whether an object that dies is an instance of a plain class, with nothing but plain objects in its attributes: most that die in
+/// loops are.
+unsafe fn holds_plain(object: *mut PyObject) -> bool {
+    const HEAD: isize = size_of::<PyObject>() as isize;
+    // SAFETY: a live object; where its type says so, and they are valid, its attributes are right behind its head.
+    unsafe {
+        let ty = ffi::Py_TYPE(object);
+        let wanted = ffi::Py_TPFLAGS_HEAPTYPE | layout::TYPE_INLINE_VALUES;
+        // A slot, or a base in C, would take room.
+        if (*ty).tp_flags & wanted != wanted || (*ty).tp_basicsize != HEAD || (*ty).tp_itemsize != 0 {
+            return false;
+        }
+        let byte = |at: i32| *object.byte_offset(at as isize).cast::<u8>();
+        if byte(layout::INLINE_VALID) != 1 {
+            return false;
+        }
+        let first = object.byte_offset(layout::INLINE_FIRST as isize).cast::<*mut PyObject>();
+        let mut values = std::slice::from_raw_parts(first, byte(layout::INLINE_CAPACITY).into()).iter();
+        values.all(|value| value.is_null() || is_immortal(*value) || is_plain(*value))
+            && is_plain_instance_type(ty)
+            && !has_weak_references(object)
+            && (*object.byte_offset(layout::MANAGED_DICT as isize).cast::<*mut PyObject>()).is_null()
+    }
+}
+
 unsafe fn has_weak_references(object: *mut PyObject) -> bool {
     // SAFETY: where the type has such a place, it holds the list of weak references.
     unsafe {
@@ -247,7 +272,11 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
     // SAFETY: as many live objects as it says.
     unsafe {
         let list = std::slice::from_raw_parts(list, count);
-        if list.iter().all(|object| ffi::Py_REFCNT(*object) as usize > count || is_immortal(*object)) {
+        let at_once = |object: *mut PyObject| {
+            let references = ffi::Py_REFCNT(object) as usize;
+            references > count || is_immortal(object) || is_plain(object) || references == 1 && holds_plain(object)
+        };
+        if list.iter().all(|object| at_once(*object)) {
             return 1;
         }
         let mut walk = Walk::new();
