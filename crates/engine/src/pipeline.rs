@@ -114,7 +114,13 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             let (threshold, tries) = (engine.threshold(offset), engine.options.max_tries);
             let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
             match failure {
-                Failure::Abort(abort) => location.failed(abort.reason, line, threshold, tries, dice),
+                Failure::Abort(abort) => {
+                    // To see a long pass in vain costs as much as several short ones.
+                    if abort.reason == record::AbortReason::LeftLoop {
+                        location.left += (observation.recording.events.len() / 100) as u32;
+                    }
+                    location.failed(abort.reason, line, threshold, tries, dice);
+                }
                 Failure::Other(why) => location.state = State::Never(Never::Compile(why)),
             }
             None
