@@ -20,6 +20,7 @@ use crate::observe::{self, Purpose};
 use crate::pipeline::tree_size;
 use crate::plan::{Make, Objects, Plan, Values};
 use crate::state::{self, Engine};
+use crate::worth;
 use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
 use decal_cpython::{PyObject, Raised, objects, results};
@@ -276,7 +277,14 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
 /// Starts to observe what follows an exit that is hot. Whether it did, or never will.
 fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames: &[Frame]) -> bool {
     let Some(root) = engine.executors.get(executor.root).and_then(Option::as_ref) else { return true };
-    if root.sides.borrow().len() as u32 >= engine.options.max_sides || tree_size(engine, root) > MAX_TREE {
+    let size = tree_size(engine, root);
+    if root.sides.borrow().len() as u32 >= engine.options.max_sides || size > MAX_TREE {
+        return true;
+    }
+    if !worth::has_earned(engine, root, size) {
+        if let Some(exit) = executor.exits.get(index) {
+            exit.countdown.set(engine.options.exit_threshold.saturating_mul(4));
+        }
         return true;
     }
     if engine.observation.is_some() || !executor.valid.get() {

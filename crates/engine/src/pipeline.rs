@@ -120,6 +120,10 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
                         // Without calls it would be as long.
                         location.sparing = MAX_SPARING;
                     }
+                    // To see a long pass in vain costs as much as several short ones.
+                    if abort.reason == record::AbortReason::LeftLoop {
+                        location.left += (observation.recording.events.len() / 100) as u32;
+                    }
                     location.failed(abort.reason, line, threshold, tries, dice);
                 }
                 Failure::Other(why) => location.state = State::Never(Never::Compile(why)),
