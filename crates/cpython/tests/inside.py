@@ -203,7 +203,7 @@ def reasons_are_given():
     program(Odd(), Point(1, 2))
     live.local(program.__code__, 0)
     text = live.log()
-    for words in ["own lookup", "Default(Operand", "New(Making", "Known(Leaf(LeafCall"]:
+    for words in ["detail: Special(", "Default(Operand", "New(Making", "Known(Leaf(LeafCall"]:
         assert words in text, (words, text)
 
 

@@ -91,17 +91,19 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
     let entries = executor.entries.get();
     let (last_entries, last_gained) = executor.trial.get();
     let entered = entries - last_entries;
-    if entered < engine.options.trial_entries {
-        return true;
-    }
-    if executor.offset != FUNCTION_START && executor.recorded.label.is_none() {
-        return true;
-    }
-    let gained = worth::gained(engine, executor);
-    executor.trial.set((entries, gained));
-    // While side traces have to wait, nobody knows what it will gain with them.
-    if gained - last_gained >= worth::least(executor, entered) || engine.is_busy_compiling() {
-        return true;
+    if !worth::loses(executor) {
+        if entered < engine.options.trial_entries {
+            return true;
+        }
+        if executor.offset != FUNCTION_START && executor.recorded.label.is_none() {
+            return true;
+        }
+        let gained = worth::gained(engine, executor);
+        executor.trial.set((entries, gained));
+        // While side traces have to wait, nobody knows what it will gain with them.
+        if gained - last_gained >= worth::least(executor, entered) || engine.is_busy_compiling() {
+            return true;
+        }
     }
     let (code, offset) = (executor.code, executor.offset);
     engine.invalidate(executor.id);

@@ -88,10 +88,9 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
         Ok(executor) => {
             let id = executor.id;
             engine.counters.roots += 1;
-            let saves = executor.exits.iter().find(|exit| exit.at.is_none()).map_or(0, |exit| exit.saved);
-            engine.log(1, || {
-                format!("compiled {} as trace {id} (up to its end it saves some {saves} ns)", name(&executor))
-            });
+            let end = executor.exits.iter().find(|exit| exit.at.is_none()).map(|exit| exit.saved);
+            let (what, saves) = end.map_or(("a turn", executor.turn_saves), |saves| ("up to its end it", saves));
+            engine.log(1, || format!("compiled {} as trace {id} ({what} saves some {saves} ns)", name(&executor)));
             executor.cover(&[]);
             engine.executors.push(Some(Rc::new(executor)));
             let threshold = engine.threshold(offset);
@@ -305,7 +304,7 @@ fn build(
         Purpose::Side { parent, exit } => parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.saved),
         Purpose::Root { .. } => 0,
     };
-    worth::weigh(&mut exits, &recorded.trace, &observation.recording, before);
+    let turn_saves = worth::weigh(&mut exits, &recorded.trace, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
     let native = machine_code(engine, &allocated, first_exit, trunk)?;
@@ -351,6 +350,7 @@ fn build(
         family: RefCell::new(Vec::new()),
         entries: Cell::new(0),
         turns: Cell::new(0),
+        turn_saves,
         trial: Cell::new((0, 0)),
         sides: RefCell::new(Vec::new()),
         links: RefCell::new(Vec::new()),

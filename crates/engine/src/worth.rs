@@ -1,6 +1,7 @@
 //! What a trace saves: how much of CPython's work an entry replaces.
 //!
-//! A loop pays by its turns. A trace from a function's start is entered for one call each time, so that what counts
+//! A loop pays by its turns: one that ends after three of them each time costs more to enter than they gain. A trace from a
+//! function's start is entered for one call each time, so that what counts
 //! is how far it comes: an exit in its first lines costs as much as one at the return. Each exit knows what CPython
 //! would have spent between the trace's start and it; exits count how often they are taken; so the mean is a matter
 //! of a few sums, done once in several hundred entries.
@@ -10,15 +11,16 @@
 
 use crate::executor::{Executor, Exit};
 use crate::state::{Engine, FUNCTION_START};
-use decal_trace::bytecode::Op;
+use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{Detail, Event, Kind, Recording};
 use decal_trace::ir::{Inst, Region, Trace};
 use decal_uops::{Form, Uop};
 
 /// What entering and leaving a trace at a function's start costs more than to start and to leave the function. Measured 52.
 const ENTRY: i64 = 55;
-/// What a turn of a loop counts for.
-const TURN: i64 = 40;
+/// The same for a loop, which CPython leaves and enters at no cost: a backward jump's event, the way in, the way out, and
+/// the frame that is put together at its end.
+const LOOP_ENTRY: i64 = 120;
 /// What a frame costs which an exit has to make, and which gets an interpreter of its own.
 const FRAME: i32 = 80;
 
@@ -35,7 +37,8 @@ fn saved(event: &Event) -> i32 {
         Op::Binary(_) => 45,
         Op::Call(_) if matches!(event.detail, Detail::Enter(_)) => 100,
         // The interpreter calls these without a C function between.
-        Op::Call(_) if opaque() && matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
+        Op::General(GeneralOp::CallEx, _) if matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
+        Op::Call(_) | Op::CallKw(_) if opaque() && matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
         Op::Call(_) if opaque() => 20,
         Op::Call(_) => 60,
         Op::LoadAttr { .. } | Op::LoadGlobal { .. } => 25,
@@ -59,8 +62,9 @@ fn spent(inst: &Inst) -> i32 {
     }
 }
 
-/// Sets what is saved before each exit. `before` is what was saved before the trace's start.
-pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i32) {
+/// Sets what is saved before each exit. `before` is what was saved before the trace's start. Gives what a turn of the
+/// trace's loop saves.
+pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i32) -> i32 {
     let mut spending = 0;
     let mut costs = Vec::with_capacity(trace.insts.len());
     for inst in &trace.insts {
@@ -73,6 +77,13 @@ pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i
         sums.push(sum);
         sum += saved(event);
     }
+    // A loop's body is a second pass over the events from its head on. Turns are counted: exits there stand for the first pass
+    // and their part of a turn.
+    let first = recording.arrival.map_or(0, |event| event as usize);
+    let body = trace.label.map_or(usize::MAX, |label| label as usize);
+    let costs_before = costs.get(body).copied().unwrap_or(spending);
+    let until = sums.get(first).copied().unwrap_or(0);
+    let turn = if trace.label.is_some() { (sum - until - (spending - costs_before)) / 10 } else { 0 };
     // Exits come in the order of the trace, which is that of the events; a loop's second pass begins anew.
     let mut cursor = 0;
     for exit in exits {
@@ -87,27 +98,34 @@ pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i
         cursor = found.unwrap_or(cursor);
         let end = exit.at.is_none() && found.is_none();
         let reached = if end { Some(sum) } else { sums.get(cursor).copied() };
+        let in_body = exit.at.is_some_and(|val| val.index() >= body);
+        let reached = reached.map(|reached| if in_body { sum + (reached - until).max(0) } else { reached });
         let cost = exit.at.and_then(|val| costs.get(val.index())).copied().unwrap_or(spending);
         exit.saved = before + (reached.unwrap_or(0) - cost) / 10 - made * FRAME;
     }
+    turn
 }
 
-/// What a root trace has gained so far: turns of its loop; nanoseconds, where it starts with a function.
-pub fn gained(engine: &Engine, root: &Executor) -> i64 {
-    if root.offset == FUNCTION_START { saved_by(engine, root) } else { root.turns.get() as i64 }
+/// What a loop may have lost before it is given up, however seldom it was entered.
+const MOST_LOST: i64 = 500_000;
+
+/// Whether a loop whose turns cost more than CPython's has run long enough.
+pub fn loses(root: &Executor) -> bool {
+    let lost = (root.turns.get() as i64).saturating_mul(i64::from(root.turn_saves));
+    root.offset != FUNCTION_START && lost < -MOST_LOST
 }
 
 /// What so many entries must gain.
 pub fn least(root: &Executor, entered: u64) -> i64 {
-    if root.offset == FUNCTION_START { entered as i64 * ENTRY } else { entered as i64 / 2 }
+    entered as i64 * if root.offset == FUNCTION_START { ENTRY } else { LOOP_ENTRY }
 }
 
-/// What a root trace and its side traces have saved so far.
-fn saved_by(engine: &Engine, root: &Executor) -> i64 {
+/// What a root trace and its side traces have saved so far, in nanoseconds.
+pub fn gained(engine: &Engine, root: &Executor) -> i64 {
     let of = |executor: &Executor| -> i64 {
         executor.exits.iter().map(|exit| exit.taken.get() as i64 * i64::from(exit.saved)).sum()
     };
     let sides = root.sides.borrow();
     let sides = sides.iter().filter_map(|id| engine.executors.get(*id).and_then(Option::as_ref));
-    of(root) + sides.map(|side| of(side)).sum::<i64>() + root.turns.get() as i64 * TURN
+    of(root) + sides.map(|side| of(side)).sum::<i64>() + root.turns.get() as i64 * i64::from(root.turn_saves)
 }

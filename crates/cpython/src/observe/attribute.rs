@@ -229,7 +229,10 @@ impl Observer {
                     return unsupported(data_descriptor(found));
                 }
             }
+            let dict = || *owner.byte_offset(layout::MANAGED_DICT as isize).cast::<*mut PyObject>();
             match instance(owner, ty) {
+                // The trace would only ask for that dict and leave.
+                Instance::Inline if !dict().is_null() => unsupported("an attribute in an instance's dict"),
                 Instance::Inline => match self.inline(owner, ty, name) {
                     Some(found) => found,
                     None => unsupported("a new attribute"),
