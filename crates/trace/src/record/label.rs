@@ -274,7 +274,9 @@ impl Recorder<'_> {
                 Sym::Bool(_) => Sym::Bool(vals[phi]),
                 Sym::Obj(..) => Sym::Obj(vals[phi], Own::Owned),
                 Sym::RangeIter(_, step, ..) => {
-                    let step = if phis.get(phi + 2) == Some(&Carries::RangeStep(slot)) { vals[phi + 2] } else { step };
+                    // Of the first slot that holds it.
+                    let carried = matches!(phis.get(phi + 2), Some(Carries::RangeStep(_)));
+                    let step = if carried { vals[phi + 2] } else { step };
                     Sym::RangeIter(vals[phi], step, vals[phi + 1], fresh[phi])
                 }
                 _ => Sym::Int(vals[phi], fresh[phi]),
