@@ -81,7 +81,15 @@ def m_caller_local(frame):
         m_local(frame.f_back)
 
 
+def storing():
+    # What is being stored while the old thing ends: whether the interpreter still holds it, and so when it ends where
+    # the finalizer takes it away, depends on how the instruction is specialized.
+    return sys._getframe(3).f_code.co_name == "__del__"
+
+
 def m_object(frame):
+    if storing():
+        return
     for name in ("o", "p", "self", "other"):
         thing = frame.f_locals.get(name)
         if isinstance(thing, Base):
@@ -105,6 +113,8 @@ def m_collect(frame):
 
 
 def m_containers(frame):
+    if storing():
+        return
     for name in ("d", "xs"):
         thing = frame.f_locals.get(name)
         if type(thing) is dict and len(thing) < 20:
@@ -112,8 +122,7 @@ def m_containers(frame):
         elif type(thing) is list and 0 < len(thing) < 20:
             if TICKS[0] % 2:
                 thing.append(4)
-            elif not isinstance(thing[-1], Ends):
-                # While an item is stored, CPython lets go of it sooner where the instruction is specialized.
+            else:
                 thing.pop()
 
 

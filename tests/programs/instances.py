@@ -236,6 +236,20 @@ def with_dict(count):
     return sum(item.first for item in items), vars(items[-1])
 
 
+class Keeps:
+    def __init__(self, x, **names):
+        self.x = x
+        self.names = names
+
+
+def no_names(count):
+    """The dict of names is made while the class is on the stack, where a call before has put it."""
+    total = 0
+    for i in range(count):
+        total += Keeps(eval("i + 1")).x
+    return total, Keeps(1).names
+
+
 for function in [
     points,
     slotted,
@@ -250,6 +264,7 @@ for function in [
     ends,
     late,
     with_dict,
+    no_names,
 ]:
     show(function, 1500)
 show(raising, 1500)

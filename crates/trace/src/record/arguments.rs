@@ -6,7 +6,7 @@
 use super::state::{FrameState, Local, Own};
 use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
 use crate::event::{Bind, Callee, Detail, Event, Operand};
-use crate::ir::Region;
+use crate::ir::{Region, Val};
 use crate::snapshot::Returns;
 use decal_uops::Uop;
 use std::rc::Rc;
@@ -99,6 +99,19 @@ impl Recorder<'_> {
         event: &Event,
         returns: Returns,
     ) -> Step<()> {
+        let drops = self.guard_discard(dropped);
+        self.enter_with(callee, &drops, args, event, returns)
+    }
+
+    /// The same where guards know already what to drop.
+    pub(super) fn enter_with(
+        &mut self,
+        callee: Callee,
+        drops: &[Val],
+        args: Vec<Sym>,
+        event: &Event,
+        returns: Returns,
+    ) -> Step<()> {
         if self.frames.len() >= MAX_DEPTH {
             return Err(AbortReason::TooDeep);
         }
@@ -107,7 +120,6 @@ impl Recorder<'_> {
         if event.binds.is_empty() && args.len() != code.parameters as usize {
             return Err(AbortReason::Inconsistent("arguments"));
         }
-        let drops = self.guard_discard(dropped);
         let dict = self.new_keywords(event)?;
         // An argument borrowed from a container needs a reference that lasts.
         let args: Vec<Sym> = args.into_iter().map(|arg| self.lasting(arg)).collect();
@@ -144,7 +156,7 @@ impl Recorder<'_> {
             returns: Returns::Value,
         });
         self.max_depth = self.max_depth.max(self.frames.len() as u32 - 1);
-        self.drop_all(&drops);
+        self.drop_all(drops);
         Ok(())
     }
 

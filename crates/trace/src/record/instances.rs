@@ -44,11 +44,14 @@ impl Recorder<'_> {
         let new = self.e.effect(Uop::call_obj_1, &[class], 0, function, Region::Fixed, Some(snap));
         self.e.set_type(new, making.class);
         self.know_instance(new, making);
-        self.drop_all(&drops);
         self.push(Sym::Obj(new, Own::Owned));
-        let Some(init) = making.init else { return Ok(()) };
+        let Some(init) = making.init else {
+            self.drop_all(&drops);
+            return Ok(());
+        };
         args.insert(0, Sym::Obj(new, Own::Virtual));
-        self.enter(init, &[], args, event, Returns::Instance)
+        // A dict for named arguments is made before the class is let go.
+        self.enter_with(init, &drops, args, event, Returns::Instance)
     }
 
     /// What is in a new instance.
