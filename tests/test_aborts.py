@@ -43,7 +43,7 @@ def generator():
 def deep(n):
     return 0 if n == 0 else deep(n - 1) + 1
 """
-LONG = "\n".join(["        x = x + i", "        x = x - i"] * 300)
+LONG = "\n".join(["        x = x + i", "        x = x - i"] * 800)
 
 
 def loop(body: str, before: str = "pass") -> str:

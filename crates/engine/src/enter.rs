@@ -89,7 +89,7 @@ pub fn may_enter_with(executor: &Executor, thread: Thread, names: (*mut PyObject
 /// so that it is recorded anew a few times.
 pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
     let entries = executor.entries.get();
-    let (last_entries, last_gained) = executor.trial.get();
+    let (last_entries, last_gained, last_open) = executor.trial.get();
     let entered = entries - last_entries;
     if !worth::loses(executor) {
         if entered < engine.options.trial_entries {
@@ -98,10 +98,11 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         if executor.offset != FUNCTION_START && executor.recorded.label.is_none() {
             return true;
         }
-        let gained = worth::gained(engine, executor);
-        executor.trial.set((entries, gained));
-        // While side traces have to wait, nobody knows what it will gain with them.
-        if gained - last_gained >= worth::least(executor, entered) || engine.is_busy_compiling() {
+        let (gained, open) = (worth::gained(engine, executor), worth::left_open(engine, executor));
+        executor.trial.set((entries, gained, open));
+        // While side traces are to come, or have to wait, nobody knows what it will gain with them.
+        let growing = open.saturating_sub(last_open) * 2 >= entered || engine.is_busy_compiling();
+        if gained - last_gained >= worth::least(executor, entered) || growing {
             return true;
         }
     }
@@ -132,12 +133,13 @@ pub unsafe fn run(site: Site, executor: Rc<Executor>, context: Box<Context>) -> 
 /// # Safety
 /// As for [`run`], or as `site` says.
 pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<Context>) -> Left {
-    let (mut entries, mut turns) = (0, 0);
+    let (mut entries, mut turns, mut saved) = (0, 0, 0);
     let left = loop {
         // SAFETY: the caller's.
         let (left, exit) = unsafe { run_one(site, &executor, &mut context) };
         entries += 1;
         turns += context.iterations;
+        saved += context.iterations * executor.turn_saves.max(0) as u64;
         let Left::Enter(offset) = left else { break left };
         let next = state::with(|engine| {
             let next = next(engine, site, offset)?;
@@ -154,6 +156,7 @@ pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<
     state::with(|engine| {
         engine.counters.entries += entries;
         engine.counters.turns += turns;
+        engine.counters.saved += saved;
         engine.contexts.push(context);
     });
     left

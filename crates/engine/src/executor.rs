@@ -114,8 +114,9 @@ pub struct Executor {
     pub turns: Cell<u64>,
     /// What a turn of its loop saves, in nanoseconds.
     pub turn_saves: i32,
-    /// Entries, and nanoseconds saved, when it was last asked whether entering pays.
-    pub trial: Cell<(u64, i64)>,
+    /// Entries, nanoseconds saved, and times left by exits that may still be continued, when it was last asked whether entering
+    /// pays.
+    pub trial: Cell<(u64, i64, u64)>,
     /// Side traces (roots).
     pub sides: RefCell<Vec<usize>>,
     /// Ends, its own and those of its side traces, that jump into other root traces (roots).

@@ -32,7 +32,7 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 
 /// Instructions of a root trace and its side traces beyond which there are no more.
-const MAX_TREE: usize = 12_000;
+const MAX_TREE: usize = 40_000;
 
 /// What comes after an exit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -71,6 +71,8 @@ pub struct Location {
     pub hint: Hint,
     /// See `hint`.
     pub hinted: u32,
+    /// How sparing passes are with calls that they follow; see [`crate::observe::Observation`].
+    pub sparing: u8,
     /// The last failure: reason and source line.
     pub last: Option<(AbortReason, u32)>,
 }
@@ -83,6 +85,9 @@ const MAX_WITHDRAWN: u32 = 4;
 
 /// How often an executor is made anew because side traces could not join it.
 const MAX_HINTED: u32 = 3;
+
+/// The most sparing passes follow no calls.
+pub const MAX_SPARING: u8 = 3;
 
 /// Passes that may leave the loop before that counts as a failure.
 const MAX_LEFT: u32 = 24;
@@ -98,6 +103,7 @@ impl Location {
             withdrawn: 0,
             hint: Hint::default(),
             hinted: 0,
+            sparing: 0,
             last: None,
         }
     }
@@ -112,6 +118,12 @@ impl Location {
             return;
         }
         self.tries += 1;
+        if reason == AbortReason::TooLong && self.tries >= max_tries && self.sparing < MAX_SPARING {
+            self.sparing += 1;
+            self.tries = 0;
+            self.state = State::Counting(1 + dice % 4);
+            return;
+        }
         self.state = if self.tries >= max_tries {
             State::Never(Never::Abort(reason))
         } else {
@@ -165,31 +177,44 @@ mod tests {
         let mut location = Location::new(10);
         let mut pauses = Vec::new();
         for _ in 0..3 {
-            location.failed(AbortReason::TooLong, 7, 10, 4, 0);
+            location.failed(AbortReason::Stack, 7, 10, 4, 0);
             if let State::Counting(pause) = location.state {
                 pauses.push(pause);
             }
         }
         assert_eq!(pauses, [40, 160, 640]);
-        location.failed(AbortReason::TooLong, 7, 10, 4, 0);
+        location.failed(AbortReason::Stack, 7, 10, 4, 0);
+        assert_eq!(location.state, State::Never(Never::Abort(AbortReason::Stack)));
+        assert_eq!(location.last, Some((AbortReason::Stack, 7)));
+    }
+
+    #[test]
+    fn passes_that_are_too_long_follow_fewer_calls_before_they_are_given_up() {
+        let mut location = Location::new(10);
+        for sparing in 1..=MAX_SPARING {
+            location.failed(AbortReason::TooLong, 7, 10, 2, 0);
+            assert_eq!((location.sparing, location.tries), (sparing - 1, 1));
+            location.failed(AbortReason::TooLong, 7, 10, 2, 0);
+            assert_eq!((location.sparing, location.tries), (sparing, 0));
+        }
+        location.failed(AbortReason::TooLong, 7, 10, 1, 0);
         assert_eq!(location.state, State::Never(Never::Abort(AbortReason::TooLong)));
-        assert_eq!(location.last, Some((AbortReason::TooLong, 7)));
     }
 
     #[test]
     fn a_pause_is_at_most_doubled_by_chance_and_never_overflows() {
         for dice in [0, 1, 39, 40, 12_345, u32::MAX] {
             let mut location = Location::new(10);
-            location.failed(AbortReason::TooLong, 7, 10, 4, dice);
+            location.failed(AbortReason::Stack, 7, 10, 4, dice);
             assert!(matches!(location.state, State::Counting(40..80)), "{dice}: {:?}", location.state);
         }
         // With thresholds at their lowest there is a pause too.
         let mut location = Location::new(0);
-        location.failed(AbortReason::TooLong, 7, 0, 4, 0);
+        location.failed(AbortReason::Stack, 7, 0, 4, 0);
         assert_eq!(location.state, State::Counting(2));
         let mut location = Location::new(u32::MAX / 2);
         location.tries = 30;
-        location.failed(AbortReason::TooLong, 7, u32::MAX / 2, 100, u32::MAX - 1);
+        location.failed(AbortReason::Stack, 7, u32::MAX / 2, 100, u32::MAX - 1);
         assert_eq!(location.state, State::Counting(u32::MAX));
     }
 

@@ -34,6 +34,8 @@ const PATIENCE: u32 = 3;
 const MAX_UNROLLED: u32 = 16;
 /// Changes of one thing that traces took as fixed, after which they do not any more.
 const VOLATILE: u32 = 2;
+/// How deep calls are followed by sparing passes.
+const SPARING_DEPTH: u32 = 3;
 /// How often the same code may be among the frames: recursion is followed so far.
 const MAX_RECURSION: usize = 4;
 
@@ -119,6 +121,8 @@ pub struct Observation {
     arrival: Option<Arrival>,
     /// How often the pass came to the heads of hot loops in calls, by frame and offset.
     turns: FxHashMap<(u64, u32), u32>,
+    /// How sparing it is with calls that it follows: 1 leaves out functions with loops, 2 deep ones too, 3 all.
+    sparing: u8,
     /// Something that was taken as fixed has changed, or cannot be watched.
     stale: bool,
 }
@@ -141,6 +145,14 @@ pub enum Progress {
 /// The GIL is held, the frames are alive.
 pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32, bool)], stack: u32) -> bool {
     let Some((outer, ..)) = frames.first() else { return false };
+    let sparing = match &purpose {
+        Purpose::Root { offset, .. } => sparing_at(engine, outer.code(), *offset),
+        Purpose::Side { parent, exit } => {
+            let root = engine.executors.get(parent.root).and_then(Option::as_ref);
+            let tries = parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.tries.get());
+            root.map_or(0, |root| sparing_at(engine, root.code, root.offset)).saturating_add(tries as u8)
+        }
+    };
     let mut observation = Observation {
         purpose,
         code: outer.code(),
@@ -168,6 +180,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         thread: unsafe { Thread::current() },
         arrival: None,
         turns: FxHashMap::default(),
+        sparing,
         stale: false,
     };
     for (frame, offset, consumes) in frames {
@@ -190,6 +203,10 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
     engine.observation = Some(observation);
     engine.counters.observed += 1;
     true
+}
+
+fn sparing_at(engine: &Engine, code: *mut PyObject, offset: u32) -> u8 {
+    engine.locations.get(&(code as usize, offset)).map_or(0, |location| location.sparing)
 }
 
 impl Observation {
@@ -469,6 +486,13 @@ impl Calls for Inlining<'_> {
         }
         if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
             return Err("a function with @decal.nojit");
+        }
+        let sparing = self.observation.sparing;
+        if sparing >= 1 && !decoded.heads.is_empty() {
+            return Err("a function with loops, in a pass that would be too long with it");
+        }
+        if sparing >= 3 || sparing >= 2 && depth > SPARING_DEPTH {
+            return Err("a call that would make the pass too long");
         }
         let same = self.observation.frames.iter().filter(|watched| watched.decoded.code.object == code as u64);
         if same.count() >= MAX_RECURSION {

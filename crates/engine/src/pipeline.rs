@@ -10,7 +10,7 @@
 use crate::callbacks::panic_text;
 use crate::executor::{Alive, Executor, exits};
 use crate::links;
-use crate::location::{Location, Never, State};
+use crate::location::{Location, MAX_SPARING, Never, State};
 use crate::observe::{self, Observation, Purpose};
 use crate::options::{Mode, Options, Panic};
 use crate::state::{Engine, FUNCTION_START};
@@ -25,7 +25,7 @@ use decal_trace::balance::balance;
 use decal_trace::bytecode::Op;
 use decal_trace::event::Detail;
 use decal_trace::ir::{Inst, Region, Start, Val};
-use decal_trace::record::{self, Abort, Hint, Parent, Recorded};
+use decal_trace::record::{self, Abort, AbortReason, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::snapshot::Then;
 use decal_trace::verify::verify;
@@ -114,7 +114,14 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             let (threshold, tries) = (engine.threshold(offset), engine.options.max_tries);
             let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
             match failure {
-                Failure::Abort(abort) => location.failed(abort.reason, line, threshold, tries, dice),
+                Failure::Abort(abort) => {
+                    let flat = || observation.recording.events.iter().all(|event| event.depth == 0);
+                    if abort.reason == AbortReason::TooLong && flat() {
+                        // Without calls it would be as long.
+                        location.sparing = MAX_SPARING;
+                    }
+                    location.failed(abort.reason, line, threshold, tries, dice);
+                }
                 Failure::Other(why) => location.state = State::Never(Never::Compile(why)),
             }
             None
@@ -210,7 +217,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             root.sides.borrow_mut().push(id);
             if tree_size(engine, &root) < TRIAL_TREE {
                 // Entries so far say nothing of what comes now.
-                root.trial.set((root.entries.get(), worth::gained(engine, &root)));
+                root.trial.set((root.entries.get(), worth::gained(engine, &root), worth::left_open(engine, &root)));
             }
             links::absorb(&root, executor.max_depth.get(), executor.nests.get(), &executor.covers.borrow());
             let executor = Rc::new(executor);
@@ -351,7 +358,7 @@ fn build(
         entries: Cell::new(0),
         turns: Cell::new(0),
         turn_saves,
-        trial: Cell::new((0, 0)),
+        trial: Cell::new((0, 0, 0)),
         sides: RefCell::new(Vec::new()),
         links: RefCell::new(Vec::new()),
         linkers: RefCell::new(Vec::new()),

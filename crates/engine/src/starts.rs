@@ -45,7 +45,9 @@ pub enum Call {
 }
 
 /// Nanoseconds of compiling that any program is worth.
-const COMPILE_FREE: u64 = 10_000_000;
+const COMPILE_FREE: u64 = 3_000_000;
+/// Part of what traces have saved, by estimate, that may be spent on more of them.
+const REINVESTED: u64 = 4;
 
 impl Engine {
     /// A function starts.
@@ -121,10 +123,12 @@ impl Engine {
         call
     }
 
-    /// Whether so much was compiled so far that what gets hot has to wait: a short program shall not be spent on compiling.
+    /// Whether so much was compiled so far that what gets hot has to wait: a short program shall not be spent on compiling,
+    /// and one that gains nothing by it neither.
     pub(crate) fn is_busy_compiling(&self) -> bool {
         let spent: u64 = self.counters.nanoseconds.iter().sum();
         let allowed = u128::from(self.options.compile_share) * self.born.elapsed().as_nanos() / 100;
-        u128::from(spent.saturating_sub(COMPILE_FREE)) > allowed
+        let free = COMPILE_FREE.saturating_add(self.counters.saved / REINVESTED);
+        u128::from(spent.saturating_sub(free)) > allowed
     }
 }

@@ -41,6 +41,8 @@ pub struct Counters {
     pub refused: u64,
     /// Turns of loops in traces.
     pub turns: u64,
+    /// Nanoseconds that traces saved, by estimate.
+    pub saved: u64,
     /// Backward jumps counted in CPython.
     pub jumps: u64,
     /// Uops run by the trace interpreter.

@@ -45,6 +45,10 @@ unsafe fn dies_quietly(object: *mut PyObject) -> bool {
     // SAFETY: a live object and its type.
     unsafe {
         let address = objects::type_of(object);
+        let ty = address as *mut ffi::PyTypeObject;
+        if (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0 {
+            return is_plain_instance_type(ty) && !has_weak_references(object);
+        }
         let known = [
             type_address!(PyTuple_Type),
             type_address!(PyList_Type),
@@ -70,18 +74,11 @@ unsafe fn dies_quietly(object: *mut PyObject) -> bool {
             type_address!(PyByteArray_Type),
             type_address!(PyFunction_Type),
         ];
-        if known.contains(&address) || is_iterator(address) {
-            // Sets and methods can have weak references.
-            return !has_weak_references(object);
-        }
         if address == type_address!(PyGen_Type) {
             return generator_dies_quietly(object);
         }
-        let ty = address as *mut ffi::PyTypeObject;
-        if (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
-            return false;
-        }
-        is_plain_instance_type(ty) && !has_weak_references(object)
+        // Sets and methods can have weak references.
+        (known.contains(&address) || is_iterator(address)) && !has_weak_references(object)
     }
 }
 
@@ -100,7 +97,8 @@ unsafe fn generator_dies_quietly(object: *mut PyObject) -> bool {
     }
 }
 
-/// Whether instances of this class end as those of plain classes: no finalizer, no base in C but `object`.
+/// Whether instances of this class end as those of plain classes: no finalizer, no base in C but `object` and containers whose
+/// end is known.
 unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: a live class; its bases live.
     unsafe {
@@ -108,9 +106,17 @@ unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
             return false;
         }
         let dealloc = (*ty).tp_dealloc;
+        let known = [
+            &raw mut ffi::PyBaseObject_Type,
+            &raw mut ffi::PyList_Type,
+            &raw mut ffi::PyDict_Type,
+            &raw mut ffi::PyTuple_Type,
+            &raw mut ffi::PySet_Type,
+            &raw mut ffi::PyFrozenSet_Type,
+        ];
         let mut base = ty;
         loop {
-            if base == &raw mut ffi::PyBaseObject_Type {
+            if known.contains(&base) {
                 return true;
             }
             // Classes of Python code share one function for this.
@@ -121,6 +127,31 @@ unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
             }
             base = (*base).tp_base;
         }
+    }
+}
+
+/// Whether an object that dies is an instance of a plain class, with nothing but plain objects in its attributes: most that die in
+/// loops are.
+unsafe fn holds_plain(object: *mut PyObject) -> bool {
+    const HEAD: isize = size_of::<PyObject>() as isize;
+    // SAFETY: a live object; where its type says so, and they are valid, its attributes are right behind its head.
+    unsafe {
+        let ty = ffi::Py_TYPE(object);
+        let wanted = ffi::Py_TPFLAGS_HEAPTYPE | layout::TYPE_INLINE_VALUES;
+        // A slot, or a base in C, would take room.
+        if (*ty).tp_flags & wanted != wanted || (*ty).tp_basicsize != HEAD || (*ty).tp_itemsize != 0 {
+            return false;
+        }
+        let byte = |at: i32| *object.byte_offset(at as isize).cast::<u8>();
+        if byte(layout::INLINE_VALID) != 1 {
+            return false;
+        }
+        let first = object.byte_offset(layout::INLINE_FIRST as isize).cast::<*mut PyObject>();
+        let mut values = std::slice::from_raw_parts(first, byte(layout::INLINE_CAPACITY).into()).iter();
+        values.all(|value| value.is_null() || is_immortal(*value) || is_plain(*value))
+            && is_plain_instance_type(ty)
+            && !has_weak_references(object)
+            && (*object.byte_offset(layout::MANAGED_DICT as isize).cast::<*mut PyObject>()).is_null()
     }
 }
 
@@ -181,7 +212,8 @@ impl Walk {
     unsafe fn take(&mut self, object: *mut PyObject) {
         // SAFETY: a live object.
         unsafe {
-            if is_immortal(object) || is_plain(object) {
+            // A class holds itself: its instances do not take it along.
+            if is_immortal(object) || is_plain(object) || ffi::PyType_Check(object) != 0 {
                 return;
             }
             // Addresses are multiples of 16.
@@ -240,7 +272,11 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
     // SAFETY: as many live objects as it says.
     unsafe {
         let list = std::slice::from_raw_parts(list, count);
-        if list.iter().all(|object| ffi::Py_REFCNT(*object) as usize > count || is_immortal(*object)) {
+        let at_once = |object: *mut PyObject| {
+            let references = ffi::Py_REFCNT(object) as usize;
+            references > count || is_immortal(object) || is_plain(object) || references == 1 && holds_plain(object)
+        };
+        if list.iter().all(|object| at_once(*object)) {
             return 1;
         }
         let mut walk = Walk::new();

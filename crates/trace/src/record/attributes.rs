@@ -67,6 +67,12 @@ impl Recorder<'_> {
         let Detail::Attribute(attribute) = event.detail else {
             return Err(AbortReason::Inconsistent("attribute"));
         };
+        if let Attribute::Method { function, .. } | Attribute::ClassMethod { function, .. } = attribute
+            && !method
+            && function.kind != Kind::Function
+        {
+            return Err(AbortReason::Attribute("a bound method of a builtin type"));
+        }
         let result = match attribute {
             Attribute::Inline { disp, valid_disp, .. } => {
                 let owner = self.owner(&owner_sym, seen)?;
@@ -197,9 +203,6 @@ impl Recorder<'_> {
 
     /// A method as an object, which is not called at once.
     fn bind_method(&mut self, function: Operand, owner: Sym) -> Step<()> {
-        if function.kind != Kind::Function {
-            return Err(AbortReason::Attribute("a bound method of a builtin type"));
-        }
         let bound = self.object(&owner)?;
         let drops = self.guard_discard(&[owner]);
         let function = self.e.object(function.object, function.ty);

@@ -315,6 +315,9 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
     Err(failed.unwrap_or(Abort { reason: AbortReason::Exit, code: first.code, offset: first.offset }))
 }
 
+/// Recordings begun anew because a fast form failed.
+const MAX_ANEW: usize = 2;
+
 /// Whether an instruction only moves what is there, and leaves the trace in rare cases if at all.
 fn moves_only(op: Op) -> bool {
     matches!(
@@ -707,7 +710,7 @@ impl<'a> Recorder<'a> {
             return self.fast_form(event, next).map(Covered::fused);
         }
         let at = (event.code, event.offset);
-        if is_usually_fast(event) && self.refused != Some(self.at) && !self.unsure.borrow().contains(&at) {
+        if is_usually_fast(event) && self.refused != Some(self.at) && self.is_sure(at) {
             // What the state was is not kept for it: should the fast form fail, everything is recorded anew.
             return match self.fast_form(event, next) {
                 Err(reason) if reason.is_general() => {
@@ -733,6 +736,13 @@ impl<'a> Recorder<'a> {
             }
             result => result.map(Covered::fused),
         }
+    }
+
+    /// Whether an instruction's fast form is trusted not to fail. Each failure costs a recording; after a few of them the state is
+    /// kept for all instructions.
+    fn is_sure(&self, at: (CodeId, u32)) -> bool {
+        let unsure = self.unsure.borrow();
+        unsure.len() < MAX_ANEW && !unsure.contains(&at)
     }
 
     /// Translates one event into the uops that are made for it; true where the next one was taken along.
