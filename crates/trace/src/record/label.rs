@@ -152,13 +152,12 @@ impl Recorder<'_> {
         // What the loop has not looked at stays in memory, and so does a generator whose frame the trace knows.
         varying.retain(|slot| {
             let of_entry = slot.0 == 0 && slot.1;
-            // Another pass may have had more on its stack.
-            let there = (slot.2 as usize) < self.frames[0].stack.len();
-            !of_entry
-                || there && {
+            // Another pass may have had more on its stack, or its loop in a call.
+            self.has_slot(*slot)
+                && (!of_entry || {
                     let sym = self.slot_mut(*slot).clone();
                     matches!(sym, Sym::Obj(_, Own::StackSlot(_) | Own::Owned)) && self.frame_of(&sym).is_none()
-                }
+                })
         });
         self.settle_objects(head, &varying, &BTreeMap::new())?;
         let mut types = BTreeMap::new();
