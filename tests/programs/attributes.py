@@ -322,7 +322,7 @@ def instance_checks(count):
     return total
 
 
-def of_class(items, classes):
+def those_of(items, classes):
     return [item for item in items if isinstance(item, classes)]
 
 
@@ -331,8 +331,8 @@ def new_tuples(count):
     items, total = [1, "x", 3, 2.5, 1, 7, Base()] * 3, []
     for i in range(count // 20):
         for k in (str, int, float, int):
-            total.append(len(of_class(items, (k,))))
-        total.append(len(of_class(items, (k, str) if i % 3 else (Base, str))))
+            total.append(len(those_of(items, (k,))))
+        total.append(len(those_of(items, (k, str) if i % 3 else (Base, str))))
     return sum(total), total[:11], total[-11:]
 
 
