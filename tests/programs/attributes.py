@@ -322,6 +322,20 @@ def instance_checks(count):
     return total
 
 
+def those_of(items, classes):
+    return [item for item in items if isinstance(item, classes)]
+
+
+def new_tuples(count):
+    """Tuples of classes that are made for each call, where the one before was."""
+    items, total = [1, "x", 3, 2.5, 1, 7, Base()] * 3, []
+    for i in range(count // 20):
+        for k in (str, int, float, int):
+            total.append(len(those_of(items, (k,))))
+        total.append(len(those_of(items, (k, str) if i % 3 else (Base, str))))
+    return sum(total), total[:11], total[-11:]
+
+
 def of_numbers(count):
     """Methods and attributes of numbers that are nowhere as objects."""
     total = 0
@@ -372,6 +386,7 @@ def of_classes(count):
 
 for function in [
     of_numbers,
+    new_tuples,
     of_classes,
     class_attributes,
     default_then_own,

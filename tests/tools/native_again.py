@@ -1,5 +1,8 @@
 """Which loops run in traces while a tool looks at them, and afterwards."""
 
+# Cargo may have a folder of the same name, which decides where the import belongs.
+# ruff: noqa: I001
+
 import cProfile
 import sys
 import tracemalloc

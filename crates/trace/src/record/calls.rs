@@ -4,7 +4,7 @@ use super::numbers::Number;
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::Op;
 use crate::event::{Detail, Event, Kind, KnownCall, Operand};
-use crate::ir::Val;
+use crate::ir::{Region, Val};
 use decal_uops::Uop;
 
 impl Recorder<'_> {
@@ -245,6 +245,19 @@ impl Recorder<'_> {
             // The tuple that was seen is another one each time.
             (Some(Sym::Tuple(items, _)), [_, seen @ ..]) if items.len() == seen.len() => {
                 items.iter().zip(seen).try_for_each(|(item, seen)| same(item, seen))?;
+            }
+            // Nobody keeps the tuple, and another one may come to be where it was: its items tell.
+            (Some(Sym::Obj(tuple, _)), [first, seen @ ..]) if first.kind == Kind::Tuple => {
+                let (tuple, snap, layout) = (*tuple, self.snap(), self.host.layout.clone());
+                self.e.guard_type(tuple, self.host.objects.tuple, snap);
+                let size = self.e.load(Uop::load_int, tuple, None, layout.size, Region::Fixed, None);
+                let wanted = self.e.int(seen.len() as i64);
+                self.e.pure(Uop::guard_eq_int, &[size, wanted], 0, 0, Some(snap));
+                for (index, seen) in seen.iter().enumerate() {
+                    let disp = layout.tuple_items + 8 * index as i32;
+                    let item = self.e.load(Uop::load_obj, tuple, None, disp, Region::Fixed, Some(snap));
+                    self.e.pure(Uop::guard_is, &[item], 0, seen.object, Some(snap));
+                }
             }
             (Some(arg), [seen, ..]) => same(arg, seen)?,
             _ => return Err(AbortReason::Inconsistent("arguments")),
