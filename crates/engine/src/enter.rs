@@ -11,7 +11,7 @@ use crate::graves;
 use crate::links;
 use crate::machine::Memory;
 use crate::plan::Values;
-use crate::state::{self, Engine, FUNCTION_START};
+use crate::state::{self, Engine};
 use crate::worth;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{nothing, only_decal_in};
@@ -95,9 +95,6 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         if entered < engine.options.trial_entries {
             return true;
         }
-        if executor.offset != FUNCTION_START && executor.recorded.label.is_none() {
-            return true;
-        }
         let (gained, open) = (worth::gained(engine, executor), worth::left_open(engine, executor));
         executor.trial.set((entries, gained, open));
         // While side traces are to come, or have to wait, nobody knows what it will gain with them.
@@ -111,7 +108,7 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
     engine.counters.withdrawn += 1;
     let threshold = engine.threshold(offset);
     if let Some(location) = engine.locations.get_mut(&(code as usize, offset)) {
-        location.withdrawn(threshold);
+        location.withdrawn(threshold, executor.turn_saves < 0);
     }
     false
 }

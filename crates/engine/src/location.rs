@@ -132,9 +132,10 @@ impl Location {
         };
     }
 
-    /// Its executor is gone because entering it did not pay.
-    pub fn withdrawn(&mut self, threshold: u32) {
-        self.withdrawn += 1;
+    /// Its executor is gone because entering it did not pay. `loses` says that it could not have, which counts twice: another
+    /// one would be much the same.
+    pub fn withdrawn(&mut self, threshold: u32, loses: bool) {
+        self.withdrawn += 1 + u32::from(loses);
         // Nothing has changed, which is what it was invalidated for.
         self.invalidated = self.invalidated.saturating_sub(1);
         self.state = if self.withdrawn >= MAX_WITHDRAWN {

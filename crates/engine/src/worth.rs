@@ -20,7 +20,7 @@ use decal_uops::{Form, Uop};
 const ENTRY: i64 = 55;
 /// The same for a loop, which CPython leaves and enters at no cost: a backward jump's event, the way in, the way out, and
 /// the frame that is put together at its end.
-const LOOP_ENTRY: i64 = 120;
+const LOOP_ENTRY: i64 = 150;
 /// What a frame costs which an exit has to make, and which gets an interpreter of its own.
 const FRAME: i32 = 80;
 
@@ -63,7 +63,7 @@ fn spent(inst: &Inst) -> i32 {
 }
 
 /// Sets what is saved before each exit. `before` is what was saved before the trace's start. Gives what a turn of the
-/// trace's loop saves.
+/// trace's loop saves, or the whole trace, where its end leads to another loop: that counts as a turn, too.
 pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i32) -> i32 {
     let mut spending = 0;
     let mut costs = Vec::with_capacity(trace.insts.len());
@@ -83,7 +83,7 @@ pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i
     let body = trace.label.map_or(usize::MAX, |label| label as usize);
     let costs_before = costs.get(body).copied().unwrap_or(spending);
     let until = sums.get(first).copied().unwrap_or(0);
-    let turn = if trace.label.is_some() { (sum - until - (spending - costs_before)) / 10 } else { 0 };
+    let turn = if trace.label.is_some() { sum - until - (spending - costs_before) } else { sum - spending } / 10;
     // Exits come in the order of the trace, which is that of the events; a loop's second pass begins anew.
     let mut cursor = 0;
     for exit in exits {
