@@ -209,12 +209,12 @@ SAID = {
     "missing attribute": "the loop was left while it was observed",
     "wrong arguments": "the loop was left while it was observed",
     "math of text": "the loop was left while it was observed",
-    "range of a huge number": "an iterator made in the loop is kept for the next turn",
 }
 
 # Programs that were not compiled once, and are now: by a fast form, or through CPython.
 COMPILED = (
     "comprehension",
+    "range of a huge number",
     "del",
     "new list",
     "slice of a range",

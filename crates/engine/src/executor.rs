@@ -10,6 +10,7 @@ use decal_trace::allocated::{Allocated, ExitIndex, Item};
 use decal_trace::ir::{Inst, Region, Val};
 use decal_trace::record::{Recorded, may_refuse};
 use decal_trace::snapshot::{SnapId, Then};
+use decal_uops::Uop;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
@@ -112,6 +113,10 @@ pub struct Executor {
     pub entries: Cell<u64>,
     /// Turns of its loop (roots, side traces included).
     pub turns: Cell<u64>,
+    /// Side traces: how many exits in a row led here that were the same check of the same instruction.
+    pub alike: u32,
+    /// The last one of them: see [`Executor::check_at`].
+    pub led_by: Option<(Uop, u64, u32)>,
     /// What a turn of its loop saves, in nanoseconds.
     pub turn_saves: i32,
     /// Entries, nanoseconds saved, and times left by exits that may still be continued, when it was last asked whether entering
@@ -174,7 +179,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             Some(Inst::Uop(inst)) if may_refuse(inst.uop) => false,
             Some(Inst::Uop(inst)) => {
                 inst.uop.info().effects.raises
-                    || inst.uop == decal_uops::Uop::guard_quiet
+                    || inst.uop == Uop::guard_quiet
                     || inst.region == Region::Any
                     || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise)
             }
@@ -187,7 +192,20 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
     exits
 }
 
+/// Checks of one instruction that side traces continue one behind the other. As many types or values may come there; where
+/// more do, each new trace would most likely only ask the same again.
+pub const MAX_ALIKE: u32 = 8;
+
 impl Executor {
+    /// What leaves at an exit, and where: uop, code object, offset.
+    pub fn check_at(&self, index: ExitIndex) -> Option<(Uop, u64, u32)> {
+        let exit = self.exits.get(index.0 as usize)?;
+        let trace = &self.recorded.trace;
+        let Some(Inst::Uop(inst)) = trace.insts.get(exit.at?.index()) else { return None };
+        let frame = trace.snaps.get(exit.snap.0 as usize)?.frames.last()?;
+        Some((inst.uop, trace.codes.get(frame.code.0 as usize)?.object, frame.offset))
+    }
+
     /// Notes code objects that a root trace's side trace runs. Whether there is one among them that is new. (Roots.)
     pub fn cover(&self, codes: &[*mut PyObject]) -> bool {
         let mut covers = self.covers.borrow_mut();

@@ -15,7 +15,7 @@
 
 use crate::consume;
 use crate::enter::Site;
-use crate::executor::{END_PATIENCE, Executor};
+use crate::executor::{END_PATIENCE, Executor, MAX_ALIKE};
 use crate::observe::{self, Purpose};
 use crate::pipeline::tree_size;
 use crate::plan::{Make, Objects, Plan, Values};
@@ -277,6 +277,9 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<
 /// Starts to observe what follows an exit that is hot. Whether it did, or never will.
 fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames: &[Frame]) -> bool {
     let Some(root) = engine.executors.get(executor.root).and_then(Option::as_ref) else { return true };
+    if executor.alike >= MAX_ALIKE && executor.led_by == executor.check_at(ExitIndex(index as u32)) {
+        return true;
+    }
     let size = tree_size(engine, root);
     if root.sides.borrow().len() as u32 >= engine.options.max_sides || size > MAX_TREE {
         return true;

@@ -122,7 +122,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
                     }
                     // To see a long pass in vain costs as much as several short ones.
                     if abort.reason == record::AbortReason::LeftLoop {
-                        location.left += (observation.recording.events.len() / 100) as u32;
+                        location.left += (observation.recording.events.len() / 100).min(6) as u32;
                     }
                     location.failed(abort.reason, line, threshold, tries, dice);
                 }
@@ -361,6 +361,11 @@ fn build(
         family: RefCell::new(Vec::new()),
         entries: Cell::new(0),
         turns: Cell::new(0),
+        alike: alike(&observation.purpose),
+        led_by: match &observation.purpose {
+            Purpose::Side { parent, exit } => parent.check_at(*exit),
+            Purpose::Root { .. } => None,
+        },
         turn_saves,
         trial: Cell::new((0, 0, 0)),
         sides: RefCell::new(Vec::new()),
@@ -393,6 +398,13 @@ fn build(
         show_code(engine, &executor);
     }
     Ok(executor)
+}
+
+/// See [`Executor::alike`].
+fn alike(purpose: &Purpose) -> u32 {
+    let Purpose::Side { parent, exit } = purpose else { return 0 };
+    let before = parent.led_by.filter(|check| Some(*check) == parent.check_at(*exit));
+    before.map_or(0, |_| parent.alike + 1)
 }
 
 /// The key of a class's dict that stands for the end of the class: no object is at this address.

@@ -32,7 +32,9 @@ impl Recorder<'_> {
         let detail = match (event.detail, event.operands.first()) {
             // A range that is looped over at once need not be made.
             (Detail::Known(KnownCall::Leaf(_)), Some(callable))
-                if callable.object == self.host.objects.range && self.loops_at_once(next) =>
+                if callable.object == self.host.objects.range
+                    && self.loops_at_once(next)
+                    && event.operands.iter().skip(2).all(|operand| operand.kind == Kind::Int) =>
             {
                 Detail::Known(KnownCall::Range)
             }
