@@ -104,6 +104,8 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         }
     }
     let (code, offset) = (executor.code, executor.offset);
+    let saved = worth::gained(engine, executor);
+    engine.log(1, || format!("trace {} is given up: entered {entries} times, it saved {saved} ns", executor.id));
     engine.invalidate(executor.id);
     engine.counters.withdrawn += 1;
     let threshold = engine.threshold(offset);

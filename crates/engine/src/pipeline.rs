@@ -315,7 +315,7 @@ fn build(
         Purpose::Side { parent, exit } => parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.saved),
         Purpose::Root { .. } => 0,
     };
-    let turn_saves = worth::weigh(&mut exits, &recorded.trace, &observation.recording, before);
+    let turn_saves = worth::weigh(&mut exits, &recorded, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
     let native = machine_code(engine, &allocated, first_exit, trunk)?;

@@ -13,7 +13,8 @@ use crate::executor::{Executor, Exit};
 use crate::state::{Engine, FUNCTION_START};
 use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{Detail, Event, Kind, Recording};
-use decal_trace::ir::{Inst, Region, Trace};
+use decal_trace::ir::{Inst, Region};
+use decal_trace::record::Recorded;
 use decal_uops::{Form, Uop};
 
 /// What entering and leaving a trace at a function's start costs more than to start and to leave the function. Measured 52.
@@ -26,16 +27,16 @@ const FRAME: i32 = 80;
 
 /// What CPython spends on an instruction, roughly, without what a general operation spends as well: in tenths of a
 /// nanosecond.
-fn saved(event: &Event) -> i32 {
+fn saved(event: &Event, general: bool) -> i32 {
     let floats = || event.operands.iter().any(|operand| operand.kind == Kind::Float);
-    let opaque = || matches!(event.detail, Detail::Opaque(_));
+    let opaque = || general || matches!(event.detail, Detail::Opaque(_));
     let callable = || event.operands.first().map(|operand| operand.kind);
     match event.op {
         Op::Nop | Op::JumpForward(_) | Op::JumpBackward(_) | Op::Copy(_) | Op::Swap(_) | Op::PushNull => 5,
         Op::LoadFast(_) | Op::LoadConst(_) | Op::PopJump(..) | Op::Is(_) | Op::PopTop => 15,
         Op::Binary(_) if floats() => 90,
         Op::Binary(_) => 45,
-        Op::Call(_) if matches!(event.detail, Detail::Enter(_)) => 100,
+        Op::Call(_) if !general && matches!(event.detail, Detail::Enter(_)) => 100,
         // The interpreter calls these without a C function between.
         Op::General(GeneralOp::CallEx, _) if matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
         Op::Call(_) | Op::CallKw(_) if opaque() && matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
@@ -64,7 +65,8 @@ fn spent(inst: &Inst) -> i32 {
 
 /// Sets what is saved before each exit. `before` is what was saved before the trace's start. Gives what a turn of the
 /// trace's loop saves, or the whole trace, where its end leads to another loop: that counts as a turn, too.
-pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i32) -> i32 {
+pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, before: i32) -> i32 {
+    let trace = &recorded.trace;
     let mut spending = 0;
     let mut costs = Vec::with_capacity(trace.insts.len());
     for inst in &trace.insts {
@@ -73,9 +75,16 @@ pub fn weigh(exits: &mut [Exit], trace: &Trace, recording: &Recording, before: i
     }
     let mut sum = 0;
     let mut sums = Vec::with_capacity(recording.events.len());
+    // What is done in a call that goes through CPython is not saved.
+    let mut within: Option<u32> = None;
     for event in &recording.events {
         sums.push(sum);
-        sum += saved(event);
+        if within.is_some_and(|depth| event.depth > depth) {
+            continue;
+        }
+        let general = recorded.general.iter().any(|(code, offset, _)| (*code, *offset) == (event.code, event.offset));
+        within = general.then_some(event.depth);
+        sum += saved(event, general);
     }
     // A loop's body is a second pass over the events from its head on. Turns are counted: exits there stand for the first pass
     // and their part of a turn.
