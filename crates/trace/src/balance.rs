@@ -142,6 +142,21 @@ impl Counts<'_> {
                 (0..trace.insts.len() as u32).map(Val).find(|mine| constant(trace, *mine) == Some(object))
             }
         };
+        // Two names of one object in the parent are so here.
+        let original = |mut val: Val| {
+            while let Some(Inst::Uop(inst)) = parent.insts.get(val.index())
+                && let (Uop::renamed, [object]) = (inst.uop, inst.args.as_slice())
+            {
+                val = *object;
+            }
+            val
+        };
+        for (index, origin) in trace.origins.iter().enumerate() {
+            let first = trace.origins.iter().position(|other| original(*other) == original(*origin));
+            if let Some(first) = first.filter(|first| *first < index) {
+                self.names.insert(Val(index as u32), Val(first as u32));
+            }
+        }
         for (val, count) in handed(snapshot) {
             if let Some(mine) = param(val) {
                 self.add(mine, count);

@@ -35,6 +35,14 @@ impl Recorder<'_> {
         }
         let callable = self.peek(count + 2)?;
         self.guard_callable(&callable, *seen_callable)?;
+        // To meet a generator has exits, which must come before anything is made or dropped.
+        let generator = self.peek(count)?;
+        let met = self.frame_of(&generator).is_some();
+        let makes = !matches!(consumer, Consumer::Sum | Consumer::Any | Consumer::All | Consumer::Next)
+            && !matches!(consumer, Consumer::Min | Consumer::Max);
+        if !met && (makes || matches!(callable, Sym::Obj(_, Own::Owned))) {
+            return Err(AbortReason::Call("a builtin that goes through a generator from elsewhere"));
+        }
         let raise = self.raise_snap();
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
