@@ -88,7 +88,8 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
             }
             return go_on(site, snapshot, true);
         };
-        if exit.attends && frames.len() == 1 && !throw {
+        if exit.attends && !throw {
+            // Code that runs now does not see the frames of inlined calls.
             let guard = site.thread.unsilence();
             throw = site.thread.attend().is_err();
             drop(guard);

@@ -582,7 +582,7 @@ impl<'a> Recorder<'a> {
         // A generator's frame begins elsewhere.
         let starts = starts && self.frames.last().is_some_and(|frame| frame.generator.is_none());
         if starts && event.depth as usize + 1 == self.frames.len() && self.e.allocates_since(self.quiet_at) {
-            let snap = self.build_snapshot(event.offset - RESUME_UNITS, Then::Resume);
+            let snap = self.build_snapshot(event.offset, Then::Resume);
             self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
             self.quiet_at = self.e.len();
         }
