@@ -214,6 +214,8 @@ SAID = {
 # Programs that were not compiled once, and are now: by a fast form, or through CPython.
 COMPILED = (
     "comprehension",
+    "matrix product",
+    "truth of an object",
     "range of a huge number",
     "del",
     "new list",

@@ -408,7 +408,7 @@ def timer(n):
     def work():
         at = At(None, ())
         total = rounds = 0
-        while len(seen) < 20 and rounds < 3_000:
+        while len(seen) < 20 and rounds < 300_000:
             rounds += 1
             for i in range(200):
                 total += deeper(at, i)
