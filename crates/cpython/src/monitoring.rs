@@ -207,6 +207,29 @@ impl Monitoring {
         Ok(())
     }
 
+    /// Switches the locations of one code object on again that callbacks have switched off. Each of them is an event once
+    /// more, not only the one that is wanted.
+    ///
+    /// CPython does that for all code at once, for every tool. But it finds out what to change in a code object by comparing what is
+    /// on there with what is to be on; so this says that decal's events are not, and lets it look.
+    ///
+    /// # Safety
+    /// The GIL is held, `code` is a live code object without local events of decal's.
+    ///
+    /// # Errors
+    /// [`Raised`].
+    pub unsafe fn rearm(&self, code: *mut PyObject) -> Result<(), Raised> {
+        // SAFETY: the caller's. What is switched on where it is on already stays as it is.
+        unsafe {
+            let Some(data) = (*code.cast::<layout::Code>()).monitoring.as_mut() else { return Ok(()) };
+            for event in [layout::JUMP_EVENT, layout::START_EVENT] {
+                data.active[event] &= !(1 << TOOL);
+            }
+            let looked = self.set_local(code, LocalEvents { jump: true, ..LocalEvents::default() });
+            looked.and(self.set_local(code, LocalEvents::default()))
+        }
+    }
+
     /// Switches all disabled locations on again: those of every tool, CPython offers nothing finer.
     ///
     /// # Safety

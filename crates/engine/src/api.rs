@@ -135,6 +135,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             relying: FxHashMap::default(),
             changes: FxHashMap::default(),
             contexts: Vec::new(),
+            waiting: Default::default(),
             counters,
             dice,
             complaint: None,

@@ -270,6 +270,7 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         State::Counting(left) if *left > 1 => {
             *left -= 1;
             engine.counters.jumps += 1;
+            engine.tick();
             Decision::Nothing
         }
         State::Counting(_) => {
@@ -288,6 +289,10 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
                 Some(executor) => enter(engine, site, executor),
                 None => Decision::Nothing,
             }
+        }
+        State::Waiting(_) => {
+            engine.counters.jumps += 1;
+            if engine.still_waits(place) { Decision::Nothing } else { Decision::Disable }
         }
         State::Never(_) => Decision::Disable,
     }
@@ -330,12 +335,14 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     // SAFETY: the code of a live frame.
     let alone = unsafe { only_decal(site.code) };
     let asked = engine.codes.get(&place.0).is_some_and(|code| code.asked);
-    let busy = !asked && engine.is_busy_compiling();
-    if engine.observation.is_some() || !alone || site.thread.is_traced() || busy {
-        let pause = if busy { engine.threshold(to) } else { POSTPONE };
+    if engine.observation.is_some() || !alone || site.thread.is_traced() {
         if let Some(location) = engine.locations.get_mut(&place) {
-            location.state = State::Counting(pause.max(POSTPONE));
+            location.state = State::Counting(POSTPONE);
         }
+        return Decision::Nothing;
+    }
+    if !asked && !engine.has_budget() {
+        engine.wait(place);
         return Decision::Nothing;
     }
     let function = to == FUNCTION_START;

@@ -28,6 +28,9 @@ const RECURSION_MARGIN: i32 = 8;
 /// Native calls that must still be possible: frames of inlined calls are run by one each, and general operations call.
 const NATIVE_MARGIN: i32 = 500;
 
+/// What a root trace may lose while traces that continue it are to come, in nanoseconds.
+const MOST_LOST: i64 = 5_000_000;
+
 /// Where we are: in a callback of this frame.
 #[derive(Clone, Copy)]
 pub struct Site {
@@ -97,10 +100,21 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         }
         let (gained, open) = (worth::gained(engine, executor), worth::left_open(engine, executor));
         executor.trial.set((entries, gained, open));
-        // While side traces are to come, or have to wait, nobody knows what it will gain with them.
-        let growing = open.saturating_sub(last_open) * 2 >= entered || engine.is_busy_compiling();
-        if gained - last_gained >= worth::least(executor, entered) || growing {
+        worth::credit(engine, executor, gained - worth::least(executor, entries));
+        let lost = worth::least(executor, entered) - (gained - last_gained);
+        if lost <= 0 {
             return true;
+        }
+        engine.counters.lost += lost as u64;
+        executor.lost.set(executor.lost.get() + lost);
+        // While side traces are to come nobody knows what it will gain with them.
+        let growing = open.saturating_sub(last_open) * 2 >= entered && executor.lost.get() < MOST_LOST;
+        if growing {
+            let goes_on = engine.has_budget();
+            if !goes_on {
+                engine.wait((executor.code as usize, executor.offset));
+            }
+            return goes_on;
         }
     }
     let (code, offset) = (executor.code, executor.offset);
@@ -138,7 +152,7 @@ pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<
         let (left, exit) = unsafe { run_one(site, &executor, &mut context) };
         entries += 1;
         turns += context.iterations;
-        saved += context.iterations * executor.turn_saves.max(0) as u64;
+        saved += worth::credit_turns(&executor, context.iterations);
         let Left::Enter(offset) = left else { break left };
         let next = state::with(|engine| {
             let next = next(engine, site, offset)?;

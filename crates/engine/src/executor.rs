@@ -122,6 +122,10 @@ pub struct Executor {
     /// Entries, nanoseconds saved, and times left by exits that may still be continued, when it was last asked whether entering
     /// pays.
     pub trial: Cell<(u64, i64, u64)>,
+    /// Nanoseconds that it has saved by what is in the account (roots).
+    pub credited: Cell<i64>,
+    /// Nanoseconds that entering it has lost, by estimate (roots).
+    pub lost: Cell<i64>,
     /// Side traces (roots).
     pub sides: RefCell<Vec<usize>>,
     /// Ends, its own and those of its side traces, that jump into other root traces (roots).

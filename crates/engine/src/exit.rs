@@ -294,7 +294,7 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
     if engine.observation.is_some() || !executor.valid.get() {
         return false;
     }
-    if engine.is_busy_compiling() {
+    if !engine.has_budget() {
         if let Some(exit) = executor.exits.get(index) {
             exit.countdown.set(engine.options.exit_threshold);
         }

@@ -63,6 +63,10 @@ fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
                 }
             }
             State::Observing => "being observed".to_string(),
+            State::Waiting(None) => "hot, waits until something may be spent on it".to_string(),
+            State::Waiting(Some(_)) => {
+                "compiled; waits until something may be spent on what would let it pay".to_string()
+            }
             State::Never(why) => format!("not compiled: {why}"),
             State::Compiled(id) => match engine.executors.get(*id).and_then(Option::as_ref) {
                 Some(executor) => {

@@ -61,7 +61,7 @@ impl Engine {
         }
         self.relying.clear();
         for location in self.locations.values_mut() {
-            if matches!(location.state, State::Compiled(_)) {
+            if matches!(location.state, State::Compiled(_) | State::Waiting(Some(_))) {
                 location.state = State::Counting(1);
             }
         }
@@ -104,6 +104,7 @@ impl Engine {
         if let Changed::CodeDies(code) = what
             && self.codes.remove(&(code as usize)).is_some()
         {
+            self.waiting.forget(code as usize);
             self.locations.retain(|(owner, _), _| *owner != code as usize);
             self.relying.remove(&code);
         }
@@ -157,7 +158,7 @@ impl Engine {
         });
         let threshold = self.threshold(executor.offset);
         let location = self.locations.entry(place).or_insert_with(|| Location::new(threshold));
-        if location.state == State::Compiled(root) {
+        if location.state == State::Compiled(root) || location.state == State::Waiting(Some(root)) {
             location.invalidated(threshold);
         }
     }

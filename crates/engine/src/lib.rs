@@ -10,6 +10,7 @@
 //! stretches in which no Python code runs.
 
 pub mod api;
+mod budget;
 mod callbacks;
 mod consume;
 mod direct;
@@ -30,5 +31,6 @@ mod starts;
 mod state;
 pub mod stats;
 mod stress;
+mod waiting;
 mod wishes;
 mod worth;

@@ -50,6 +50,8 @@ pub enum State {
     Observing,
     /// Compiled: the executor's number.
     Compiled(usize),
+    /// Hot, but there is no budget to observe it, or to make the traces that would let its executor pay.
+    Waiting(Option<usize>),
     /// Given up.
     Never(Never),
 }

@@ -26,6 +26,8 @@ pub struct Stress {
     pub dice: Option<u32>,
     /// Code memory is mapped twice, as where the system denies the usual way.
     pub twice: bool,
+    /// There is no budget most of the time.
+    pub waits: bool,
     /// decal panics, as if it had a mistake.
     pub panic: Option<Panic>,
 }
@@ -165,13 +167,14 @@ impl Options {
             };
         }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
-            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, panic:compile, panic:callback, or several with commas";
+            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
                 let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {
                     None if part == "hot" => options.stress.hot = true,
                     Some(("dice", n)) => options.stress.dice = Some(n.parse().map_err(|_| unknown())?),
                     None if part == "twice" => options.stress.twice = true,
+                    None if part == "waits" => options.stress.waits = true,
                     Some(("guards", n)) => options.stress.guard = Some(n.parse().map_err(|_| unknown())?),
                     Some(("registers", n)) => options.stress.registers = Some(n.parse().map_err(|_| unknown())?),
                     Some(("panic", "compile")) => options.stress.panic = Some(Panic::Compile),

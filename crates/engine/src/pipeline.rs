@@ -368,6 +368,8 @@ fn build(
         },
         turn_saves,
         trial: Cell::new((0, 0, 0)),
+        lost: Cell::new(0),
+        credited: Cell::new(0),
         sides: RefCell::new(Vec::new()),
         links: RefCell::new(Vec::new()),
         linkers: RefCell::new(Vec::new()),

@@ -44,11 +44,6 @@ pub enum Call {
     Foreign,
 }
 
-/// Nanoseconds of compiling that any program is worth.
-const COMPILE_FREE: u64 = 3_000_000;
-/// Part of what traces have saved, by estimate, that may be spent on more of them.
-const REINVESTED: u64 = 4;
-
 impl Engine {
     /// A function starts.
     ///
@@ -58,6 +53,7 @@ impl Engine {
         match self.starts.get_mut(&(code as usize)) {
             Some(Start::Counting(left)) if *left > 1 => {
                 *left -= 1;
+                self.tick();
                 Call::Nothing
             }
             Some(Start::Compiled(executor)) if executor.valid.get() => {
@@ -117,18 +113,12 @@ impl Engine {
                 Some(executor) => (Start::Compiled(Rc::clone(&executor)), Call::Enter(executor)),
                 None => (Start::Counting(1), Call::Nothing),
             },
+            State::Waiting(_) => {
+                return if self.still_waits((code as usize, FUNCTION_START)) { Call::Nothing } else { Call::Disable };
+            }
             State::Never(_) => (Start::Never, Call::Disable),
         };
         self.starts.insert(code as usize, next);
         call
-    }
-
-    /// Whether so much was compiled so far that what gets hot has to wait: a short program shall not be spent on compiling,
-    /// and one that gains nothing by it neither.
-    pub(crate) fn is_busy_compiling(&self) -> bool {
-        let spent: u64 = self.counters.nanoseconds.iter().sum();
-        let allowed = u128::from(self.options.compile_share) * self.born.elapsed().as_nanos() / 100;
-        let free = COMPILE_FREE.saturating_add(self.counters.saved / REINVESTED);
-        u128::from(spent.saturating_sub(free)) > allowed
     }
 }

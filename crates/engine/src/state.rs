@@ -9,6 +9,7 @@ use crate::observe::Observation;
 use crate::options::Options;
 use crate::starts::Start;
 use crate::stats::Counters;
+use crate::waiting::Waiting;
 use decal_cpython::PyObject;
 use decal_cpython::code::DecodedCode;
 use decal_cpython::monitoring::Monitoring;
@@ -70,6 +71,8 @@ pub struct Engine {
     /// Contexts at rest.
     #[expect(clippy::vec_box, reason = "a context is large and must not move: a trace that runs holds its address")]
     pub contexts: Vec<Box<Context>>,
+    /// What is hot and waits.
+    pub waiting: Waiting,
     /// Counters.
     pub counters: Counters,
     /// A cheap source of randomness.
@@ -131,7 +134,7 @@ impl Engine {
         location.is_some_and(|location| {
             // The loop of a generator may be one of a trace that resumes the generator, and only of such a one.
             let yields = matches!(location.last, Some((AbortReason::Yields, _)));
-            matches!(location.state, State::Compiled(_)) || location.withdrawn > 0 || yields
+            matches!(location.state, State::Compiled(_) | State::Waiting(Some(_))) || location.withdrawn > 0 || yields
         })
     }
 

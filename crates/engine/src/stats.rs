@@ -43,6 +43,8 @@ pub struct Counters {
     pub turns: u64,
     /// Nanoseconds that traces saved, by estimate.
     pub saved: u64,
+    /// Nanoseconds lost by entries that did not pay, by estimate.
+    pub lost: u64,
     /// Backward jumps counted in CPython.
     pub jumps: u64,
     /// Uops run by the trace interpreter.
@@ -105,12 +107,15 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     add("links", c.links);
     add("invalidated", c.invalidated);
     add("withdrawn", c.withdrawn);
+    add("saved_ns", c.saved);
+    add("lost_ns", c.lost);
     let mut states: BTreeMap<&str, u64> = BTreeMap::new();
     for location in engine.locations.values() {
         let state = match location.state {
             State::Counting(_) if location.tries > 0 => "backed_off",
             State::Counting(_) => "counting",
             State::Observing => "observing",
+            State::Waiting(_) => "waiting",
             State::Compiled(_) => "compiled",
             State::Never(_) => "never",
         };

@@ -148,6 +148,23 @@ pub fn gained(engine: &Engine, root: &Executor) -> i64 {
     left + root.turns.get() as i64 * i64::from(root.turn_saves)
 }
 
+/// Notes what the turns of one entry have saved, and gives it, in nanoseconds. What exits have saved comes to it from time to time: see
+/// [`credit`].
+pub fn credit_turns(root: &Executor, turns: u64) -> u64 {
+    let saved = turns as i64 * i64::from(root.turn_saves.max(0));
+    root.credited.set(root.credited.get() + saved);
+    saved as u64
+}
+
+/// Notes what a root trace and its side traces have saved by now, all in all.
+pub fn credit(engine: &mut Engine, root: &Executor, saved: i64) {
+    let more = saved - root.credited.get();
+    if more > 0 {
+        root.credited.set(saved);
+        engine.counters.saved += more as u64;
+    }
+}
+
 /// How often a root trace and its side traces were left by exits that may still be continued: many exits that are taken about
 /// as often as each other get hot late.
 pub fn left_open(engine: &Engine, root: &Executor) -> u64 {

@@ -96,6 +96,10 @@ pub mod flags {
 /// Number of events that exist per code object.
 pub const LOCAL_EVENTS: usize = 10;
 
+/// The event PY_START among those.
+pub const START_EVENT: usize = 0;
+/// The event JUMP among those.
+pub const JUMP_EVENT: usize = 7;
 /// The event INSTRUCTION among those.
 pub const INSTRUCTION_EVENT: usize = 6;
 

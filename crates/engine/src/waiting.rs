@@ -1,0 +1,128 @@
+//! Waiting: what is hot while there is no [budget](crate::budget) for it.
+//!
+//! A location that is counted again and again until there is budget would cost its event each time, which is as much as some
+//! instructions of CPython: a program with many loops would pay for all of them. So the events of what waits are
+//! off, but for the few that got hot last: they are where the program is now, and ask at some of their events
+//! whether there is budget. Other events ask, too. When there is, what sleeps is woken, first come, first served.
+//!
+//! What waits is either to be observed, or has a trace that does not pay yet because the traces that continue it wait: it is not
+//! entered for the time being.
+//!
+//! Switching one location's event on again is something that CPython does not offer: see
+//! [`Monitoring::rearm`](decal_cpython::monitoring::Monitoring::rearm). Cost: two microseconds for each that is woken,
+//! which counts as spent.
+
+use crate::location::State;
+use crate::starts::Start;
+use crate::state::{Engine, FUNCTION_START};
+use decal_cpython::PyObject;
+use decal_cpython::thread::Thread;
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Locations that wait with their events on.
+const AWAKE: usize = 4;
+/// Events of those, or of anything that is counted, from one look at the budget to the next.
+const PERIOD: u32 = 64;
+/// Locations that are woken at once.
+const WOKEN: usize = 8;
+/// Events of a location that was woken until it is hot again: some are cold by now.
+const AGAIN: u32 = 16;
+
+/// A location's code object and offset.
+type Place = (usize, u32);
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    awake: VecDeque<Place>,
+    asleep: VecDeque<Place>,
+    ticks: u32,
+}
+
+impl Waiting {
+    /// A code object dies.
+    pub fn forget(&mut self, code: usize) {
+        self.awake.retain(|place| place.0 != code);
+        self.asleep.retain(|place| place.0 != code);
+    }
+
+    /// Locations that wait with their events off.
+    pub fn asleep(&self) -> usize {
+        self.asleep.len()
+    }
+}
+
+impl Engine {
+    /// A location that is hot has to wait.
+    pub(crate) fn wait(&mut self, place: Place) {
+        let Some(location) = self.locations.get_mut(&place) else { return };
+        location.state = State::Waiting(match location.state {
+            State::Compiled(id) => Some(id),
+            _ => None,
+        });
+        if place.1 == FUNCTION_START {
+            self.starts.insert(place.0, Start::Counting(1));
+        }
+        let awake = &mut self.waiting.awake;
+        awake.retain(|known| *known != place);
+        awake.push_back(place);
+        if awake.len() > AWAKE {
+            // Its next event finds it missing.
+            awake.pop_front();
+        }
+    }
+
+    /// An event of a location that waits. Whether it may stay on; the location may have stopped waiting.
+    pub(crate) fn still_waits(&mut self, place: Place) -> bool {
+        if !self.waiting.awake.contains(&place) {
+            if !self.waiting.asleep.contains(&place) {
+                self.waiting.asleep.push_back(place);
+            }
+            return false;
+        }
+        if self.look() {
+            self.waiting.awake.retain(|known| *known != place);
+            self.resume(place, 1);
+        }
+        true
+    }
+
+    /// Wakes what sleeps, where there is budget. To be called at events that are counted.
+    pub(crate) fn tick(&mut self) {
+        if self.waiting.asleep.is_empty() || !self.look() {
+            return;
+        }
+        let begun = Instant::now();
+        let count = self.waiting.asleep.len().min(WOKEN);
+        let woken: SmallVec<[Place; WOKEN]> = self.waiting.asleep.drain(..count).collect();
+        for place in woken {
+            self.resume(place, AGAIN);
+            // SAFETY: a code object that dies is forgotten before (see `Engine::change`); we are in a callback, with the GIL held, and
+            // nothing is observed.
+            if unsafe { self.monitoring.rearm(place.0 as *mut PyObject) }.is_err() {
+                // No memory. The location stays off.
+                // SAFETY: as above.
+                unsafe { Thread::current() }.clear_exception();
+            }
+        }
+        self.counters.nanoseconds[0] += begun.elapsed().as_nanos() as u64;
+    }
+
+    /// Whether there is budget, asked from time to time.
+    fn look(&mut self) -> bool {
+        self.waiting.ticks = self.waiting.ticks.wrapping_add(1);
+        self.waiting.ticks.is_multiple_of(PERIOD) && self.observation.is_none() && self.has_budget()
+    }
+
+    /// A location waits no longer. So many events and it is hot.
+    fn resume(&mut self, place: Place, events: u32) {
+        let Some(location) = self.locations.get_mut(&place) else { return };
+        let State::Waiting(executor) = location.state else { return };
+        location.state = executor.map_or(State::Counting(events), State::Compiled);
+        if place.1 == FUNCTION_START {
+            self.starts.insert(place.0, Start::Counting(1));
+        }
+    }
+}
