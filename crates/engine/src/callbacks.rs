@@ -301,6 +301,7 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
 /// A context for this trace, where it is to be entered.
 fn ready(engine: &mut Engine, site: &Site, executor: &Rc<Executor>) -> Option<Box<Context>> {
     engine.catch_up();
+    engine.tick();
     if !executor.valid.get() {
         return None;
     }

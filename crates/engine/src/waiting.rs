@@ -2,8 +2,8 @@
 //!
 //! A location that is counted again and again until there is budget would cost its event each time, which is as much as some
 //! instructions of CPython: a program with many loops would pay for all of them. So the events of what waits are
-//! off, but for the few that got hot last: they are where the program is now, and ask at some of their events
-//! whether there is budget. Other events ask, too. When there is, what sleeps is woken, first come, first served.
+//! off, but for the one that got hot last: it is where the program is now, and asks at some of its events
+//! whether there is budget. So do other events, and entries. When there is, what sleeps is woken, first come, first served.
 //!
 //! What waits is either to be observed, or has a trace that does not pay yet because the traces that continue it wait: it is not
 //! entered for the time being.
@@ -21,9 +21,7 @@ use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Locations that wait with their events on.
-const AWAKE: usize = 4;
-/// Events of those, or of anything that is counted, from one look at the budget to the next.
+/// Events of that one, or of anything that is counted, from one look at the budget to the next.
 const PERIOD: u32 = 64;
 /// Locations that are woken at once.
 const WOKEN: usize = 8;
@@ -36,7 +34,7 @@ type Place = (usize, u32);
 /// See the module's text.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    awake: VecDeque<Place>,
+    awake: Option<Place>,
     asleep: VecDeque<Place>,
     ticks: u32,
 }
@@ -44,7 +42,7 @@ pub struct Waiting {
 impl Waiting {
     /// A code object dies.
     pub fn forget(&mut self, code: usize) {
-        self.awake.retain(|place| place.0 != code);
+        self.awake = self.awake.filter(|place| place.0 != code);
         self.asleep.retain(|place| place.0 != code);
     }
 
@@ -65,31 +63,26 @@ impl Engine {
         if place.1 == FUNCTION_START {
             self.starts.insert(place.0, Start::Counting(1));
         }
-        let awake = &mut self.waiting.awake;
-        awake.retain(|known| *known != place);
-        awake.push_back(place);
-        if awake.len() > AWAKE {
-            // Its next event finds it missing.
-            awake.pop_front();
-        }
+        // The next event of the one before sends that to sleep.
+        self.waiting.awake = Some(place);
     }
 
     /// An event of a location that waits. Whether it may stay on; the location may have stopped waiting.
     pub(crate) fn still_waits(&mut self, place: Place) -> bool {
-        if !self.waiting.awake.contains(&place) {
+        if self.waiting.awake != Some(place) {
             if !self.waiting.asleep.contains(&place) {
                 self.waiting.asleep.push_back(place);
             }
             return false;
         }
         if self.look() {
-            self.waiting.awake.retain(|known| *known != place);
+            self.waiting.awake = None;
             self.resume(place, 1);
         }
         true
     }
 
-    /// Wakes what sleeps, where there is budget. To be called at events that are counted.
+    /// Wakes what sleeps, where there is budget. To be called at events that are counted, and where traces are entered.
     pub(crate) fn tick(&mut self) {
         if self.waiting.asleep.is_empty() || !self.look() {
             return;
