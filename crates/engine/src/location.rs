@@ -92,7 +92,7 @@ const MAX_HINTED: u32 = 3;
 pub const MAX_SPARING: u8 = 3;
 
 /// Passes that may leave the loop before that counts as a failure.
-const MAX_LEFT: u32 = 24;
+const MAX_LEFT: u32 = 10;
 
 impl Location {
     /// A new one.
@@ -110,10 +110,15 @@ impl Location {
         }
     }
 
+    /// Whether one more pass that leaves the loop is no failure.
+    pub fn may_be_left_again(&self) -> bool {
+        self.left < MAX_LEFT
+    }
+
     /// Recording failed: a pause that grows, then never. `dice` is any number.
     pub fn failed(&mut self, reason: AbortReason, line: u32, threshold: u32, max_tries: u32, dice: u32) {
         self.last = Some((reason, line));
-        if reason == AbortReason::LeftLoop && self.left < MAX_LEFT {
+        if reason == AbortReason::LeftLoop && self.may_be_left_again() {
             // Bad luck, mostly: some other pass will come round.
             self.left += 1;
             self.state = State::Counting(1 + dice % (2 + self.left * 4));
@@ -128,6 +133,9 @@ impl Location {
         }
         self.state = if self.tries >= max_tries {
             State::Never(Never::Abort(reason))
+        } else if reason == AbortReason::Yields {
+            // Most generators yield in each turn. To see others now costs less than to count them longer.
+            State::Counting(1 + dice % 32)
         } else {
             let pause = threshold.saturating_mul(4u32.saturating_pow(self.tries)).max(2);
             State::Counting(pause.saturating_add(dice % pause))

@@ -23,7 +23,7 @@ use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
 use decal_trace::bytecode::Op;
-use decal_trace::event::Detail;
+use decal_trace::event::{Detail, Ending, Recording};
 use decal_trace::ir::{Inst, Region, Start, Val};
 use decal_trace::record::{self, Abort, AbortReason, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
@@ -68,12 +68,24 @@ fn options(engine: &Engine, alive: &Alive) -> record::Options {
     record::Options { optimize, max_insts: max_insts * more, valid, covered, count, hint: Hint::default() }
 }
 
+/// Whether the pass left the loop, and its translation could only find that out once more. What cannot be compiled at all is
+/// a better reason, and comes last.
+fn was_left(recording: &Recording) -> Option<Failure> {
+    let last = recording.events.last()?;
+    let left = recording.ending == Ending::Left && !matches!(last.op, Op::Yield { .. } | Op::Unsupported(_));
+    left.then_some(Failure::Abort(Abort { reason: AbortReason::LeftLoop, code: last.code, offset: last.offset }))
+}
+
 fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
     let begun = Instant::now();
     let start = if function { Start::Function } else { Start::Loop };
     let alive = Alive::new();
+    let again = engine.locations.get(&(observation.code as usize, offset)).is_some_and(Location::may_be_left_again);
     let recorded = contained(|| {
         assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
+        if again && let Some(failure) = was_left(&observation.recording) {
+            return Err(failure);
+        }
         let mut options = options(engine, &alive);
         if let Some(location) = engine.locations.get(&(observation.code as usize, offset)) {
             options.hint = location.hint.clone();
@@ -161,7 +173,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         is_trunk: parent.id == trunk.id,
         may_loop: loops < engine.options.max_loops,
     };
+    let again = site.tries.get() + 1 < engine.options.max_tries;
     let recorded = contained(|| {
+        if again && let Some(failure) = was_left(&observation.recording) {
+            return Err(failure);
+        }
         let mut options = options(engine, &root.alive);
         if let Some(location) = engine.locations.get(&(root.code as usize, root.offset)) {
             options.hint = location.hint.clone();

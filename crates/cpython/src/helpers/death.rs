@@ -11,9 +11,9 @@
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::observe::known::is_iterator;
-use crate::version::{bytecode, layout};
+use crate::version::{bytecode, checks, layout};
 use crate::{PyObject, objects};
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 
 /// Objects that are looked at before the answer is no.
@@ -97,7 +97,33 @@ unsafe fn generator_dies_quietly(object: *mut PyObject) -> bool {
     }
 }
 
-/// Whether instances of this class end as those of plain classes: no finalizer, no base in C but `object` and containers whose
+/// Classes of the standard library in C whose objects hold nothing but what `tp_traverse` shows, and let go of it and no more. Names
+/// of classes, or of modules where they end in a dot.
+const QUIET: [&CStr; 12] = [
+    c"re.",
+    c"itertools.",
+    c"collections.",
+    c"functools.partial",
+    c"operator.",
+    c"decimal.Decimal",
+    c"array.",
+    c"_struct.",
+    c"_random.Random",
+    c"_json.",
+    c"datetime.",
+    c"xml.etree.ElementTree.Element",
+];
+
+/// Whether this class in C is one of them.
+unsafe fn is_quiet(ty: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: a live class, whose name is a C string.
+    let name = unsafe { CStr::from_ptr((*ty).tp_name) }.to_bytes();
+    QUIET.iter().map(|known| known.to_bytes()).any(|known| {
+        if known.ends_with(b".") { name.starts_with(known) } else { name == known }
+    })
+}
+
+/// Whether instances of this class end as those of plain classes: no finalizer, no base in C but `object` and those whose
 /// end is known.
 unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: a live class; its bases live.
@@ -105,7 +131,6 @@ unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
         if (*ty).tp_finalize.is_some() || (*ty).tp_del.is_some() {
             return false;
         }
-        let dealloc = (*ty).tp_dealloc;
         let known = [
             &raw mut ffi::PyBaseObject_Type,
             &raw mut ffi::PyList_Type,
@@ -119,11 +144,14 @@ unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
             if known.contains(&base) {
                 return true;
             }
-            // Classes of Python code share one function for this.
-            let same = (*base).tp_dealloc.map(|f| f as usize) == dealloc.map(|f| f as usize);
-            let by_python = (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
-            if !same || !by_python || (*base).tp_base.is_null() {
+            // Classes of Python code share one function for this, and so do those in C that have nothing to add.
+            let shared = (*base).tp_dealloc.map(|dealloc| dealloc as usize) == checks::class_dealloc();
+            let heap = (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
+            if !heap || (*base).tp_base.is_null() {
                 return false;
+            }
+            if !shared {
+                return is_quiet(base);
             }
             base = (*base).tp_base;
         }

@@ -23,6 +23,14 @@ pub fn plain_vectorcall() -> Option<usize> {
     PLAIN_VECTORCALL.get().copied()
 }
 
+/// How instances of classes of Python code end (`subtype_dealloc`, which has no public name).
+static CLASS_DEALLOC: OnceLock<usize> = OnceLock::new();
+
+/// The address of the function by which instances of classes of Python code end; none before [`check`].
+pub fn class_dealloc() -> Option<usize> {
+    CLASS_DEALLOC.get().copied()
+}
+
 /// Checks everything.
 ///
 /// # Safety
@@ -390,6 +398,9 @@ unsafe fn instances(globals: *mut PyObject) -> Result<(), &'static str> {
         let ty = ffi::Py_TYPE(object);
         let flags = layout::TYPE_INLINE_VALUES | layout::TYPE_MANAGED_DICT;
         ensure((*ty).tp_flags & flags == flags, "instance")?;
+        if let Some(dealloc) = (*ty).tp_dealloc {
+            CLASS_DEALLOC.get_or_init(|| dealloc as usize);
+        }
         let keys = *ty.byte_add(layout::TYPE_CACHED_KEYS).cast::<*const DictKeys>();
         ensure(!keys.is_null() && (*keys).kind == 2 && (*keys).entries == 2, "keys of instances")?;
         let entries = (&raw const (*keys).indices).cast::<u8>().add(1 << (*keys).log2_index_bytes);
