@@ -62,10 +62,11 @@ fn contained<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure>
 
 fn options(engine: &Engine, alive: &Alive) -> record::Options {
     let (valid, covered) = (alive.valid.as_ptr() as u64, &raw const alive.covered as u64);
-    let Options { optimize, max_insts, count, .. } = engine.options;
+    let Options { optimize, max_insts, count, debug, .. } = engine.options;
     // Counting takes instructions of its own, which must not make a trace too long.
     let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
-    record::Options { optimize, max_insts: max_insts * more, valid, covered, count, hint: Hint::default() }
+    let (max_insts, keep_before) = (max_insts * more, debug >= 2);
+    record::Options { optimize, max_insts, valid, covered, keep_before, count, hint: Hint::default() }
 }
 
 fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {

@@ -85,6 +85,66 @@ pub const REGIONS: &[Region] = &[
     Region::Any,
 ];
 
+/// A set of regions.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Regions(u16);
+
+impl Regions {
+    /// No region.
+    pub const NONE: Regions = Regions(0);
+
+    /// Adds one.
+    pub fn insert(&mut self, region: Region) {
+        self.0 |= 1 << region as u16;
+    }
+
+    /// Whether a region is in it.
+    pub fn contains(self, region: Region) -> bool {
+        self.0 >> region as u16 & 1 == 1
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of it is in the other.
+    pub fn is_subset(self, other: Regions) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// What is in this one, or in the other.
+    pub fn or(self, other: Regions) -> Regions {
+        Regions(self.0 | other.0)
+    }
+
+    /// What is in both.
+    pub fn and(self, other: Regions) -> Regions {
+        Regions(self.0 & other.0)
+    }
+
+    /// Its regions, in order.
+    pub fn iter(self) -> impl Iterator<Item = Region> {
+        REGIONS.iter().copied().filter(move |region| self.contains(*region))
+    }
+}
+
+impl FromIterator<Region> for Regions {
+    fn from_iter<I: IntoIterator<Item = Region>>(regions: I) -> Regions {
+        let mut all = Regions::NONE;
+        regions.into_iter().for_each(|region| all.insert(region));
+        all
+    }
+}
+
+impl std::fmt::Debug for Regions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+const _: () = assert!(REGIONS.len() <= u16::BITS as usize);
+
 /// A uop with its operands.
 #[derive(Clone, PartialEq, Debug)]
 pub struct UopInst {

@@ -8,7 +8,8 @@
 use super::label::{Carries, LabelState, Slot};
 use super::snapshots::first_place;
 use super::state::{IterState, Local, Own, Sym};
-use super::{AbortReason, Failure, Recorded, Recorder, Step, Wrote};
+use super::written::Wrote;
+use super::{AbortReason, Failure, Recorded, Recorder, Step};
 use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Val};
 use crate::opt::heap::Place;
@@ -120,7 +121,7 @@ impl Recorder<'_> {
             return Err(AbortReason::Exit);
         }
         self.consts = parent.recorded.consts.clone();
-        self.inherited = parent.wrote();
+        self.inherit(parent.wrote());
         let carried = parent.carried();
         let mut wanted: Vec<Val> = Vec::new();
         snapshot.each_value(&mut |val| wanted.push(val));
@@ -434,16 +435,14 @@ impl Recorder<'_> {
         let mut kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
         kept.extend(self.carried_iterators(label));
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
-        let written = self.e.heap().written();
         let inherited = self.inherited.clone();
-        let changed = |region: &&Region| written.contains(region) || inherited.regions.contains(region);
-        let misfit: BTreeSet<Region> = label.relied.iter().filter(changed).copied().collect();
+        let misfit = label.relied.and(self.e.heap().written().or(inherited.regions));
         if !misfit.is_empty() {
             let unjoined = format!("written: {misfit:?}");
             self.misfit.regions = misfit;
             return Ok(self.unjoined(unjoined));
         }
-        self.written.extend(inherited.locals);
+        self.written.extend(inherited.locals.iter());
         let mine = |val: Val| mine.get(&val).copied();
         let mut fitted = self.fit(label, &mine);
         if let Err(Some(slots)) = &fitted {

@@ -2,8 +2,8 @@
 //!
 //! One is taken at each instruction's start, before it changes anything, so that CPython can run the instruction again.
 
+use super::Recorder;
 use super::state::{FrameState, Local, Own, PER_FRAME, Position, Sym, owned_items};
-use super::{Recorder, Wrote};
 use crate::ir::Val;
 use crate::snapshot::{FieldStore, Frame, Generator, Returns, SnapId, Snapshot, Source, Then};
 use std::collections::BTreeSet;
@@ -50,17 +50,6 @@ impl Recorder<'_> {
             }
         }
         named
-    }
-
-    /// Notes what was written so far, for side traces of the exits that follow.
-    fn note_writes(&mut self) {
-        let mut now = self.inherited.clone();
-        now.locals.extend(&self.written);
-        now.regions.extend(self.e.heap().written());
-        let last = self.wrote.last().map(|(_, wrote)| wrote);
-        if last.map_or(now != Wrote::default(), |last| *last != now) {
-            self.wrote.push((Val(self.e.len() as u32), now));
-        }
     }
 
     /// See [`Snapshot::plain`].
