@@ -287,7 +287,7 @@ fn build(
         let entry = match &observation.purpose {
             Purpose::Side { parent, exit } => {
                 let (trace, exit) = (&parent.recorded.trace, parent.exits.get(exit.0 as usize));
-                exit.and_then(|exit| Some((trace, trace.snaps.get(exit.snap.0 as usize)?)))
+                exit.and_then(|exit| Some((trace, trace.snaps.get(exit.snap)?)))
             }
             Purpose::Root { .. } => None,
         };
@@ -308,7 +308,7 @@ fn build(
     if let (Some(end), Some(last)) =
         (exits.iter_mut().find(|exit| exit.at.is_none()), observation.recording.events.last())
         && let (Op::ReturnConst(_), Detail::Const(constant)) = (last.op, last.detail)
-        && recorded.trace.snaps.get(end.snap.0 as usize).is_some_and(|snap| snap.then == Then::Return)
+        && recorded.trace.snaps.get(end.snap).is_some_and(|snap| snap.then == Then::Return)
     {
         end.constant = constant.object;
     }

@@ -18,7 +18,7 @@ pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
     let snaps = &trace.snaps;
     let goes_back = |inst: &&Inst| match inst {
         Inst::Uop(UopInst { snap: Some(snap), uop, imm64, .. }) => {
-            let raises = snaps.get(snap.0 as usize).is_none_or(|snap| snap.then == Then::Raise);
+            let raises = snaps.get(*snap).is_none_or(|snap| snap.then == Then::Raise);
             !uop.info().effects.raises && !raises && *imm64 != end
         }
         _ => false,

@@ -96,11 +96,11 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
     // Exits come in the order of the trace, which is that of the events; a loop's second pass begins anew.
     let mut cursor = 0;
     for exit in exits {
-        let frames = trace.snaps.get(exit.snap.0 as usize).map_or(&[][..], |snap| &snap.frames);
-        let made = (frames.len() as i32 - 1).max(0);
+        let frames = trace.snaps.get(exit.snap).map(|snap| snap.frames);
+        let made = frames.map_or(0, |frames| frames.len() as i32 - 1);
         let here = |event: &Event| {
             let place = (event.depth as i32, event.code, event.offset);
-            frames.last().is_some_and(|frame| place == (made, frame.code, frame.offset))
+            frames.and_then(|frames| frames.last()).is_some_and(|frame| place == (made, frame.code, frame.offset))
         };
         let ahead = recording.events.iter().skip(cursor).position(here).map(|index| cursor + index);
         let found = ahead.or_else(|| recording.events.iter().position(here));

@@ -13,7 +13,7 @@
 //! state to rebuild there.
 
 use crate::event::{Code, CodeId};
-use crate::snapshot::{SnapId, Snapshot};
+use crate::snapshot::{SnapId, Snapshots};
 use decal_uops::{Class, Uop};
 
 /// A value: the index of the instruction that defines it.
@@ -215,7 +215,7 @@ pub struct Trace {
     /// How it ends.
     pub end: End,
     /// The snapshots.
-    pub snaps: Vec<Snapshot>,
+    pub snaps: Snapshots,
     /// For each parameter, the parent trace's value that it is.
     pub origins: Vec<Val>,
     /// Code objects whose instructions run in this trace, without repetition.

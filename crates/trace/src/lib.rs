@@ -19,5 +19,6 @@ pub mod record;
 pub mod regalloc;
 pub mod regalloc_check;
 pub mod snapshot;
+mod snapshots;
 pub mod text;
 pub mod verify;

@@ -427,7 +427,9 @@ impl Checker<'_> {
                 missing = Some(val);
             }
         };
-        self.trace.snaps[snap.0 as usize].each_value(&mut need);
+        if let Some(snapshot) = self.trace.snaps.get(snap) {
+            snapshot.each_value(&mut need);
+        }
         self.incoming.keep.iter().for_each(|val| need(*val));
         if self.looping {
             let others = self.allocated.label.iter().filter(|entry| !entry.phi);

@@ -16,7 +16,7 @@
 use crate::ir::{Inst, Region, UopInst, Val};
 use crate::opt::fold::{Folded, fold};
 use crate::opt::heap::{Heap, Place};
-use crate::snapshot::{SnapId, Snapshot, Then};
+use crate::snapshot::{Building, SnapId, Snapshots, Then};
 use decal_uops::{Class, Uop};
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ const NO_VAL: Val = Val(u32::MAX);
 #[derive(Debug)]
 pub struct Emitter {
     insts: Vec<Inst>,
-    snaps: Vec<Snapshot>,
+    snaps: Snapshots,
     origins: Vec<Val>,
     label: Option<u32>,
     consts: HashMap<(Uop, u64), Val>,
@@ -44,7 +44,7 @@ impl Emitter {
     pub fn new(optimize: bool) -> Emitter {
         Emitter {
             insts: Vec::new(),
-            snaps: Vec::new(),
+            snaps: Snapshots::default(),
             origins: Vec::new(),
             label: None,
             consts: HashMap::new(),
@@ -109,18 +109,14 @@ impl Emitter {
         self.push(Inst::Param(class))
     }
 
-    /// Adds a snapshot.
-    pub fn snapshot(&mut self, snapshot: Snapshot) -> SnapId {
-        self.snaps.push(snapshot);
-        SnapId(self.snaps.len() as u32 - 1)
+    /// Begins a snapshot.
+    pub fn snapshot(&mut self) -> Building<'_> {
+        self.snaps.begin()
     }
 
     /// Adds a copy of a snapshot after which something else happens.
     pub fn snapshot_with(&mut self, snap: SnapId, then: Then) -> SnapId {
-        match self.snaps.get(snap.0 as usize).cloned() {
-            Some(snapshot) => self.snapshot(Snapshot { then, ..snapshot }),
-            None => snap,
-        }
+        self.snaps.again(snap, then)
     }
 
     fn push(&mut self, inst: Inst) -> Val {
@@ -343,7 +339,7 @@ impl Emitter {
     }
 
     /// The finished parts: instructions, snapshots, origins of the parameters, label.
-    pub fn into_parts(self) -> (Vec<Inst>, Vec<Snapshot>, Vec<Val>, Option<u32>) {
+    pub fn into_parts(self) -> (Vec<Inst>, Snapshots, Vec<Val>, Option<u32>) {
         (self.insts, self.snaps, self.origins, self.label)
     }
 }

@@ -115,7 +115,7 @@ impl Recorder<'_> {
     /// of the root's label interface.
     pub(super) fn enter_side(&mut self, parent: &Parent<'_>) -> Step<Vec<(Val, Val)>> {
         let trace = &parent.recorded.trace;
-        let snapshot = trace.snaps.get(parent.snap.0 as usize).ok_or(AbortReason::Exit)?;
+        let snapshot = trace.snaps.get(parent.snap).ok_or(AbortReason::Exit)?;
         let refused = snapshot.then == Then::Raise;
         if refused && self.refused.is_none() {
             return Err(AbortReason::Exit);
@@ -152,7 +152,7 @@ impl Recorder<'_> {
             }
         }
         let (mut borrowed, mut tuples) = (Vec::new(), HashMap::new());
-        let holders = holders(snapshot);
+        let holders = holders(&snapshot);
         let depth = snapshot.frames.len();
         // What the parent knows of types at its exit still holds. Only Python code can change the type of an object, and not
         // of one of a builtin type.
@@ -219,7 +219,7 @@ impl Recorder<'_> {
         }
         self.max_depth = depth as u32 - 1;
         let layout = self.host.layout.clone();
-        for store in &snapshot.stores {
+        for store in snapshot.stores {
             let base = *map.get(&store.base).ok_or(AbortReason::Exit)?;
             let value = *map.get(&store.value).ok_or(AbortReason::Exit)?;
             if store.disp == layout.range_iter_len {
@@ -326,7 +326,8 @@ impl Recorder<'_> {
                 tuples.insert(id, tuple.clone());
                 tuple
             }
-            Source::RangeIter(next, step, left, id) => {
+            Source::RangeIter(fields, id) => {
+                let [next, step, left] = &**fields;
                 Sym::RangeIter(get(next)?, get(step)?, get(left)?, self.old_box(*id))
             }
         })
@@ -490,7 +491,7 @@ impl Recorder<'_> {
 }
 
 /// The slots of a snapshot that keep an object alive which others borrow.
-fn holders(snapshot: &crate::snapshot::Snapshot) -> HashMap<Val, Own> {
+fn holders(snapshot: &crate::snapshot::Snapshot<'_>) -> HashMap<Val, Own> {
     fn owned(source: &Source, holders: &mut HashMap<Val, Own>) {
         match source {
             Source::Owned(val) => {
@@ -502,7 +503,7 @@ fn holders(snapshot: &crate::snapshot::Snapshot) -> HashMap<Val, Own> {
     }
     let mut holders = HashMap::new();
     for frame in snapshot.all_frames() {
-        for source in frame.locals.iter().chain(&frame.stack) {
+        for source in frame.locals.iter().chain(frame.stack) {
             owned(source, &mut holders);
         }
     }

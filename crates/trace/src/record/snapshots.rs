@@ -3,10 +3,11 @@
 //! One is taken at each instruction's start, before it changes anything, so that CPython can run the instruction again.
 
 use super::Recorder;
-use super::state::{FrameState, Local, Own, PER_FRAME, Position, Sym, owned_items};
+use super::state::{Local, Own, PER_FRAME, Position, Sym, owned_items};
 use crate::ir::Val;
-use crate::snapshot::{FieldStore, Frame, Generator, Returns, SnapId, Snapshot, Source, Then};
+use crate::snapshot::{FieldStore, Generator, Head, Returns, SnapId, Source, Then};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 impl Recorder<'_> {
     /// The snapshot of the instruction's start, from which CPython runs it again.
@@ -67,46 +68,38 @@ impl Recorder<'_> {
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
         self.unsnapped = None;
         self.note_writes();
-        let depth = self.frames.len();
+        let (depth, plain) = (self.frames.len(), self.plain_locals());
         let (named, owned) = (self.named(), owned_items(self.all_frames()));
-        let describe = |(index, frame): (usize, &FrameState)| {
+        let mut snapshot = self.e.snapshot();
+        for (index, frame) in self.frames.iter().chain(&self.suspended).enumerate() {
             let innermost = index + 1 == depth;
-            let first = first_place(index, frame.generator);
-            let home = |stack: bool, slot: usize| first.map(|first| (stack, first + slot as u32));
-            let local =
-                |(slot, local): (usize, &Local)| match (&local.sym, frame.real.filter(|_| frame.generator.is_none())) {
-                    (Sym::Null, _) | (_, None) => source(&local.sym, home(false, slot), &named, &owned),
-                    _ => Source::Unchanged,
-                };
-            let stack = frame.stack.iter().enumerate();
-            Frame {
+            let head = Head {
                 code: frame.code,
                 function: frame.function,
                 real: frame.real,
-                generator: frame.generator,
                 offset: if innermost { offset } else { frame.call.0 },
                 after: if innermost { offset } else { frame.call.1 },
                 returns: if innermost { Returns::Value } else { frame.returns },
-                locals: frame.locals.iter().enumerate().map(local).collect(),
-                stack: stack.map(|(i, s)| source(s, home(true, i), &named, &owned)).collect(),
-            }
-        };
-        let mut frames: Vec<Frame> = self.all_frames().enumerate().map(describe).collect();
-        let suspended = frames.split_off(depth);
-        let layout = &self.host.layout;
-        let mut stores = Vec::new();
-        for iter in self.iters.iter().filter(|iter| iter.dirty) {
-            let next = match iter.left {
-                Some(left) => {
-                    stores.push(FieldStore { base: iter.iterator, disp: layout.range_iter_len, value: left });
-                    layout.range_iter_start
-                }
-                None => iter.index_disp(layout),
             };
-            stores.push(FieldStore { base: iter.iterator, disp: next, value: iter.next });
+            let first = first_place(index, frame.generator);
+            let home = |stack: bool, slot: usize| first.map(|first| (stack, first + slot as u32));
+            let kept = frame.real.is_some() && frame.generator.is_none();
+            let local = |(slot, local): (usize, &Local)| match &local.sym {
+                Sym::Null => Source::Null,
+                _ if kept => Source::Unchanged,
+                sym => source(sym, home(false, slot), &named, &owned),
+            };
+            let stack = |(slot, sym): (usize, &Sym)| source(sym, home(true, slot), &named, &owned);
+            let (locals, stack) = (frame.locals.iter().enumerate(), frame.stack.iter().enumerate().map(stack));
+            snapshot.frame(head, frame.generator, locals.map(local), stack);
         }
-        let plain = self.plain_locals();
-        self.e.snapshot(Snapshot { frames, suspended, stores, then, plain })
+        let layout = &self.host.layout;
+        let stores = self.iters.iter().filter(|iter| iter.dirty).flat_map(|iter| {
+            let store = |disp: i32, value: Val| FieldStore { base: iter.iterator, disp, value };
+            let next = if iter.left.is_some() { layout.range_iter_start } else { iter.index_disp(layout) };
+            iter.left.map(|left| store(layout.range_iter_len, left)).into_iter().chain([store(next, iter.next)])
+        });
+        snapshot.finish(self.suspended.len(), stores, then, plain)
     }
 }
 
@@ -138,9 +131,9 @@ fn source(sym: &Sym, home: Option<(bool, u32)>, named: &BTreeSet<Val>, owned: &B
                 Sym::Obj(val, _) if owned.contains(&(*id, position)) => Source::Owned(*val),
                 _ => source(item, None, named, owned),
             };
-            Source::Tuple(items.iter().enumerate().map(item).collect(), *id)
+            Source::Tuple(Rc::new(items.iter().enumerate().map(item).collect()), *id)
         }
         Sym::Gen(number) => Source::Generator(*number),
-        Sym::RangeIter(next, step, left, id) => Source::RangeIter(*next, *step, *left, *id),
+        Sym::RangeIter(next, step, left, id) => Source::RangeIter(Rc::new([*next, *step, *left]), *id),
     }
 }

@@ -264,7 +264,9 @@ impl Allocator<'_> {
                 list.push(val);
             }
         };
-        self.state.trace.snaps[snap.0 as usize].each_value(&mut note);
+        if let Some(snapshot) = self.state.trace.snaps.get(snap) {
+            snapshot.each_value(&mut note);
+        }
         self.keep.iter().for_each(|val| note(*val));
     }
 

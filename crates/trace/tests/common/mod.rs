@@ -415,7 +415,7 @@ pub fn function(number: u64) -> Operand {
 
 /// What every trace must pass: the verifier, the checker of references, the text form there and back, the allocator with all registers and with few,
 /// and its checker.
-pub fn examine(trace: &Trace, entry: Option<(&Trace, &Snapshot)>, incoming: &Incoming) -> Allocated {
+pub fn examine(trace: &Trace, entry: Option<(&Trace, Snapshot<'_>)>, incoming: &Incoming) -> Allocated {
     if let Err(error) = verify(trace).and_then(|()| balance(trace, &host(), entry)) {
         panic!("{}", error.show(trace));
     }
@@ -513,7 +513,7 @@ impl Root {
             keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
         };
         let parent = &self.recorded.trace;
-        examine(&recorded.trace, Some((parent, &parent.snaps[snap.0 as usize])), &incoming);
+        examine(&recorded.trace, Some((parent, parent.snaps.get(snap).unwrap())), &incoming);
         recorded
     }
 
