@@ -279,19 +279,26 @@ impl Building<'_> {
         self.all.lists.push(number);
     }
 
-    /// Sources as a part of the table: `known` where they are the same.
+    /// Sources as a part of the table: `known` where they are the same, and else a new one. Nothing is written before the first
+    /// difference.
     fn slots(&mut self, known: Option<Part>, slots: impl IntoIterator<Item = Source>) -> Part {
         let table = &mut self.all.sources;
         let from = table.len();
-        table.extend(slots);
-        let (old, new) = table.split_at(from);
-        match known {
-            Some(known) if known.of(old) == new => {
-                table.truncate(from);
-                known
+        let mut slots = slots.into_iter();
+        let known = known.unwrap_or(Part { from: 0, len: 0 });
+        let (first, end) = (known.from as usize, (known.from + known.len) as usize);
+        let mut same = first;
+        let different = loop {
+            match slots.next() {
+                None if same == end => return known,
+                Some(source) if same < end && table[same] == source => same += 1,
+                other => break other,
             }
-            _ => Part { from: from as u32, len: (table.len() - from) as u32 },
-        }
+        };
+        table.extend_from_within(first..same);
+        table.extend(different);
+        table.extend(slots);
+        Part { from: from as u32, len: (table.len() - from) as u32 }
     }
 
     /// The finished snapshot, of whose frames the last ones are suspended.

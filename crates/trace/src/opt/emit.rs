@@ -18,7 +18,7 @@ use crate::opt::fold::{Folded, fold};
 use crate::opt::heap::{Heap, Place};
 use crate::snapshot::{Building, SnapId, Snapshots, Then};
 use decal_uops::{Class, Uop};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// What makes two pure instructions equal.
 type Key = (Uop, [Val; 3], i32, u64);
@@ -32,9 +32,10 @@ pub struct Emitter {
     snaps: Snapshots,
     origins: Vec<Val>,
     label: Option<u32>,
-    consts: HashMap<(Uop, u64), Val>,
-    numbered: HashMap<Key, Val>,
-    types: HashMap<Val, u64>,
+    consts: FxHashMap<(Uop, u64), Val>,
+    numbered: FxHashMap<Key, Val>,
+    /// The exact type of each value, 0 where it is not known.
+    types: Vec<u64>,
     heap: Heap,
     optimize: bool,
 }
@@ -47,9 +48,9 @@ impl Emitter {
             snaps: Snapshots::default(),
             origins: Vec::new(),
             label: None,
-            consts: HashMap::new(),
-            numbered: HashMap::new(),
-            types: HashMap::new(),
+            consts: FxHashMap::default(),
+            numbered: FxHashMap::default(),
+            types: Vec::new(),
             heap: Heap::default(),
             optimize,
         }
@@ -152,7 +153,7 @@ impl Emitter {
     pub fn object(&mut self, address: u64, ty: u64) -> Val {
         let val = self.constant(Uop::const_obj, 0, address);
         if ty != 0 {
-            self.types.insert(val, ty);
+            self.set_type(val, ty);
         }
         val
     }
@@ -191,18 +192,25 @@ impl Emitter {
 
     /// The exact type of an object, if it was guarded or is known otherwise.
     pub fn type_of(&self, val: Val) -> Option<u64> {
-        self.types.get(&val).copied()
+        self.types.get(val.index()).copied().filter(|ty| *ty != 0)
     }
 
     /// Says what exact type an object has.
     pub fn set_type(&mut self, val: Val, ty: u64) {
-        self.types.insert(val, ty);
+        // A guard that always holds has no value, and nothing is known of that.
+        if val == NO_VAL {
+            return;
+        }
+        if self.types.len() <= val.index() {
+            self.types.resize(val.index() + 1, 0);
+        }
+        self.types[val.index()] = ty;
     }
 
     /// Python code ran: objects may have other types now, but for those of types that never let them; and whatever was read
     /// from memory has to be read again.
     pub fn forget_types(&mut self, lasting: impl Fn(u64) -> bool) {
-        self.types.retain(|_, ty| lasting(*ty));
+        self.types.iter_mut().filter(|ty| !lasting(**ty)).for_each(|ty| *ty = 0);
         self.numbered
             .retain(|(uop, _, _, imm64), _| !uop.info().effects.reads && (*uop != Uop::guard_type || lasting(*imm64)));
     }
@@ -255,11 +263,11 @@ impl Emitter {
 
     /// Exits unless the object's type is exactly `ty`.
     pub fn guard_type(&mut self, object: Val, ty: u64, snap: SnapId) {
-        if self.optimize && self.types.get(&object) == Some(&ty) {
+        if self.optimize && self.type_of(object) == Some(ty) {
             return;
         }
         self.pure(Uop::guard_type, &[object], 0, ty, Some(snap));
-        self.types.insert(object, ty);
+        self.set_type(object, ty);
     }
 
     /// Emits a load. `index` is given for items.

@@ -3,10 +3,9 @@
 //! One is taken at each instruction's start, before it changes anything, so that CPython can run the instruction again.
 
 use super::Recorder;
-use super::state::{Local, Own, PER_FRAME, Position, Sym, owned_items};
+use super::state::{Items, Local, Own, PER_FRAME, Sym, owned_items};
 use crate::ir::Val;
 use crate::snapshot::{FieldStore, Generator, Head, Returns, SnapId, Source, Then};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 impl Recorder<'_> {
@@ -30,8 +29,8 @@ impl Recorder<'_> {
     }
 
     /// Objects in slots of frames that exist that other slots or iterators' fields mean too.
-    fn named(&self) -> BTreeSet<Val> {
-        let mut named: BTreeSet<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
+    fn named(&self) -> Vec<Val> {
+        let mut named: Vec<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
         named.extend(self.all_frames().filter_map(|frame| frame.generator?.object()));
         for (index, frame) in self.all_frames().enumerate() {
             let first = first_place(index, frame.generator);
@@ -46,10 +45,12 @@ impl Recorder<'_> {
                 if let Sym::Obj(val, own) = sym
                     && !its(own, slot, stack)
                 {
-                    named.insert(*val);
+                    named.push(*val);
                 }
             }
         }
+        named.sort();
+        named.dedup();
         named
     }
 
@@ -113,8 +114,11 @@ pub(super) fn first_place(index: usize, generator: Option<Generator>) -> Option<
 
 /// What a snapshot says of a slot. `home` is the slot's own place in memory, and whether on the stack; `named` see [`Recorder::named`].
 /// `owned` are the items that some description of their tuple owns: all descriptions say so, as the tuple is made once.
-fn source(sym: &Sym, home: Option<(bool, u32)>, named: &BTreeSet<Val>, owned: &BTreeSet<Position>) -> Source {
-    let in_place = |val: &Val| if named.contains(val) { Source::Home(*val) } else { Source::Unchanged };
+fn source(sym: &Sym, home: Option<(bool, u32)>, named: &[Val], owned: &Items) -> Source {
+    let in_place = |val: &Val| match named.binary_search(val) {
+        Ok(_) => Source::Home(*val),
+        Err(_) => Source::Unchanged,
+    };
     match sym {
         Sym::Unchanged => Source::Unchanged,
         Sym::Null => Source::Null,
