@@ -35,8 +35,14 @@ pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
                 Class::Obj => Uop::renamed,
                 _ => Uop::move_int,
             };
-            *inst =
-                Inst::Uop(UopInst { uop, args: vec![entry], imm32: 0, imm64: 0, region: Region::Fixed, snap: None });
+            *inst = Inst::Uop(UopInst {
+                uop,
+                args: vec![entry].into(),
+                imm32: 0,
+                imm64: 0,
+                region: Region::Fixed,
+                snap: None,
+            });
         }
     }
     trace.label = None;

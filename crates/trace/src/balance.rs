@@ -145,7 +145,7 @@ impl Counts<'_> {
         // Two names of one object in the parent are so here.
         let original = |mut val: Val| {
             while let Some(Inst::Uop(inst)) = parent.insts.get(val.index())
-                && let (Uop::renamed, [object]) = (inst.uop, inst.args.as_slice())
+                && let (Uop::renamed, [object]) = (inst.uop, &inst.args[..])
             {
                 val = *object;
             }
@@ -259,7 +259,7 @@ impl Counts<'_> {
             function if function == functions.new_tuple_iter => layout.tuple_iter_tuple,
             _ => return,
         };
-        if let (Uop::call_obj_1, [sequence]) = (inst.uop, inst.args.as_slice()) {
+        if let (Uop::call_obj_1, [sequence]) = (inst.uop, &inst.args[..]) {
             self.memory.insert((Region::Iterators, self.name(val), None, disp), *sequence);
         }
     }
@@ -274,7 +274,7 @@ impl Counts<'_> {
             self.step_any(val, inst);
             return;
         }
-        match (inst.uop, inst.args.as_slice()) {
+        match (inst.uop, &inst.args[..]) {
             // It gives itself back, or a new one.
             (Uop::call_obj_3, [shell, ..]) if inst.imm64 == self.host.functions.new_generator_in => {
                 self.add(*shell, -1);
@@ -359,7 +359,7 @@ impl Counts<'_> {
 
     /// A part of a general operation. What memory held is not known after it.
     fn step_any(&mut self, val: Val, inst: &UopInst) {
-        match (inst.uop, inst.args.as_slice()) {
+        match (inst.uop, &inst.args[..]) {
             // Frames that are made have the references as long as they are there.
             (Uop::store_obj, [frame, value]) => {
                 self.add(*value, -1);

@@ -13,11 +13,13 @@
 //! state to rebuild there.
 
 use crate::event::{Code, CodeId};
+use crate::few::Few;
 use crate::snapshot::{SnapId, Snapshots};
 use decal_uops::{Class, Uop};
+use std::rc::Rc;
 
 /// A value: the index of the instruction that defines it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
 pub struct Val(pub u32);
 
 impl Val {
@@ -145,13 +147,19 @@ impl std::fmt::Debug for Regions {
 
 const _: () = assert!(REGIONS.len() <= u16::BITS as usize);
 
+/// Operands that a uop has at most.
+pub const MAX_ARGS: usize = 4;
+
+/// The operands of a uop.
+pub type Args = Few<Val, MAX_ARGS>;
+
 /// A uop with its operands.
 #[derive(Clone, PartialEq, Debug)]
 pub struct UopInst {
     /// Which.
     pub uop: Uop,
     /// Its operands, in the table's order.
-    pub args: Vec<Val>,
+    pub args: Args,
     /// Its immediate of 32 bits, 0 where it has none.
     pub imm32: i32,
     /// Its immediate of 64 bits, 0 where it has none.
@@ -207,7 +215,7 @@ pub struct Trace {
     /// Where it starts.
     pub start: Start,
     /// The code objects that its snapshots name.
-    pub codes: Vec<Code>,
+    pub codes: Vec<Rc<Code>>,
     /// The instructions.
     pub insts: Vec<Inst>,
     /// Index of the first phi, where the trace loops. With no phis, of the first instruction of the body.

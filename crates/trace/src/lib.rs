@@ -12,6 +12,7 @@ pub mod balance;
 pub mod bytecode;
 pub mod eval;
 pub mod event;
+pub mod few;
 pub mod host;
 pub mod ir;
 pub mod opt;

@@ -329,7 +329,7 @@ fn references(trace: &Trace, val: Val) -> usize {
     if matches!(trace.insts.get(val.index()), Some(Inst::Param(_))) {
         return usize::MAX;
     }
-    let takes = |inst: &&Inst| matches!(inst, Inst::Uop(inst) if inst.uop == Uop::incref && inst.args == [val]);
+    let takes = |inst: &&Inst| matches!(inst, Inst::Uop(inst) if inst.uop == Uop::incref && inst.args[..] == [val]);
     1 + trace.insts.iter().filter(takes).count()
 }
 

@@ -13,7 +13,7 @@
 //! Holds: every instruction emitted is valid at its place; a value's facts hold wherever the value
 //! exists. Cost: constant time per instruction, but for stores (see [`Heap`]).
 
-use crate::ir::{Inst, Region, UopInst, Val};
+use crate::ir::{Args, Inst, MAX_ARGS, Region, UopInst, Val};
 use crate::opt::fold::{Folded, fold};
 use crate::opt::heap::{Heap, Place};
 use crate::snapshot::{Building, SnapId, Snapshots, Then};
@@ -36,6 +36,10 @@ pub struct Emitter {
     numbered: FxHashMap<Key, Val>,
     /// The exact type of each value, 0 where it is not known.
     types: Vec<u64>,
+    /// Values whose types were learnt since types were forgotten last.
+    typed: Vec<Val>,
+    /// What was numbered since then of what may be forgotten: loads and checks of types.
+    passing: Vec<Key>,
     heap: Heap,
     optimize: bool,
 }
@@ -51,6 +55,8 @@ impl Emitter {
             consts: FxHashMap::default(),
             numbered: FxHashMap::default(),
             types: Vec::new(),
+            typed: Vec::new(),
+            passing: Vec::new(),
             heap: Heap::default(),
             optimize,
         }
@@ -130,8 +136,14 @@ impl Emitter {
         if let Some(val) = self.consts.get(&key) {
             return *val;
         }
-        let val =
-            self.push(Inst::Uop(UopInst { uop, args: Vec::new(), imm32, imm64, region: Region::Fixed, snap: None }));
+        let val = self.push(Inst::Uop(UopInst {
+            uop,
+            args: Args::default(),
+            imm32,
+            imm64,
+            region: Region::Fixed,
+            snap: None,
+        }));
         self.consts.insert(key, val);
         val
     }
@@ -205,19 +217,29 @@ impl Emitter {
             self.types.resize(val.index() + 1, 0);
         }
         self.types[val.index()] = ty;
+        self.typed.push(val);
     }
 
     /// Python code ran: objects may have other types now, but for those of types that never let them; and whatever was read
     /// from memory has to be read again.
     pub fn forget_types(&mut self, lasting: impl Fn(u64) -> bool) {
-        self.types.iter_mut().filter(|ty| !lasting(**ty)).for_each(|ty| *ty = 0);
-        self.numbered
-            .retain(|(uop, _, _, imm64), _| !uop.info().effects.reads && (*uop != Uop::guard_type || lasting(*imm64)));
+        // What was kept before is kept again.
+        for val in self.typed.drain(..) {
+            let ty = &mut self.types[val.index()];
+            if !lasting(*ty) {
+                *ty = 0;
+            }
+        }
+        for key in self.passing.drain(..) {
+            if key.0 != Uop::guard_type || !lasting(key.3) {
+                self.numbered.remove(&key);
+            }
+        }
     }
 
     /// Emits a uop that only computes, or a guard on values alone. `snap` is where it exits to.
     pub fn pure(&mut self, uop: Uop, args: &[Val], imm32: i32, imm64: u64, snap: Option<SnapId>) -> Val {
-        let mut operands: Vec<Val> = args.to_vec();
+        let mut operands = Args::from(args);
         let info = uop.info();
         if info.effects.commutes
             && operands.len() == 2
@@ -227,8 +249,10 @@ impl Emitter {
             operands.swap(0, 1);
         }
         if self.optimize {
-            let bits: Vec<Option<u64>> = operands.iter().map(|v| self.constant_of(*v)).collect();
-            match fold(uop, &bits) {
+            let mut bits = [None; MAX_ARGS];
+            let bits = &mut bits[..operands.len()];
+            bits.iter_mut().zip(&operands).for_each(|(bits, val)| *bits = self.constant_of(*val));
+            match fold(uop, bits) {
                 Folded::Keep => {}
                 Folded::Operand(index) => return operands[index],
                 Folded::Int(value) => return self.int(value),
@@ -252,13 +276,20 @@ impl Emitter {
         }
         let snap = if info.effects.exits { snap } else { None };
         let val = self.push(Inst::Uop(UopInst { uop, args: operands, imm32, imm64, region: Region::Fixed, snap }));
-        self.numbered.insert(key, val);
+        self.remember(key, val);
         val
     }
 
     /// Says what a pure uop of one operand would give.
     pub fn learn_pure(&mut self, uop: Uop, arg: Val, result: Val) {
-        self.numbered.insert((uop, [arg, NO_VAL, NO_VAL], 0, 0), result);
+        self.remember((uop, [arg, NO_VAL, NO_VAL], 0, 0), result);
+    }
+
+    fn remember(&mut self, key: Key, val: Val) {
+        self.numbered.insert(key, val);
+        if key.0.info().effects.reads || key.0 == Uop::guard_type {
+            self.passing.push(key);
+        }
     }
 
     /// Exits unless the object's type is exactly `ty`.
@@ -286,8 +317,7 @@ impl Emitter {
         {
             return val;
         }
-        let mut args = vec![base];
-        args.extend(index);
+        let args = [base].into_iter().chain(index).collect();
         let snap = if uop.info().effects.exits { snap } else { None };
         let val = self.push(Inst::Uop(UopInst { uop, args, imm32: disp, imm64: 0, region, snap }));
         self.heap.learn(region, place, val);
@@ -307,9 +337,7 @@ impl Emitter {
         snap: Option<SnapId>,
     ) {
         let place = self.place(base, index, disp);
-        let mut args = vec![base];
-        args.extend(index);
-        args.push(value);
+        let args = [base].into_iter().chain(index).chain([value]).collect();
         let snap = if uop.info().effects.exits { snap } else { None };
         self.push(Inst::Uop(UopInst { uop, args, imm32: disp, imm64: 0, region, snap }));
         self.heap.store(region, place, Some(value));
@@ -332,7 +360,7 @@ impl Emitter {
         snap: Option<SnapId>,
     ) -> Val {
         let snap = if uop.info().effects.exits { snap } else { None };
-        self.push(Inst::Uop(UopInst { uop, args: args.to_vec(), imm32, imm64, region, snap }))
+        self.push(Inst::Uop(UopInst { uop, args: args.into(), imm32, imm64, region, snap }))
     }
 
     fn place(&self, base: Val, index: Option<Val>, disp: i32) -> Place {

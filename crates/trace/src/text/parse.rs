@@ -5,7 +5,7 @@
 
 use super::region_name;
 use crate::event::{Code, CodeId};
-use crate::ir::{End, Inst, REGIONS, Region, Start, Trace, UopInst, Val};
+use crate::ir::{Args, End, Inst, REGIONS, Region, Start, Trace, UopInst, Val};
 use crate::snapshot::{BoxId, FieldStore, Generator, Head, Made, Maker, Returns, SnapId, Snapshots, Source, Then};
 use decal_uops::{Class, ImmKind, Uop};
 use std::collections::HashMap;
@@ -260,7 +260,7 @@ impl<'a> Words<'a, '_> {
                     _ => return Err(("`loop`, `function` or `exit`", all)),
                 };
             }
-            "code" => trace.codes.push(self.code()?),
+            "code" => trace.codes.push(Rc::new(self.code()?)),
             "covers" => {
                 self.skip_space();
                 while !self.rest.is_empty() {
@@ -360,7 +360,7 @@ impl<'a> Words<'a, '_> {
 
     fn uop(&mut self, uop: Uop) -> Read<'a, UopInst> {
         let info = uop.info();
-        let mut inst = UopInst { uop, args: Vec::new(), imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
+        let mut inst = UopInst { uop, args: Args::default(), imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
         let mut first = true;
         let mut comma = |words: &mut Self| {
             if std::mem::replace(&mut first, false) { Ok(()) } else { words.expect(",") }

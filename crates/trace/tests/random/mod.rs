@@ -157,7 +157,7 @@ impl Builder<'_, '_> {
 
     fn uop(&mut self, uop: Uop, args: Vec<Val>) -> Val {
         let info = uop.info();
-        let mut inst = UopInst { uop, args, imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
+        let mut inst = UopInst { uop, args: args.into(), imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
         for imm in info.imms {
             match imm.kind {
                 // The null among the references.
@@ -215,7 +215,7 @@ impl Builder<'_, '_> {
     /// A constant address or a small number that only the next uop uses.
     fn hidden(&mut self, uop: Uop, args: Vec<Val>, imm32: i32, imm64: u64) -> Val {
         let val = Val(self.trace.insts.len() as u32);
-        let inst = UopInst { uop, args, imm32, imm64, region: Region::Fixed, snap: None };
+        let inst = UopInst { uop, args: args.into(), imm32, imm64, region: Region::Fixed, snap: None };
         self.trace.insts.push(Inst::Uop(inst));
         val
     }
