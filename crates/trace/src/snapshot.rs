@@ -15,7 +15,7 @@
 use crate::bytecode::{BinaryOp, CompareOp};
 use crate::event::{CodeId, Consumer};
 use crate::ir::Val;
-pub use crate::snapshots::{Building, Frames, Snapshots};
+pub use crate::snapshots::{Building, Frames, Snapshots, listed};
 use std::rc::Rc;
 
 /// A snapshot, by its number in [`Trace::snaps`](crate::ir::Trace::snaps).
@@ -27,7 +27,7 @@ pub struct SnapId(pub u32);
 pub struct BoxId(pub u32);
 
 /// Where a slot's object comes from. There are very many of these: what is rare and large is behind a pointer.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub enum Source {
     /// The slot of the entry frame holds it already.
     Unchanged,
@@ -308,6 +308,31 @@ pub struct Snapshot<'a> {
     /// One bit for each local of the entry frame, the lowest first: memory of it is known to hold something plain. For
     /// side traces.
     pub plain: u64,
+}
+
+impl PartialEq for Source {
+    /// Written out because nearly every slot of nearly every frame is compared for each snapshot.
+    #[inline]
+    fn eq(&self, other: &Source) -> bool {
+        match (self, other) {
+            (Source::Unchanged, Source::Unchanged) | (Source::Null, Source::Null) => true,
+            (Source::Home(a), Source::Home(b)) => a == b,
+            (Source::Int(a, id), Source::Int(b, other)) => (a, id) == (b, other),
+            (Source::Float(a, id), Source::Float(b, other)) => (a, id) == (b, other),
+            (Source::Bool(a), Source::Bool(b)) => a == b,
+            (Source::Borrowed(a), Source::Borrowed(b)) => a == b,
+            (Source::Owned(a), Source::Owned(b)) => a == b,
+            (Source::Generator(a), Source::Generator(b)) => a == b,
+            (Source::Const(a), Source::Const(b)) => a == b,
+            (Source::RangeIter(a, id), Source::RangeIter(b, other)) => (a, id) == (b, other),
+            (Source::Tuple(a, id), Source::Tuple(b, other)) => id == other && same_items(a, b),
+            _ => false,
+        }
+    }
+}
+
+fn same_items(a: &[Source], b: &[Source]) -> bool {
+    a == b
 }
 
 impl Source {

@@ -243,6 +243,11 @@ impl Snapshots {
     }
 }
 
+/// The slots in a list, for [`Building::frame`].
+pub fn listed(slots: &[Source]) -> (usize, impl Fn(usize) -> Source) {
+    (slots.len(), |index| slots[index].clone())
+}
+
 /// A snapshot that is being put together: its frames, outermost first, and those that are suspended.
 pub struct Building<'a> {
     all: &'a mut Snapshots,
@@ -253,13 +258,13 @@ pub struct Building<'a> {
 }
 
 impl Building<'_> {
-    /// Adds a frame.
+    /// Adds a frame. Its locals, and its stack: how many, and what is in each.
     pub fn frame(
         &mut self,
         head: Head,
         generator: Option<Generator>,
-        locals: impl IntoIterator<Item = Source>,
-        stack: impl IntoIterator<Item = Source>,
+        locals: (usize, impl Fn(usize) -> Source),
+        stack: (usize, impl Fn(usize) -> Source),
     ) {
         let position = self.all.lists.len() - self.first as usize;
         let before = self.before.of(&self.all.lists).get(position).copied();
@@ -279,26 +284,20 @@ impl Building<'_> {
         self.all.lists.push(number);
     }
 
-    /// Sources as a part of the table: `known` where they are the same, and else a new one. Nothing is written before the first
+    /// Slots as a part of the table: `known` where they are the same, and else a new one. Nothing is written before the first
     /// difference.
-    fn slots(&mut self, known: Option<Part>, slots: impl IntoIterator<Item = Source>) -> Part {
+    #[inline]
+    fn slots(&mut self, known: Option<Part>, (len, slot): (usize, impl Fn(usize) -> Source)) -> Part {
         let table = &mut self.all.sources;
-        let from = table.len();
-        let mut slots = slots.into_iter();
         let known = known.unwrap_or(Part { from: 0, len: 0 });
-        let (first, end) = (known.from as usize, (known.from + known.len) as usize);
-        let mut same = first;
-        let different = loop {
-            match slots.next() {
-                None if same == end => return known,
-                Some(source) if same < end && table[same] == source => same += 1,
-                other => break other,
-            }
-        };
-        table.extend_from_within(first..same);
-        table.extend(different);
-        table.extend(slots);
-        Part { from: from as u32, len: (table.len() - from) as u32 }
+        let same = known.of(table).iter().zip(0..len).take_while(|(known, index)| **known == slot(*index)).count();
+        if (same, same) == (len, known.len as usize) {
+            return known;
+        }
+        let from = table.len();
+        table.extend_from_within(known.from as usize..known.from as usize + same);
+        table.extend((same..len).map(slot));
+        Part { from: from as u32, len: len as u32 }
     }
 
     /// The finished snapshot, of whose frames the last ones are suspended.

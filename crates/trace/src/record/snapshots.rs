@@ -5,7 +5,7 @@
 use super::Recorder;
 use super::state::{Items, Local, Own, PER_FRAME, Sym, owned_items};
 use crate::ir::Val;
-use crate::snapshot::{FieldStore, Generator, Head, Returns, SnapId, Source, Then};
+use crate::snapshot::{BoxId, FieldStore, Generator, Head, Returns, SnapId, Source, Then};
 use std::rc::Rc;
 
 impl Recorder<'_> {
@@ -34,20 +34,15 @@ impl Recorder<'_> {
         named.extend(self.all_frames().filter_map(|frame| frame.generator?.object()));
         for (index, frame) in self.all_frames().enumerate() {
             let first = first_place(index, frame.generator);
-            let its = |own: &Own, slot: usize, stack: bool| match own {
-                Own::Slot(home) => !stack && first.is_some_and(|first| first + slot as u32 == *home),
-                Own::StackSlot(home) => stack && first.is_some_and(|first| first + slot as u32 == *home),
-                _ => true,
+            // A slot that holds what its own place holds names nothing.
+            let mut note = |sym: &Sym, own_place: Option<Own>| match sym {
+                Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) != own_place => named.push(*val),
+                _ => {}
             };
-            let locals = frame.locals.iter().map(|local| &local.sym).enumerate().map(|(slot, sym)| (slot, sym, false));
-            let stack = frame.stack.iter().enumerate().map(|(slot, sym)| (slot, sym, true));
-            for (slot, sym, stack) in locals.chain(stack) {
-                if let Sym::Obj(val, own) = sym
-                    && !its(own, slot, stack)
-                {
-                    named.push(*val);
-                }
-            }
+            let place = |slot: usize| first.map(|first| first + slot as u32);
+            let locals = frame.locals.iter().enumerate();
+            locals.for_each(|(slot, local)| note(&local.sym, place(slot).map(Own::Slot)));
+            frame.stack.iter().enumerate().for_each(|(slot, sym)| note(sym, place(slot).map(Own::StackSlot)));
         }
         named.sort();
         named.dedup();
@@ -83,16 +78,15 @@ impl Recorder<'_> {
                 returns: if innermost { Returns::Value } else { frame.returns },
             };
             let first = first_place(index, frame.generator);
-            let home = |stack: bool, slot: usize| first.map(|first| (stack, first + slot as u32));
+            let place = |slot: usize| first.map(|first| first + slot as u32);
             let kept = frame.real.is_some() && frame.generator.is_none();
-            let local = |(slot, local): (usize, &Local)| match &local.sym {
+            let local = |slot: usize| match &frame.locals[slot].sym {
                 Sym::Null => Source::Null,
                 _ if kept => Source::Unchanged,
-                sym => source(sym, home(false, slot), &named, &owned),
+                sym => source(sym, place(slot).map(Own::Slot), &named, &owned),
             };
-            let stack = |(slot, sym): (usize, &Sym)| source(sym, home(true, slot), &named, &owned);
-            let (locals, stack) = (frame.locals.iter().enumerate(), frame.stack.iter().enumerate().map(stack));
-            snapshot.frame(head, frame.generator, locals.map(local), stack);
+            let stack = |slot: usize| source(&frame.stack[slot], place(slot).map(Own::StackSlot), &named, &owned);
+            snapshot.frame(head, frame.generator, (frame.locals.len(), local), (frame.stack.len(), stack));
         }
         let layout = &self.host.layout;
         let stores = self.iters.iter().filter(|iter| iter.dirty).flat_map(|iter| {
@@ -112,32 +106,35 @@ pub(super) fn first_place(index: usize, generator: Option<Generator>) -> Option<
     }
 }
 
-/// What a snapshot says of a slot. `home` is the slot's own place in memory, and whether on the stack; `named` see [`Recorder::named`].
+/// What a snapshot says of a slot. `place` is the slot's own place in memory; `named` see [`Recorder::named`].
 /// `owned` are the items that some description of their tuple owns: all descriptions say so, as the tuple is made once.
-fn source(sym: &Sym, home: Option<(bool, u32)>, named: &[Val], owned: &Items) -> Source {
-    let in_place = |val: &Val| match named.binary_search(val) {
-        Ok(_) => Source::Home(*val),
-        Err(_) => Source::Unchanged,
-    };
+#[inline]
+fn source(sym: &Sym, place: Option<Own>, named: &[Val], owned: &Items) -> Source {
     match sym {
         Sym::Unchanged => Source::Unchanged,
         Sym::Null => Source::Null,
-        Sym::Int(val, id) => Source::Int(*val, *id),
-        Sym::Float(val, id) => Source::Float(*val, *id),
-        Sym::Bool(val) => Source::Bool(*val),
-        Sym::Obj(val, Own::Slot(slot)) if home == Some((false, *slot)) => in_place(val),
-        Sym::Obj(val, Own::StackSlot(slot)) if home == Some((true, *slot)) => in_place(val),
+        Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) == place => {
+            match named.binary_search(val) {
+                Ok(_) => Source::Home(*val),
+                Err(_) => Source::Unchanged,
+            }
+        }
         Sym::Obj(val, Own::Owned) => Source::Owned(*val),
         Sym::Obj(val, _) => Source::Borrowed(*val),
         Sym::Const(operand) => Source::Const(operand.object),
-        Sym::Tuple(items, id) => {
-            let item = |(position, item): (usize, &Sym)| match item {
-                Sym::Obj(val, _) if owned.contains(&(*id, position)) => Source::Owned(*val),
-                _ => source(item, None, named, owned),
-            };
-            Source::Tuple(Rc::new(items.iter().enumerate().map(item).collect()), *id)
-        }
+        Sym::Int(val, id) => Source::Int(*val, *id),
+        Sym::Float(val, id) => Source::Float(*val, *id),
+        Sym::Bool(val) => Source::Bool(*val),
         Sym::Gen(number) => Source::Generator(*number),
         Sym::RangeIter(next, step, left, id) => Source::RangeIter(Rc::new([*next, *step, *left]), *id),
+        Sym::Tuple(items, id) => tuple(items, *id, named, owned),
     }
+}
+
+fn tuple(items: &[Sym], id: BoxId, named: &[Val], owned: &Items) -> Source {
+    let item = |(position, item): (usize, &Sym)| match item {
+        Sym::Obj(val, _) if owned.contains(&(id, position)) => Source::Owned(*val),
+        _ => source(item, None, named, owned),
+    };
+    Source::Tuple(Rc::new(items.iter().enumerate().map(item).collect()), id)
 }

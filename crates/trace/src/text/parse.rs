@@ -6,7 +6,9 @@
 use super::region_name;
 use crate::event::{Code, CodeId};
 use crate::ir::{Args, End, Inst, REGIONS, Region, Start, Trace, UopInst, Val};
-use crate::snapshot::{BoxId, FieldStore, Generator, Head, Made, Maker, Returns, SnapId, Snapshots, Source, Then};
+use crate::snapshot::{
+    BoxId, FieldStore, Generator, Head, Made, Maker, Returns, SnapId, Snapshots, Source, Then, listed,
+};
 use decal_uops::{Class, ImmKind, Uop};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -417,7 +419,12 @@ impl<'a> Words<'a, '_> {
             self.expect("stack")?;
             self.expect("[")?;
             let stack = self.sources("]")?;
-            snap.frame(Head { code, function, real, offset, after, returns }, generator, locals, stack);
+            snap.frame(
+                Head { code, function, real, offset, after, returns },
+                generator,
+                listed(&locals),
+                listed(&stack),
+            );
             let more = suspended == 0 && self.take("/");
             let waits = !more && self.take("+");
             suspended += usize::from(waits);

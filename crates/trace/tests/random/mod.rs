@@ -11,7 +11,7 @@ use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::event::{Code, CodeId};
 use decal_trace::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
 use decal_trace::regalloc::{Incoming, label_interface};
-use decal_trace::snapshot::{BoxId, FieldStore, Head, Returns, SnapId, Snapshots, Source, Then};
+use decal_trace::snapshot::{BoxId, FieldStore, Head, Returns, SnapId, Snapshots, Source, Then, listed};
 use decal_uops::{ALL, Class, ImmKind, Uop};
 use std::rc::Rc;
 
@@ -310,10 +310,10 @@ impl Builder<'_, '_> {
         let after = if calls { offset + 4 } else { offset };
         let outer = Head { code: CodeId(0), function: 0, real: None, offset, after, returns: Returns::Value };
         let mut snapshot = self.trace.snaps.begin();
-        snapshot.frame(outer, None, locals, stack);
+        snapshot.frame(outer, None, listed(&locals), listed(&stack));
         if calls {
             let inner = Head { function: 0x5000, offset: 7, after: 7, ..outer };
-            snapshot.frame(inner, None, [Source::Null, Source::Null, Source::Null], []);
+            snapshot.frame(inner, None, (3, |_| Source::Null), listed(&[]));
         }
         snapshot.finish(0, stores, Then::Resume, 0)
     }
