@@ -364,7 +364,7 @@ pub fn trace_in(world: Option<&World>, choices: &mut Choices<'_>, side: Option<&
         world,
         trace: Trace {
             start: if side.is_some() { Start::Exit } else { Start::Loop },
-            codes: vec![code],
+            codes: vec![Rc::new(code)],
             insts: Vec::new(),
             label: None,
             end: End::Loop(Vec::new()),
