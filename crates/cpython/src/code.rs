@@ -8,6 +8,7 @@
 use crate::version::{bytecode, layout, linetable};
 use crate::{PyObject, Raised, objects};
 use decal_trace::bytecode::Op;
+use std::rc::Rc;
 
 /// An instruction in base form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +38,7 @@ pub struct Handler {
 #[derive(Clone, PartialEq, Debug)]
 pub struct DecodedCode {
     /// For the recorder.
-    pub code: decal_trace::event::Code,
+    pub code: Rc<decal_trace::event::Code>,
     /// By code unit: the instruction that starts there, or whose operation is there.
     pub instructions: Vec<Option<Instruction>>,
     /// By code unit: the handler that the exception table names.
@@ -116,7 +117,7 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
         let decoded = bytecode::decode(&base, &handlers);
         let traceable = traceable(raw);
         Ok(DecodedCode {
-            code: decal_trace::event::Code {
+            code: Rc::new(decal_trace::event::Code {
                 object: code as u64,
                 name: objects::text(raw.qualname),
                 file: objects::text(raw.filename),
@@ -130,7 +131,7 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
                 names: objects::tuple_items(raw.names).iter().map(|name| *name as u64).collect(),
                 first_unit: &raw const raw.code as u64,
                 extended: (0..units as u32).map(|at| extended(&decoded.instructions, at)).collect(),
-            },
+            }),
             instructions: decoded.instructions,
             handlers,
             depths: decoded.depths,

@@ -172,7 +172,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
         }
     }
     for exit in &mut exits {
-        let snapshot = recorded.trace.snaps.get(exit.snap.0 as usize);
+        let snapshot = recorded.trace.snaps.get(exit.snap);
         if exit.at.is_none() && snapshot.is_some_and(|snapshot| snapshot.then == Then::Enter) {
             // The trace's end leads to the head of a loop that had a trace of its own then; it may lose it.
             exit.countdown.set(threshold.saturating_mul(END_PATIENCE));
@@ -206,7 +206,7 @@ impl Executor {
         let exit = self.exits.get(index.0 as usize)?;
         let trace = &self.recorded.trace;
         let Some(Inst::Uop(inst)) = trace.insts.get(exit.at?.index()) else { return None };
-        let frame = trace.snaps.get(exit.snap.0 as usize)?.frames.last()?;
+        let frame = trace.snaps.get(exit.snap)?.frames.last()?;
         Some((inst.uop, trace.codes.get(frame.code.0 as usize)?.object, frame.offset))
     }
 
@@ -227,15 +227,15 @@ impl Executor {
     /// How to rebuild Python's state at an exit.
     pub fn plan(&self, index: usize) -> Option<&Plan> {
         let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
-        let snapshot = self.recorded.trace.snaps.get(exit.snap.0 as usize)?;
-        exit.plan.get_or_init(|| Plan::new(snapshot, map)).as_ref()
+        let snapshot = self.recorded.trace.snaps.get(exit.snap)?;
+        exit.plan.get_or_init(|| Plan::new(&snapshot, map)).as_ref()
     }
 
     /// The same for an exit at which the entry frame returns, unseen.
     pub fn plan_of_return(&self, index: usize) -> Option<&Plan> {
         let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
-        let snapshot = self.recorded.trace.snaps.get(exit.snap.0 as usize)?;
-        exit.returning.get_or_init(|| Plan::returning(snapshot, map)).as_ref()
+        let snapshot = self.recorded.trace.snaps.get(exit.snap)?;
+        exit.returning.get_or_init(|| Plan::returning(&snapshot, map)).as_ref()
     }
 
     /// The exit of an instruction, for the trace interpreter.
@@ -292,17 +292,9 @@ impl Executor {
     pub fn metadata_bytes(&self) -> usize {
         use std::mem::size_of;
         let places: usize = self.allocated.exits.iter().map(|exit| exit.places.len() * size_of::<(Val, u64)>()).sum();
-        let slots: usize = self
-            .recorded
-            .trace
-            .snaps
-            .iter()
-            .flat_map(|snap| &snap.frames)
-            .map(|frame| (frame.locals.len() + frame.stack.len()) * 32 + 64)
-            .sum();
         size_of::<Executor>()
             + places
-            + slots
+            + self.recorded.trace.snaps.bytes()
             + self.recorded.trace.insts.len() * size_of::<Inst>()
             + self.allocated.items.len() * size_of::<Item>()
             + self.exits.len() * size_of::<Exit>()

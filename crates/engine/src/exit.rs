@@ -56,12 +56,12 @@ pub enum Left {
 /// In the callback that `site` says; `values` are those of this exit of this executor, fresh.
 pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: Values<'_>) -> Left {
     let exit = executor.exits.get(index);
-    let snapshot = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap.0 as usize));
+    let snapshot = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap));
     let (Some(exit), Some(snapshot)) = (exit, snapshot) else { return Left::Resume };
     exit.taken.set(exit.taken.get() + 1);
     let unseen = snapshot.then == Then::Return && !site.frame.has_object();
     if unseen {
-        let brief = exit.brief.get_or_init(|| Brief::new(snapshot, executor.plan_of_return(index), exit.constant));
+        let brief = exit.brief.get_or_init(|| Brief::new(&snapshot, executor.plan_of_return(index), exit.constant));
         // SAFETY: the caller's.
         if let Some(left) = unsafe { return_briefly(site, brief, values) } {
             return left;
@@ -72,7 +72,7 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     // SAFETY: the caller's; see the module's text for the order.
     unsafe {
         plan.write_fields(values);
-        let (frames, failed) = rebuild(site, snapshot, plan, values);
+        let (frames, failed) = rebuild(site, &snapshot, plan, values);
         let mut throw = snapshot.then == Then::Raise && site.thread.has_exception();
         if failed {
             if !site.thread.has_exception() {
@@ -84,9 +84,9 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
         }
         let Some(frames) = frames else {
             if let (Some(outer), true) = (snapshot.frames.first(), snapshot.frames.len() > 1) {
-                drop_instance(site, outer, site.frame, outer.returns);
+                drop_instance(site, &outer, site.frame, outer.returns);
             }
-            return go_on(site, snapshot, true);
+            return go_on(site, &snapshot, true);
         };
         if exit.attends && !throw {
             // Code that runs now does not see the frames of inlined calls.
@@ -103,8 +103,8 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
                 exit.countdown.set(again);
             }
         }
-        let threw = run_inner(site, snapshot, &frames, throw);
-        go_on(site, snapshot, threw)
+        let threw = run_inner(site, &snapshot, &frames, throw);
+        go_on(site, &snapshot, threw)
     }
 }
 
@@ -120,9 +120,9 @@ pub enum Brief {
 }
 
 impl Brief {
-    fn new(snapshot: &Snapshot, plan: Option<&Plan>, constant: u64) -> Brief {
-        match (snapshot.frames.as_slice(), plan) {
-            ([outer], Some(plan)) => match plan.only_result() {
+    fn new(snapshot: &Snapshot<'_>, plan: Option<&Plan>, constant: u64) -> Brief {
+        match (snapshot.frames.first(), plan) {
+            (Some(outer), Some(plan)) if snapshot.frames.len() == 1 => match plan.only_result() {
                 Some(make) => Brief::Result(make.clone(), outer.offset),
                 None if constant != 0 && plan.is_empty() => Brief::Constant(constant, outer.offset),
                 None => Brief::No,
@@ -169,7 +169,7 @@ unsafe fn return_briefly(site: &Site, brief: &Brief, values: Values<'_>) -> Opti
 type Frames = SmallVec<[Frame; 4]>;
 
 /// Fills the entry frame and pushes the inner ones: all frames, or none where memory ran out, which the second result says.
-unsafe fn rebuild(site: &Site, snapshot: &Snapshot, plan: &Plan, values: Values<'_>) -> (Option<Frames>, bool) {
+unsafe fn rebuild(site: &Site, snapshot: &Snapshot<'_>, plan: &Plan, values: Values<'_>) -> (Option<Frames>, bool) {
     // SAFETY: the caller's: slots and depths are those of the frames' code.
     unsafe {
         let mut made = Objects::new();
@@ -301,7 +301,7 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
         return true;
     }
     let exit = executor.exits.get(index);
-    let Some(snapshot) = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap.0 as usize)) else {
+    let Some(snapshot) = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap)) else {
         return true;
     };
     // Where another trace takes over and loops, all is well.
@@ -317,7 +317,7 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
     let last = frames.len() - 1;
     let list: Vec<(Frame, u32, bool)> = frames
         .iter()
-        .zip(&snapshot.frames)
+        .zip(snapshot.frames.iter())
         .enumerate()
         .map(|(position, (frame, described))| {
             let consumes = matches!(described.returns, Returns::Consume(consumer) if consumer != Consumer::Next);
@@ -331,7 +331,7 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
 }
 
 /// Runs the inner frames. True where an exception has reached the entry frame.
-unsafe fn run_inner(site: &Site, snapshot: &Snapshot, frames: &[Frame], mut throw: bool) -> bool {
+unsafe fn run_inner(site: &Site, snapshot: &Snapshot<'_>, frames: &[Frame], mut throw: bool) -> bool {
     for index in (1..frames.len()).rev() {
         let (Some(inner), Some(below), Some(described)) =
             (frames.get(index), frames.get(index - 1), snapshot.frames.get(index - 1))
@@ -347,7 +347,7 @@ unsafe fn run_inner(site: &Site, snapshot: &Snapshot, frames: &[Frame], mut thro
         drop(guard);
         site.thread.take_recursion(-pending);
         // SAFETY: the frame below waits for this result.
-        throw = unsafe { take_result(site, described, *below, result, *inner) };
+        throw = unsafe { take_result(site, &described, *below, result, *inner) };
     }
     throw
 }
@@ -445,7 +445,7 @@ unsafe fn end_loop(site: &Site, described: &Described, frame: Frame, result: *mu
 }
 
 /// The entry frame goes on.
-unsafe fn go_on(site: &Site, snapshot: &Snapshot, throw: bool) -> Left {
+unsafe fn go_on(site: &Site, snapshot: &Snapshot<'_>, throw: bool) -> Left {
     let Some(outer) = snapshot.frames.first() else { return Left::Resume };
     if throw && site.called {
         return Left::Throw;

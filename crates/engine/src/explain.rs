@@ -141,7 +141,7 @@ fn exits_of(engine: &Engine, root: usize, text: &mut String) {
                 Some(Inst::Uop(inst)) => inst.uop.name(),
                 _ => "end of the trace",
             };
-            let frame = trace.snaps.get(exit.snap.0 as usize).and_then(|snap| snap.frames.last());
+            let frame = trace.snaps.get(exit.snap).and_then(|snap| snap.frames.last());
             let line = frame
                 .and_then(|frame| trace.codes.get(frame.code.0 as usize).map(|code| code.line(frame.offset)))
                 .unwrap_or(0);
@@ -166,7 +166,7 @@ fn lines_of(engine: &Engine, root: &Rc<Executor>, owner: usize, lines: &mut BTre
     ids.extend(root.sides.borrow().iter());
     for executor in ids.iter().filter_map(|id| engine.executors.get(*id).and_then(Option::as_ref)) {
         let trace = &executor.recorded.trace;
-        for frame in trace.snaps.iter().flat_map(|snap| &snap.frames) {
+        for frame in trace.snaps.iter().flat_map(|snap| snap.frames.iter()) {
             if let Some(code) = trace.codes.get(frame.code.0 as usize)
                 && code.object == owner as u64
             {
@@ -228,7 +228,7 @@ pub fn line_notes(executor: &Executor) -> BTreeMap<u32, u32> {
     for (index, inst) in trace.insts.iter().enumerate().rev() {
         if let Inst::Uop(inst) = inst
             && let Some(snap) = inst.snap
-            && let Some(frame) = trace.snaps.get(snap.0 as usize).and_then(|snap| snap.frames.last())
+            && let Some(frame) = trace.snaps.get(snap).and_then(|snap| snap.frames.last())
             && let Some(code) = trace.codes.get(frame.code.0 as usize)
         {
             line = code.line(frame.offset);

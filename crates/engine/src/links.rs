@@ -55,9 +55,9 @@ pub fn link(engine: &mut Engine, from: &Rc<Executor>, index: usize, to: &Rc<Exec
     {
         return;
     }
-    let snapshot = from.recorded.trace.snaps.get(exit.snap.0 as usize);
-    let alone = |snapshot: &Snapshot| snapshot.frames.len() == 1 && snapshot.suspended.is_empty();
-    if snapshot.is_none_or(|snapshot| !alone(snapshot) || snapshot.then != Then::Enter) {
+    let snapshot = from.recorded.trace.snaps.get(exit.snap);
+    let alone = |snapshot: &Snapshot<'_>| snapshot.frames.len() == 1 && snapshot.suspended.is_empty();
+    if snapshot.is_none_or(|snapshot| !alone(&snapshot) || snapshot.then != Then::Enter) {
         return;
     }
     let number = ExitIndex(index as u32);

@@ -225,7 +225,7 @@ impl Observation {
         }
         self.instrumented.push(code);
         self.codes.push(code);
-        self.recording.codes.push(decoded.code.clone());
+        self.recording.codes.push(Rc::clone(&decoded.code));
         Some((CodeId(self.codes.len() as u32 - 1), decoded))
     }
 

@@ -62,10 +62,11 @@ fn contained<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure>
 
 fn options(engine: &Engine, alive: &Alive) -> record::Options {
     let (valid, covered) = (alive.valid.as_ptr() as u64, &raw const alive.covered as u64);
-    let Options { optimize, max_insts, count, .. } = engine.options;
+    let Options { optimize, max_insts, count, debug, .. } = engine.options;
     // Counting takes instructions of its own, which must not make a trace too long.
     let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
-    record::Options { optimize, max_insts: max_insts * more, valid, covered, count, hint: Hint::default() }
+    let (max_insts, keep_before) = (max_insts * more, debug >= 2);
+    record::Options { optimize, max_insts, valid, covered, keep_before, count, hint: Hint::default() }
 }
 
 /// Whether the pass left the loop, and its translation could only find that out once more. What cannot be compiled at all is
@@ -302,7 +303,7 @@ fn build(
         let entry = match &observation.purpose {
             Purpose::Side { parent, exit } => {
                 let (trace, exit) = (&parent.recorded.trace, parent.exits.get(exit.0 as usize));
-                exit.and_then(|exit| Some((trace, trace.snaps.get(exit.snap.0 as usize)?)))
+                exit.and_then(|exit| Some((trace, trace.snaps.get(exit.snap)?)))
             }
             Purpose::Root { .. } => None,
         };
@@ -323,7 +324,7 @@ fn build(
     if let (Some(end), Some(last)) =
         (exits.iter_mut().find(|exit| exit.at.is_none()), observation.recording.events.last())
         && let (Op::ReturnConst(_), Detail::Const(constant)) = (last.op, last.detail)
-        && recorded.trace.snaps.get(end.snap.0 as usize).is_some_and(|snap| snap.then == Then::Return)
+        && recorded.trace.snaps.get(end.snap).is_some_and(|snap| snap.then == Then::Return)
     {
         end.constant = constant.object;
     }

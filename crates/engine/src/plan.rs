@@ -12,7 +12,7 @@ use crate::pipeline::bits;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::{ExitMap, Place};
 use decal_trace::ir::Val;
-use decal_trace::snapshot::{BoxId, Made, Maker, Snapshot, Source};
+use decal_trace::snapshot::{BoxId, Frame, Made, Maker, Snapshot, Source};
 use decal_uops::Context;
 use smallvec::SmallVec;
 use std::ptr::null_mut;
@@ -120,6 +120,8 @@ struct Planner<'a> {
     boxes: Vec<BoxId>,
     /// The recorder's numbers of generators to be made.
     generators: Vec<u32>,
+    /// Locals matter only where they take over a reference.
+    returning: bool,
 }
 
 impl Planner<'_> {
@@ -150,27 +152,41 @@ impl Planner<'_> {
             Source::Tuple(items, id) => self.boxed(*id, |this| {
                 Some(New::Tuple(items.iter().map(|item| this.make(item)).collect::<Option<_>>()?))
             })?,
-            Source::RangeIter(next, step, left, id) => self.boxed(*id, |this| {
-                Some(New::RangeIter([this.wanted(*next)?, this.wanted(*step)?, this.wanted(*left)?]))
+            Source::RangeIter(fields, id) => self.boxed(*id, |this| {
+                let [next, step, left] = **fields;
+                Some(New::RangeIter([this.wanted(next)?, this.wanted(step)?, this.wanted(left)?]))
             })?,
         })
     }
 
-    fn locals(&mut self, frame: &decal_trace::snapshot::Frame) -> Option<Vec<(u32, Make)>> {
+    fn locals(&mut self, frame: &Frame<'_>) -> Option<Vec<(u32, Make)>> {
         // A frame that exists has them.
-        if frame.real.is_some() && frame.generator.is_none() { Some(Vec::new()) } else { self.slots(&frame.locals) }
+        let has = frame.real.is_some() && frame.generator.is_none();
+        let forgotten = self.returning;
+        if has { Some(Vec::new()) } else { self.slots(frame.locals, |source| !forgotten || takes_over(source)) }
     }
 
-    fn slots(&mut self, sources: &[Source]) -> Option<Vec<(u32, Make)>> {
-        let changing = sources.iter().enumerate().filter(|(_, source)| !source.is_in_place());
+    fn slots(&mut self, sources: &[Source], wanted: impl Fn(&Source) -> bool) -> Option<Vec<(u32, Make)>> {
+        let changes = |source: &Source| !source.is_in_place() && wanted(source);
+        let changing = sources.iter().enumerate().filter(|(_, source)| changes(source));
         changing.map(|(slot, source)| Some((slot as u32, self.make(source)?))).collect()
     }
 }
 
 impl Plan {
     /// The plan of an exit; none where the map lacks a value, which does not happen.
-    pub fn new(snapshot: &Snapshot, map: &ExitMap) -> Option<Plan> {
-        let mut planner = Planner { map, boxes: Vec::new(), generators: Vec::new() };
+    pub fn new(snapshot: &Snapshot<'_>, map: &ExitMap) -> Option<Plan> {
+        Plan::with(Planner { map, boxes: Vec::new(), generators: Vec::new(), returning: false }, snapshot)
+    }
+
+    /// The plan of an exit where the entry frame, the only one, is about to return: its locals will be dropped, and
+    /// where no frame object exists nobody can look at them. So they keep what they have, but for those that take
+    /// over a reference.
+    pub fn returning(snapshot: &Snapshot<'_>, map: &ExitMap) -> Option<Plan> {
+        Plan::with(Planner { map, boxes: Vec::new(), generators: Vec::new(), returning: true }, snapshot)
+    }
+
+    fn with(mut planner: Planner<'_>, snapshot: &Snapshot<'_>) -> Option<Plan> {
         let mut generators = Vec::new();
         for generator in snapshot.all_frames().filter_map(|frame| frame.generator) {
             if let Made::Never(maker) = generator.made {
@@ -198,26 +214,13 @@ impl Plan {
                 }),
                 None => None,
             };
-            let (locals, stack) = (planner.locals(frame)?, planner.slots(&frame.stack)?);
+            let (locals, stack) = (planner.locals(&frame)?, planner.slots(frame.stack, |_| true)?);
             frames.push(FramePlan { real, generator, locals, stack });
         }
         let stores = snapshot.stores.iter();
         let stores = stores.map(|store| Some((planner.wanted(store.base)?, store.disp, planner.wanted(store.value)?)));
         let stores = stores.collect::<Option<_>>()?;
         Some(Plan { stores, frames, generators, boxes: planner.boxes.len() })
-    }
-
-    /// The plan of an exit where the entry frame, the only one, is about to return: its locals will be dropped, and
-    /// where no frame object exists nobody can look at them. So they keep what they have, but for those that take
-    /// over a reference.
-    pub fn returning(snapshot: &Snapshot, map: &ExitMap) -> Option<Plan> {
-        let mut snapshot = snapshot.clone();
-        for source in snapshot.frames.iter_mut().flat_map(|frame| &mut frame.locals) {
-            if !takes_over(source) {
-                *source = Source::Unchanged;
-            }
-        }
-        Plan::new(&snapshot, map)
     }
 
     /// Whether nothing is to be made or written.

@@ -155,7 +155,7 @@ pub fn exits(engine: &Engine) -> Vec<ExitReport> {
             };
             let place = trace
                 .snaps
-                .get(exit.snap.0 as usize)
+                .get(exit.snap)
                 .and_then(|snap| snap.frames.last())
                 .and_then(|frame| {
                     let code = trace.codes.get(frame.code.0 as usize)?;

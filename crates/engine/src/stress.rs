@@ -18,7 +18,7 @@ pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
     let snaps = &trace.snaps;
     let goes_back = |inst: &&Inst| match inst {
         Inst::Uop(UopInst { snap: Some(snap), uop, imm64, .. }) => {
-            let raises = snaps.get(snap.0 as usize).is_none_or(|snap| snap.then == Then::Raise);
+            let raises = snaps.get(*snap).is_none_or(|snap| snap.then == Then::Raise);
             !uop.info().effects.raises && !raises && *imm64 != end
         }
         _ => false,
@@ -35,8 +35,14 @@ pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
                 Class::Obj => Uop::renamed,
                 _ => Uop::move_int,
             };
-            *inst =
-                Inst::Uop(UopInst { uop, args: vec![entry], imm32: 0, imm64: 0, region: Region::Fixed, snap: None });
+            *inst = Inst::Uop(UopInst {
+                uop,
+                args: vec![entry].into(),
+                imm32: 0,
+                imm64: 0,
+                region: Region::Fixed,
+                snap: None,
+            });
         }
     }
     trace.label = None;

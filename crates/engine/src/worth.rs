@@ -12,7 +12,7 @@
 use crate::executor::{Executor, Exit};
 use crate::state::{Engine, FUNCTION_START};
 use decal_trace::bytecode::{GeneralOp, Op};
-use decal_trace::event::{Detail, Event, Kind, Recording};
+use decal_trace::event::{CodeId, Detail, Event, Kind, Recording};
 use decal_trace::ir::{Inst, Region};
 use decal_trace::record::Recorded;
 use decal_uops::{Form, Uop};
@@ -75,6 +75,8 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
     }
     let mut sum = 0;
     let mut sums = Vec::with_capacity(recording.events.len());
+    let mut generals: Vec<(CodeId, u32)> = recorded.general.iter().map(|(code, offset, _)| (*code, *offset)).collect();
+    generals.sort();
     // What is done in a call that goes through CPython is not saved.
     let mut within: Option<u32> = None;
     for event in &recording.events {
@@ -82,7 +84,7 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
         if within.is_some_and(|depth| event.depth > depth) {
             continue;
         }
-        let general = recorded.general.iter().any(|(code, offset, _)| (*code, *offset) == (event.code, event.offset));
+        let general = generals.binary_search(&(event.code, event.offset)).is_ok();
         within = general.then_some(event.depth);
         sum += saved(event, general);
     }
@@ -94,16 +96,18 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
     let until = sums.get(first).copied().unwrap_or(0);
     let turn = if trace.label.is_some() { sum - until - (spending - costs_before) } else { sum - spending } / 10;
     // Exits come in the order of the trace, which is that of the events; a loop's second pass begins anew.
-    let mut cursor = 0;
+    let (mut cursor, mut last, mut found) = (0, None, None);
     for exit in exits {
-        let frames = trace.snaps.get(exit.snap.0 as usize).map_or(&[][..], |snap| &snap.frames);
-        let made = (frames.len() as i32 - 1).max(0);
-        let here = |event: &Event| {
-            let place = (event.depth as i32, event.code, event.offset);
-            frames.last().is_some_and(|frame| place == (made, frame.code, frame.offset))
-        };
-        let ahead = recording.events.iter().skip(cursor).position(here).map(|index| cursor + index);
-        let found = ahead.or_else(|| recording.events.iter().position(here));
+        let frames = trace.snaps.get(exit.snap).map(|snap| snap.frames);
+        let made = frames.map_or(0, |frames| frames.len() as i32 - 1);
+        let place = frames.and_then(|frames| frames.last()).map(|frame| (made, frame.code, frame.offset));
+        // An instruction may have many exits.
+        if last != Some(place) {
+            let here = |event: &Event| Some((event.depth as i32, event.code, event.offset)) == place;
+            let ahead = recording.events.iter().skip(cursor).position(here).map(|index| cursor + index);
+            found = ahead.or_else(|| recording.events.iter().position(here));
+            last = Some(place);
+        }
         cursor = found.unwrap_or(cursor);
         let end = exit.at.is_none() && found.is_none();
         let reached = if end { Some(sum) } else { sums.get(cursor).copied() };

@@ -101,7 +101,7 @@ fn show_exit(trace: &Trace, allocated: &Allocated, exit: ExitIndex, context: &Co
             _ => println!("{val} in {place}: {}", bits as i64),
         }
     }
-    if let Some(snapshot) = trace.snaps.get(map.snap.0 as usize) {
+    if let Some(snapshot) = trace.snaps.get(map.snap) {
         println!("Python goes on at: {snapshot}");
     }
 }

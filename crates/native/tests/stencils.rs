@@ -193,7 +193,7 @@ impl Bench {
             let result = Some(result);
             Item::Op(Operation {
                 uop,
-                operands: Vec::new(),
+                operands: Operands::default(),
                 result,
                 imm32,
                 imm64: 0,

@@ -3,7 +3,8 @@
 //! It is still a straight line. Each operation is a uop with its registers chosen, so that it names
 //! exactly one stencil; moves, spills and reloads are uops like all others.
 
-use crate::ir::Val;
+use crate::few::Few;
+use crate::ir::{MAX_ARGS, Val};
 use crate::snapshot::SnapId;
 use decal_uops::{Class, FloatReg, IntReg, Uop};
 
@@ -31,6 +32,15 @@ pub enum Operand {
     Imm,
 }
 
+impl Default for Operand {
+    fn default() -> Operand {
+        Operand::Imm
+    }
+}
+
+/// The operands of a uop.
+pub type Operands = Few<Operand, MAX_ARGS>;
+
 /// An exit of an allocated trace, by its index in [`Allocated::exits`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ExitIndex(pub u32);
@@ -41,7 +51,7 @@ pub struct Operation {
     /// Which.
     pub uop: Uop,
     /// Where its operands are.
-    pub operands: Vec<Operand>,
+    pub operands: Operands,
     /// Where its result goes.
     pub result: Option<Operand>,
     /// The uop's own immediate of 32 bits.

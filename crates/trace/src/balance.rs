@@ -14,7 +14,7 @@
 
 use crate::host::Host;
 use crate::ir::{End, Inst, Region, Trace, UopInst, Val};
-use crate::snapshot::{Frame, Snapshot, Source};
+use crate::snapshot::{Frame, SnapId, Snapshot, Source};
 use crate::verify::{At, Fault, VerifyError};
 use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -27,7 +27,7 @@ type Place = (Region, Val, Option<(Val, Option<i32>)>, i32);
 ///
 /// # Errors
 /// The first exit, or the end, at which references do not add up.
-pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -> Result<(), VerifyError> {
+pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, Snapshot<'_>)>) -> Result<(), VerifyError> {
     let mut counts = Counts {
         trace,
         host,
@@ -56,7 +56,7 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
         if let Inst::Uop(inst) = inst {
             // What a general operation gave is no object where it is null or a mark.
             let gone = counts.no_object(inst, true);
-            if let Some(snap) = inst.snap.and_then(|snap| trace.snaps.get(snap.0 as usize)) {
+            if let Some(snap) = inst.snap.and_then(|snap| trace.snaps.get(snap)) {
                 let may_leak =
                     makes(inst, host) || matches!(inst.uop, Uop::call_obj_1 | Uop::call_obj_2 | Uop::call_truth_2);
                 counts.compare(snap, may_leak).map_err(|fault| VerifyError { at: At::Inst(val), fault })?;
@@ -74,7 +74,7 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, &Snapshot)>) -
             counts.carry(|phi| args.get(phis.iter().position(|known| *known == phi)?).copied());
             counts.differ(&counts.held, &at_label, false)
         }
-        End::Exit(snap) => trace.snaps.get(snap.0 as usize).map_or(Ok(()), |snap| counts.compare(snap, false)),
+        End::Exit(snap) => trace.snaps.get(*snap).map_or(Ok(()), |snap| counts.compare(snap, false)),
         // The exit that asks whether all is quiet comes right before, and hands over what the label expects.
         End::Join(_) => Ok(()),
     };
@@ -128,7 +128,7 @@ impl Counts<'_> {
     }
 
     /// Parameters hold what the parent's exit hands over.
-    fn enter(&mut self, parent: &Trace, snapshot: &Snapshot) {
+    fn enter(&mut self, parent: &Trace, snapshot: Snapshot<'_>) {
         let trace = self.trace;
         let constant = |trace: &Trace, val: Val| match trace.insts.get(val.index()) {
             Some(Inst::Uop(inst)) if inst.uop == Uop::const_obj => Some(inst.imm64),
@@ -145,7 +145,7 @@ impl Counts<'_> {
         // Two names of one object in the parent are so here.
         let original = |mut val: Val| {
             while let Some(Inst::Uop(inst)) = parent.insts.get(val.index())
-                && let (Uop::renamed, [object]) = (inst.uop, inst.args.as_slice())
+                && let (Uop::renamed, [object]) = (inst.uop, &inst.args[..])
             {
                 val = *object;
             }
@@ -200,16 +200,16 @@ impl Counts<'_> {
 
     /// The number of locals of a generator's frame.
     fn locals_of(&self, generator: Val) -> Option<i32> {
-        let is_its = |frame: &&Frame| {
+        let is_its = |frame: &Frame<'_>| {
             frame.generator.and_then(|its| its.object()).is_some_and(|val| self.name(val) == generator)
         };
-        let frame = self.trace.snaps.iter().flat_map(Snapshot::all_frames).find(is_its)?;
+        let frame = self.trace.snaps.iter().flat_map(|snap| snap.all_frames()).find(is_its)?;
         self.trace.codes.get(frame.code.0 as usize).map(|code| code.locals as i32)
     }
 
     /// The number of the entry frame's locals.
     fn locals(&self) -> i32 {
-        let frame = self.trace.snaps.first().and_then(|snap| snap.frames.first());
+        let frame = self.trace.snaps.get(SnapId(0)).and_then(|snap| snap.frames.first());
         frame.and_then(|frame| self.trace.codes.get(frame.code.0 as usize)).map_or(0, |code| code.locals as i32)
     }
 
@@ -259,7 +259,7 @@ impl Counts<'_> {
             function if function == functions.new_tuple_iter => layout.tuple_iter_tuple,
             _ => return,
         };
-        if let (Uop::call_obj_1, [sequence]) = (inst.uop, inst.args.as_slice()) {
+        if let (Uop::call_obj_1, [sequence]) = (inst.uop, &inst.args[..]) {
             self.memory.insert((Region::Iterators, self.name(val), None, disp), *sequence);
         }
     }
@@ -274,7 +274,7 @@ impl Counts<'_> {
             self.step_any(val, inst);
             return;
         }
-        match (inst.uop, inst.args.as_slice()) {
+        match (inst.uop, &inst.args[..]) {
             // It gives itself back, or a new one.
             (Uop::call_obj_3, [shell, ..]) if inst.imm64 == self.host.functions.new_generator_in => {
                 self.add(*shell, -1);
@@ -359,7 +359,7 @@ impl Counts<'_> {
 
     /// A part of a general operation. What memory held is not known after it.
     fn step_any(&mut self, val: Val, inst: &UopInst) {
-        match (inst.uop, inst.args.as_slice()) {
+        match (inst.uop, &inst.args[..]) {
             // Frames that are made have the references as long as they are there.
             (Uop::store_obj, [frame, value]) => {
                 self.add(*value, -1);
@@ -436,16 +436,16 @@ impl Counts<'_> {
     }
 
     /// What the trace holds at an exit against what the snapshot hands over.
-    fn compare(&self, snapshot: &Snapshot, may_leak: bool) -> Result<(), Fault> {
+    fn compare(&self, snapshot: Snapshot<'_>, may_leak: bool) -> Result<(), Fault> {
         let mut held = self.held.clone();
-        let stack = snapshot.frames.first().map_or(&[][..], |frame| &frame.stack);
+        let stack = snapshot.frames.first().map_or(&[][..], |frame| frame.stack);
         for (slot, val) in &self.stack {
             if !stack.get(*slot).is_some_and(Source::is_in_place) {
                 *held.entry(self.name(*val)).or_default() += 1;
             }
         }
         for ((generator, slot), val) in &self.stacks {
-            let is_its = |frame: &&Frame| {
+            let is_its = |frame: &Frame<'_>| {
                 frame.generator.and_then(|its| its.object()).is_some_and(|val| self.name(val) == *generator)
             };
             let frame = snapshot.all_frames().find(is_its);
@@ -490,7 +490,7 @@ const FRAME: Val = Val(u32::MAX);
 
 /// The references that a snapshot hands over. An object that several slots hold is made once, so that what is in it is
 /// handed over once: as its first mention says.
-fn handed(snapshot: &Snapshot) -> BTreeMap<Val, i64> {
+fn handed(snapshot: Snapshot<'_>) -> BTreeMap<Val, i64> {
     fn visit(source: &Source, seen: &mut BTreeSet<u32>, counts: &mut BTreeMap<Val, i64>) {
         match source {
             Source::Owned(val) => *counts.entry(*val).or_default() += 1,
@@ -503,7 +503,7 @@ fn handed(snapshot: &Snapshot) -> BTreeMap<Val, i64> {
         if let Some(shell) = frame.generator.and_then(|generator| generator.shell()) {
             *counts.entry(shell).or_default() += 1;
         }
-        frame.locals.iter().chain(&frame.stack).for_each(|source| visit(source, &mut seen, &mut counts));
+        frame.locals.iter().chain(frame.stack).for_each(|source| visit(source, &mut seen, &mut counts));
     }
     counts
 }

@@ -8,6 +8,7 @@
 use crate::bytecode::Op;
 use crate::snapshot::Returns;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// A code object, by its index in [`Recording::codes`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -582,7 +583,7 @@ pub enum Ending {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Recording {
     /// All code objects that occur.
-    pub codes: Vec<Code>,
+    pub codes: Vec<Rc<Code>>,
     /// What happened.
     pub events: Vec<Event>,
     /// Depth of the entry frame's operand stack before the first event.

@@ -13,11 +13,13 @@
 //! state to rebuild there.
 
 use crate::event::{Code, CodeId};
-use crate::snapshot::{SnapId, Snapshot};
+use crate::few::Few;
+use crate::snapshot::{SnapId, Snapshots};
 use decal_uops::{Class, Uop};
+use std::rc::Rc;
 
 /// A value: the index of the instruction that defines it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Debug)]
 pub struct Val(pub u32);
 
 impl Val {
@@ -85,13 +87,79 @@ pub const REGIONS: &[Region] = &[
     Region::Any,
 ];
 
+/// A set of regions.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Regions(u16);
+
+impl Regions {
+    /// No region.
+    pub const NONE: Regions = Regions(0);
+
+    /// Adds one.
+    pub fn insert(&mut self, region: Region) {
+        self.0 |= 1 << region as u16;
+    }
+
+    /// Whether a region is in it.
+    pub fn contains(self, region: Region) -> bool {
+        self.0 >> region as u16 & 1 == 1
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of it is in the other.
+    pub fn is_subset(self, other: Regions) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// What is in this one, or in the other.
+    pub fn or(self, other: Regions) -> Regions {
+        Regions(self.0 | other.0)
+    }
+
+    /// What is in both.
+    pub fn and(self, other: Regions) -> Regions {
+        Regions(self.0 & other.0)
+    }
+
+    /// Its regions, in order.
+    pub fn iter(self) -> impl Iterator<Item = Region> {
+        REGIONS.iter().copied().filter(move |region| self.contains(*region))
+    }
+}
+
+impl FromIterator<Region> for Regions {
+    fn from_iter<I: IntoIterator<Item = Region>>(regions: I) -> Regions {
+        let mut all = Regions::NONE;
+        regions.into_iter().for_each(|region| all.insert(region));
+        all
+    }
+}
+
+impl std::fmt::Debug for Regions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+const _: () = assert!(REGIONS.len() <= u16::BITS as usize);
+
+/// Operands that a uop has at most.
+pub const MAX_ARGS: usize = 4;
+
+/// The operands of a uop.
+pub type Args = Few<Val, MAX_ARGS>;
+
 /// A uop with its operands.
 #[derive(Clone, PartialEq, Debug)]
 pub struct UopInst {
     /// Which.
     pub uop: Uop,
     /// Its operands, in the table's order.
-    pub args: Vec<Val>,
+    pub args: Args,
     /// Its immediate of 32 bits, 0 where it has none.
     pub imm32: i32,
     /// Its immediate of 64 bits, 0 where it has none.
@@ -147,7 +215,7 @@ pub struct Trace {
     /// Where it starts.
     pub start: Start,
     /// The code objects that its snapshots name.
-    pub codes: Vec<Code>,
+    pub codes: Vec<Rc<Code>>,
     /// The instructions.
     pub insts: Vec<Inst>,
     /// Index of the first phi, where the trace loops. With no phis, of the first instruction of the body.
@@ -155,7 +223,7 @@ pub struct Trace {
     /// How it ends.
     pub end: End,
     /// The snapshots.
-    pub snaps: Vec<Snapshot>,
+    pub snaps: Snapshots,
     /// For each parameter, the parent trace's value that it is.
     pub origins: Vec<Val>,
     /// Code objects whose instructions run in this trace, without repetition.

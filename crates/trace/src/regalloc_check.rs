@@ -9,7 +9,7 @@
 //! Run on every allocation in debug builds, and on random traces in tests.
 
 use crate::allocated::{Allocated, ExitIndex, Item, LabelEntry, Operand, Operation, Place};
-use crate::ir::{End, Inst, Trace, UopInst, Val};
+use crate::ir::{Args, End, Inst, Trace, UopInst, Val};
 use crate::regalloc::{Incoming, constant, label_interface, slot_displacement};
 use crate::snapshot::SnapId;
 use decal_uops::{FloatReg, Form, IntReg, SPILL_SLOTS, Uop};
@@ -225,7 +225,7 @@ impl Checker<'_> {
         if let Some(Some(bits)) = self.consts.get(source.index()) {
             let made = constant(&UopInst {
                 uop: operation.uop,
-                args: Vec::new(),
+                args: Args::default(),
                 imm32: operation.imm32,
                 imm64: operation.imm64,
                 region: crate::ir::Region::Fixed,
@@ -427,7 +427,9 @@ impl Checker<'_> {
                 missing = Some(val);
             }
         };
-        self.trace.snaps[snap.0 as usize].each_value(&mut need);
+        if let Some(snapshot) = self.trace.snaps.get(snap) {
+            snapshot.each_value(&mut need);
+        }
         self.incoming.keep.iter().for_each(|val| need(*val));
         if self.looping {
             let others = self.allocated.label.iter().filter(|entry| !entry.phi);

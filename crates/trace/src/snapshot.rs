@@ -15,8 +15,10 @@
 use crate::bytecode::{BinaryOp, CompareOp};
 use crate::event::{CodeId, Consumer};
 use crate::ir::Val;
+pub use crate::snapshots::{Building, Frames, Snapshots, listed};
+use std::rc::Rc;
 
-/// A snapshot, by its index in [`Trace::snaps`](crate::ir::Trace::snaps).
+/// A snapshot, by its number in [`Trace::snaps`](crate::ir::Trace::snaps).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SnapId(pub u32);
 
@@ -24,8 +26,8 @@ pub struct SnapId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct BoxId(pub u32);
 
-/// Where a slot's object comes from.
-#[derive(Clone, PartialEq, Debug)]
+/// Where a slot's object comes from. There are very many of these: what is rare and large is behind a pointer.
+#[derive(Clone, Debug)]
 pub enum Source {
     /// The slot of the entry frame holds it already.
     Unchanged,
@@ -45,9 +47,9 @@ pub enum Source {
     /// An object whose reference the trace holds: the slot takes it over.
     Owned(Val),
     /// A tuple to be made.
-    Tuple(Vec<Source>, BoxId),
+    Tuple(Rc<Vec<Source>>, BoxId),
     /// The iterator of a `range` to be made: next value, step, values left. Only where a trace made it.
-    RangeIter(Val, Val, Val, BoxId),
+    RangeIter(Rc<[Val; 3]>, BoxId),
     /// The generator with this number, whose frame is in the snapshot.
     Generator(u32),
     /// A constant object, kept alive by code or a watched dict: the slot takes a new reference.
@@ -229,28 +231,43 @@ impl Generator {
     }
 }
 
-/// A Python frame to rebuild.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Frame {
+/// What a snapshot says of a Python frame besides its slots.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Head {
     /// The frame's code.
     pub code: CodeId,
     /// The function object's address; 0 for the entry frame and generators' frames, which exist.
     pub function: u64,
     /// The frame, where a general operation made it: it exists, is linked, and has its locals.
     pub real: Option<Val>,
-    /// The generator whose frame it is.
-    pub generator: Option<Generator>,
     /// Instruction to go on with. For an outer frame: the call that is under way.
     pub offset: u32,
     /// For an outer frame: the instruction after that call, with the result on the stack. Else equal to `offset`.
     pub after: u32,
     /// For an outer frame: what becomes of the call's result.
     pub returns: Returns,
+}
+
+/// A Python frame to rebuild.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Frame<'a> {
+    /// Where it stands.
+    pub head: &'a Head,
+    /// The generator whose frame it is.
+    pub generator: Option<Generator>,
     /// One source per local slot.
-    pub locals: Vec<Source>,
+    pub locals: &'a [Source],
     /// The operand stack, bottom first. For an outer frame without callable and arguments, but with the operands that
     /// [`Returns`] speaks of.
-    pub stack: Vec<Source>,
+    pub stack: &'a [Source],
+}
+
+impl std::ops::Deref for Frame<'_> {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        self.head
+    }
 }
 
 /// What happens once the frames are rebuilt.
@@ -278,14 +295,14 @@ pub struct FieldStore {
 }
 
 /// A snapshot.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Snapshot {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Snapshot<'a> {
     /// The frames, outermost (the entry frame) first.
-    pub frames: Vec<Frame>,
+    pub frames: Frames<'a>,
     /// Frames of generators that are suspended: each goes on at its `offset`.
-    pub suspended: Vec<Frame>,
+    pub suspended: Frames<'a>,
     /// Fields to write first.
-    pub stores: Vec<FieldStore>,
+    pub stores: &'a [FieldStore],
     /// What comes next.
     pub then: Then,
     /// One bit for each local of the entry frame, the lowest first: memory of it is known to hold something plain. For
@@ -293,10 +310,52 @@ pub struct Snapshot {
     pub plain: u64,
 }
 
+impl PartialEq for Source {
+    /// Written out because nearly every slot of nearly every frame is compared for each snapshot.
+    #[inline]
+    fn eq(&self, other: &Source) -> bool {
+        match (self, other) {
+            (Source::Unchanged, Source::Unchanged) | (Source::Null, Source::Null) => true,
+            (Source::Home(a), Source::Home(b)) => a == b,
+            (Source::Int(a, id), Source::Int(b, other)) => (a, id) == (b, other),
+            (Source::Float(a, id), Source::Float(b, other)) => (a, id) == (b, other),
+            (Source::Bool(a), Source::Bool(b)) => a == b,
+            (Source::Borrowed(a), Source::Borrowed(b)) => a == b,
+            (Source::Owned(a), Source::Owned(b)) => a == b,
+            (Source::Generator(a), Source::Generator(b)) => a == b,
+            (Source::Const(a), Source::Const(b)) => a == b,
+            (Source::RangeIter(a, id), Source::RangeIter(b, other)) => (a, id) == (b, other),
+            (Source::Tuple(a, id), Source::Tuple(b, other)) => id == other && same_items(a, b),
+            _ => false,
+        }
+    }
+}
+
+fn same_items(a: &[Source], b: &[Source]) -> bool {
+    a == b
+}
+
 impl Source {
     /// Whether memory of the entry frame holds it already.
     pub fn is_in_place(&self) -> bool {
         matches!(self, Source::Unchanged | Source::Home(_))
+    }
+
+    /// The same with other numbers for its values.
+    pub(crate) fn renumbered(&self, number: &impl Fn(Val) -> Val) -> Source {
+        match self {
+            Source::Unchanged | Source::Null | Source::Const(_) | Source::Generator(_) => self.clone(),
+            Source::Home(val) => Source::Home(number(*val)),
+            Source::Int(val, id) => Source::Int(number(*val), *id),
+            Source::Float(val, id) => Source::Float(number(*val), *id),
+            Source::Bool(val) => Source::Bool(number(*val)),
+            Source::Borrowed(val) => Source::Borrowed(number(*val)),
+            Source::Owned(val) => Source::Owned(number(*val)),
+            Source::Tuple(items, id) => {
+                Source::Tuple(Rc::new(items.iter().map(|item| item.renumbered(number)).collect()), *id)
+            }
+            Source::RangeIter(fields, id) => Source::RangeIter(Rc::new(fields.map(number)), *id),
+        }
     }
 
     /// Calls `visit` with each value that this source needs.
@@ -310,31 +369,27 @@ impl Source {
             | Source::Borrowed(v)
             | Source::Owned(v) => visit(*v),
             Source::Tuple(items, _) => items.iter().for_each(|item| item.each_value(visit)),
-            Source::RangeIter(next, step, left, _) => {
-                visit(*next);
-                visit(*step);
-                visit(*left);
-            }
+            Source::RangeIter(fields, _) => fields.iter().for_each(|field| visit(*field)),
         }
     }
 }
 
-impl Snapshot {
+impl<'a> Snapshot<'a> {
     /// The frames, and behind them those that are suspended.
-    pub fn all_frames(&self) -> impl Iterator<Item = &Frame> {
-        self.frames.iter().chain(&self.suspended)
+    pub fn all_frames(&self) -> impl Iterator<Item = Frame<'a>> + use<'a> {
+        self.frames.iter().chain(self.suspended.iter())
     }
 
     /// Calls `visit` with each value that this snapshot needs, repetitions included.
     pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
         for frame in self.all_frames() {
             frame.real.into_iter().for_each(&mut *visit);
-            for source in frame.locals.iter().chain(&frame.stack) {
+            for source in frame.locals.iter().chain(frame.stack) {
                 source.each_value(visit);
             }
             frame.generator.iter().flat_map(Generator::values).for_each(&mut *visit);
         }
-        for store in &self.stores {
+        for store in self.stores {
             visit(store.base);
             visit(store.value);
         }

@@ -275,7 +275,7 @@ fn uop(trace: &Trace, inst: &UopInst, now: usize) -> Result<(), Fault> {
 }
 
 /// Checks a snapshot by itself; gives the youngest value that it needs.
-fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
+fn snapshot(trace: &Trace, snap: Snapshot<'_>) -> Result<Option<Val>, Fault> {
     if snap.frames.is_empty() {
         return Err(Fault::NoFrame);
     }
@@ -304,7 +304,7 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
             }
             wants(trace, real, Class::Raw, trace.insts.len(), false)?;
         }
-        for slot in frame.locals.iter().chain(&frame.stack) {
+        for slot in frame.locals.iter().chain(frame.stack) {
             if !exists && frame.real.is_none() && slot.is_in_place() {
                 return Err(Fault::Unchanged);
             }
@@ -312,7 +312,7 @@ fn snapshot(trace: &Trace, snap: &Snapshot) -> Result<Option<Val>, Fault> {
         }
     }
     let count = trace.insts.len();
-    for store in &snap.stores {
+    for store in snap.stores {
         wants(trace, store.base, Class::Raw, count, true)?;
         if trace.class(store.value).is_none() {
             return Err(Fault::Undefined(store.value));
@@ -329,7 +329,7 @@ fn references(trace: &Trace, val: Val) -> usize {
     if matches!(trace.insts.get(val.index()), Some(Inst::Param(_))) {
         return usize::MAX;
     }
-    let takes = |inst: &&Inst| matches!(inst, Inst::Uop(inst) if inst.uop == Uop::incref && inst.args == [val]);
+    let takes = |inst: &&Inst| matches!(inst, Inst::Uop(inst) if inst.uop == Uop::incref && inst.args[..] == [val]);
     1 + trace.insts.iter().filter(takes).count()
 }
 
@@ -353,10 +353,9 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
             let count = seen.owned.iter().filter(|known| *known == val).count();
             return if count == 1 || count <= references(trace, *val) { Ok(()) } else { Err(Fault::OwnedTwice(*val)) };
         }
-        Source::Int(_, number)
-        | Source::Float(_, number)
-        | Source::Tuple(_, number)
-        | Source::RangeIter(_, _, _, number) => *number,
+        Source::Int(_, number) | Source::Float(_, number) | Source::Tuple(_, number) | Source::RangeIter(_, number) => {
+            *number
+        }
     };
     if let Some((_, former)) = seen.boxes.iter().find(|(known, _)| *known == number) {
         // The same object again: its parts were checked where it came first.
@@ -366,11 +365,7 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
     match from {
         Source::Int(val, _) => is(*val, Class::Int),
         Source::Float(val, _) => is(*val, Class::Float),
-        Source::RangeIter(next, step, left, _) => {
-            is(*next, Class::Int)?;
-            is(*step, Class::Int)?;
-            is(*left, Class::Int)
-        }
+        Source::RangeIter(fields, _) => fields.iter().try_for_each(|field| is(*field, Class::Int)),
         Source::Tuple(items, _) if items.iter().any(Source::is_in_place) => Err(Fault::Unchanged),
         Source::Tuple(items, _) => items.iter().try_for_each(|item| source(trace, item, seen)),
         _ => Ok(()),

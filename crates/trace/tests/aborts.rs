@@ -164,7 +164,7 @@ fn an_exit_with_an_exception_is_continued_without_one() {
     let root = record(&looping(pass));
     let exit = root.find(Uop::call_obj_2, 0);
     let parent = root.parent(exit);
-    assert_eq!(root.recorded.trace.snaps[parent.snap.0 as usize].then, Then::Raise);
+    assert_eq!(root.recorded.trace.snaps.get(parent.snap).unwrap().then, Then::Raise);
     let recording = Pass::new(2).at(2).stack(2).binary(BinaryOp::Add, big, big).back_to(0);
     let side = side(&recording, &host(), &parent, &Options::default()).expect("a side trace");
     let mut exits = side.trace.insts.iter().filter_map(|inst| match inst {
@@ -172,5 +172,5 @@ fn an_exit_with_an_exception_is_continued_without_one() {
         _ => None,
     });
     let first = exits.next().expect("a guard");
-    assert_eq!(side.trace.snaps[first.0 as usize].then, Then::Raise);
+    assert_eq!(side.trace.snaps.get(first).unwrap().then, Then::Raise);
 }

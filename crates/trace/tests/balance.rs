@@ -3,6 +3,7 @@
 use decal_trace::balance::balance;
 use decal_trace::host::{Host, Layout};
 use decal_trace::ir::Trace;
+use decal_trace::snapshot::SnapId;
 
 /// Takes an item from the list in local 0, keeps it, puts it into the list in local 1, and keeps it in local 0.
 const GOOD: &str = "
@@ -40,7 +41,7 @@ fn host() -> Host {
 fn checked(text: &str, entry: Option<(&str, usize)>) -> Result<(), String> {
     let trace: Trace = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
     let parent: Option<(Trace, usize)> = entry.map(|(text, snap)| (text.parse().expect("parses"), snap));
-    let entry = parent.as_ref().map(|(parent, snap)| (parent, &parent.snaps[*snap]));
+    let entry = parent.as_ref().map(|(parent, snap)| (parent, parent.snaps.get(SnapId(*snap as u32)).unwrap()));
     balance(&trace, &host(), entry).map_err(|error| error.to_string())
 }
 

@@ -64,7 +64,7 @@ fn the_int_loop_computes_the_sum() {
     let Left::Exit { snap, values, .. } = run(&root.recorded.trace, &[], &mut heap, &mut { 1_000_000 }) else {
         panic!("the loop does not end")
     };
-    let frame = &root.recorded.trace.snaps[snap.0 as usize].frames[0];
+    let frame = root.recorded.trace.snaps.get(snap).unwrap().frames.first().unwrap();
     let number = |source: &Source| match source {
         Source::Int(val, _) => values[val.index()] as i64,
         other => panic!("{other:?}"),
@@ -375,7 +375,7 @@ fn the_other_branch_joins_the_loop() {
     // The first guard of the body is the loop's own.
     let exit = root.find(Uop::guard_lt_int, 1);
     let snap = root.parent(exit).snap;
-    let offset = root.recorded.trace.snaps[snap.0 as usize].frames[0].offset;
+    let offset = root.recorded.trace.snaps.get(snap).unwrap().frames.first().unwrap().offset;
     assert_eq!(offset, 8, "{}", root.text());
     let pass = Pass::new(4)
         .at(8)

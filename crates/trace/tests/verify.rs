@@ -1,6 +1,7 @@
 //! The verifier: one case per fault, each named with its line.
 
 use decal_trace::ir::{Inst, Trace};
+use decal_trace::snapshot::Snapshots;
 use decal_trace::verify::verify;
 
 const GOOD: &str = "
@@ -100,7 +101,7 @@ fn what_the_text_form_cannot_say_is_found_too() {
     assert_eq!(verify(&trace).expect_err("immediate").to_string(), "v4: an immediate that the uop does not have");
 
     let mut trace: Trace = GOOD.parse().expect("parses");
-    trace.snaps.clear();
+    trace.snaps = Snapshots::default();
     assert_eq!(verify(&trace).expect_err("snapshot").to_string(), "v4: s0 does not exist");
 
     let mut trace: Trace = GOOD.parse().expect("parses");

@@ -10,7 +10,7 @@
 //! part of the result. Linear in the trace, but for phis, which are walked until nothing changes.
 
 use crate::ir::{End, Inst, Trace, Val};
-use crate::snapshot::{Generator, SnapId, Snapshot, Source};
+use crate::snapshot::SnapId;
 use decal_uops::Uop;
 
 /// See the module's text.
@@ -101,7 +101,7 @@ fn mark(trace: &Trace) -> Marks {
 }
 
 fn mark_snap(trace: &Trace, snap: SnapId, marks: &mut Marks, work: &mut Vec<Val>) {
-    let (Some(slot), Some(snapshot)) = (marks.snaps.get_mut(snap.0 as usize), trace.snaps.get(snap.0 as usize)) else {
+    let (Some(slot), Some(snapshot)) = (marks.snaps.get_mut(snap.0 as usize), trace.snaps.get(snap)) else {
         return;
     };
     if std::mem::replace(slot, true) {
@@ -168,47 +168,6 @@ fn sweep(trace: Trace, marks: &Marks) -> (Trace, Vec<Option<Val>>) {
             }
         })
         .collect();
-    let snaps = trace
-        .snaps
-        .into_iter()
-        .zip(&marks.snaps)
-        .filter(|(_, live)| **live)
-        .map(|(snapshot, _)| renumber(snapshot, &number))
-        .collect();
+    let snaps = trace.snaps.renumbered(&marks.snaps, &number);
     (Trace { insts, snaps, label, end, origins, ..trace }, map)
-}
-
-fn renumber(mut snapshot: Snapshot, number: &impl Fn(Val) -> Val) -> Snapshot {
-    for frame in snapshot.frames.iter_mut().chain(&mut snapshot.suspended) {
-        frame.real = frame.real.map(number);
-        frame.generator.iter_mut().flat_map(Generator::values_mut).for_each(|val| *val = number(*val));
-        for source in frame.locals.iter_mut().chain(&mut frame.stack) {
-            renumber_source(source, number);
-        }
-    }
-    for store in &mut snapshot.stores {
-        store.base = number(store.base);
-        store.value = number(store.value);
-    }
-    snapshot
-}
-
-fn renumber_source(source: &mut Source, number: &impl Fn(Val) -> Val) {
-    match source {
-        Source::Unchanged | Source::Null | Source::Const(_) | Source::Generator(_) => {}
-        Source::Home(val)
-        | Source::Int(val, _)
-        | Source::Float(val, _)
-        | Source::Bool(val)
-        | Source::Borrowed(val)
-        | Source::Owned(val) => {
-            *val = number(*val);
-        }
-        Source::Tuple(items, _) => items.iter_mut().for_each(|item| renumber_source(item, number)),
-        Source::RangeIter(next, step, left, _) => {
-            *next = number(*next);
-            *step = number(*step);
-            *left = number(*left);
-        }
-    }
 }

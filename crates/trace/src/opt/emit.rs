@@ -13,12 +13,12 @@
 //! Holds: every instruction emitted is valid at its place; a value's facts hold wherever the value
 //! exists. Cost: constant time per instruction, but for stores (see [`Heap`]).
 
-use crate::ir::{Inst, Region, UopInst, Val};
+use crate::ir::{Args, Inst, MAX_ARGS, Region, UopInst, Val};
 use crate::opt::fold::{Folded, fold};
 use crate::opt::heap::{Heap, Place};
-use crate::snapshot::{SnapId, Snapshot, Then};
+use crate::snapshot::{Building, SnapId, Snapshots, Then};
 use decal_uops::{Class, Uop};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// What makes two pure instructions equal.
 type Key = (Uop, [Val; 3], i32, u64);
@@ -29,12 +29,17 @@ const NO_VAL: Val = Val(u32::MAX);
 #[derive(Debug)]
 pub struct Emitter {
     insts: Vec<Inst>,
-    snaps: Vec<Snapshot>,
+    snaps: Snapshots,
     origins: Vec<Val>,
     label: Option<u32>,
-    consts: HashMap<(Uop, u64), Val>,
-    numbered: HashMap<Key, Val>,
-    types: HashMap<Val, u64>,
+    consts: FxHashMap<(Uop, u64), Val>,
+    numbered: FxHashMap<Key, Val>,
+    /// The exact type of each value, 0 where it is not known.
+    types: Vec<u64>,
+    /// Values whose types were learnt since types were forgotten last.
+    typed: Vec<Val>,
+    /// What was numbered since then of what may be forgotten: loads and checks of types.
+    passing: Vec<Key>,
     heap: Heap,
     optimize: bool,
 }
@@ -44,12 +49,14 @@ impl Emitter {
     pub fn new(optimize: bool) -> Emitter {
         Emitter {
             insts: Vec::new(),
-            snaps: Vec::new(),
+            snaps: Snapshots::default(),
             origins: Vec::new(),
             label: None,
-            consts: HashMap::new(),
-            numbered: HashMap::new(),
-            types: HashMap::new(),
+            consts: FxHashMap::default(),
+            numbered: FxHashMap::default(),
+            types: Vec::new(),
+            typed: Vec::new(),
+            passing: Vec::new(),
             heap: Heap::default(),
             optimize,
         }
@@ -109,18 +116,14 @@ impl Emitter {
         self.push(Inst::Param(class))
     }
 
-    /// Adds a snapshot.
-    pub fn snapshot(&mut self, snapshot: Snapshot) -> SnapId {
-        self.snaps.push(snapshot);
-        SnapId(self.snaps.len() as u32 - 1)
+    /// Begins a snapshot.
+    pub fn snapshot(&mut self) -> Building<'_> {
+        self.snaps.begin()
     }
 
     /// Adds a copy of a snapshot after which something else happens.
     pub fn snapshot_with(&mut self, snap: SnapId, then: Then) -> SnapId {
-        match self.snaps.get(snap.0 as usize).cloned() {
-            Some(snapshot) => self.snapshot(Snapshot { then, ..snapshot }),
-            None => snap,
-        }
+        self.snaps.again(snap, then)
     }
 
     fn push(&mut self, inst: Inst) -> Val {
@@ -133,8 +136,14 @@ impl Emitter {
         if let Some(val) = self.consts.get(&key) {
             return *val;
         }
-        let val =
-            self.push(Inst::Uop(UopInst { uop, args: Vec::new(), imm32, imm64, region: Region::Fixed, snap: None }));
+        let val = self.push(Inst::Uop(UopInst {
+            uop,
+            args: Args::default(),
+            imm32,
+            imm64,
+            region: Region::Fixed,
+            snap: None,
+        }));
         self.consts.insert(key, val);
         val
     }
@@ -156,7 +165,7 @@ impl Emitter {
     pub fn object(&mut self, address: u64, ty: u64) -> Val {
         let val = self.constant(Uop::const_obj, 0, address);
         if ty != 0 {
-            self.types.insert(val, ty);
+            self.set_type(val, ty);
         }
         val
     }
@@ -195,25 +204,42 @@ impl Emitter {
 
     /// The exact type of an object, if it was guarded or is known otherwise.
     pub fn type_of(&self, val: Val) -> Option<u64> {
-        self.types.get(&val).copied()
+        self.types.get(val.index()).copied().filter(|ty| *ty != 0)
     }
 
     /// Says what exact type an object has.
     pub fn set_type(&mut self, val: Val, ty: u64) {
-        self.types.insert(val, ty);
+        // A guard that always holds has no value, and nothing is known of that.
+        if val == NO_VAL {
+            return;
+        }
+        if self.types.len() <= val.index() {
+            self.types.resize(val.index() + 1, 0);
+        }
+        self.types[val.index()] = ty;
+        self.typed.push(val);
     }
 
     /// Python code ran: objects may have other types now, but for those of types that never let them; and whatever was read
     /// from memory has to be read again.
     pub fn forget_types(&mut self, lasting: impl Fn(u64) -> bool) {
-        self.types.retain(|_, ty| lasting(*ty));
-        self.numbered
-            .retain(|(uop, _, _, imm64), _| !uop.info().effects.reads && (*uop != Uop::guard_type || lasting(*imm64)));
+        // What was kept before is kept again.
+        for val in self.typed.drain(..) {
+            let ty = &mut self.types[val.index()];
+            if !lasting(*ty) {
+                *ty = 0;
+            }
+        }
+        for key in self.passing.drain(..) {
+            if key.0 != Uop::guard_type || !lasting(key.3) {
+                self.numbered.remove(&key);
+            }
+        }
     }
 
     /// Emits a uop that only computes, or a guard on values alone. `snap` is where it exits to.
     pub fn pure(&mut self, uop: Uop, args: &[Val], imm32: i32, imm64: u64, snap: Option<SnapId>) -> Val {
-        let mut operands: Vec<Val> = args.to_vec();
+        let mut operands = Args::from(args);
         let info = uop.info();
         if info.effects.commutes
             && operands.len() == 2
@@ -223,8 +249,10 @@ impl Emitter {
             operands.swap(0, 1);
         }
         if self.optimize {
-            let bits: Vec<Option<u64>> = operands.iter().map(|v| self.constant_of(*v)).collect();
-            match fold(uop, &bits) {
+            let mut bits = [None; MAX_ARGS];
+            let bits = &mut bits[..operands.len()];
+            bits.iter_mut().zip(&operands).for_each(|(bits, val)| *bits = self.constant_of(*val));
+            match fold(uop, bits) {
                 Folded::Keep => {}
                 Folded::Operand(index) => return operands[index],
                 Folded::Int(value) => return self.int(value),
@@ -248,22 +276,29 @@ impl Emitter {
         }
         let snap = if info.effects.exits { snap } else { None };
         let val = self.push(Inst::Uop(UopInst { uop, args: operands, imm32, imm64, region: Region::Fixed, snap }));
-        self.numbered.insert(key, val);
+        self.remember(key, val);
         val
     }
 
     /// Says what a pure uop of one operand would give.
     pub fn learn_pure(&mut self, uop: Uop, arg: Val, result: Val) {
-        self.numbered.insert((uop, [arg, NO_VAL, NO_VAL], 0, 0), result);
+        self.remember((uop, [arg, NO_VAL, NO_VAL], 0, 0), result);
+    }
+
+    fn remember(&mut self, key: Key, val: Val) {
+        self.numbered.insert(key, val);
+        if key.0.info().effects.reads || key.0 == Uop::guard_type {
+            self.passing.push(key);
+        }
     }
 
     /// Exits unless the object's type is exactly `ty`.
     pub fn guard_type(&mut self, object: Val, ty: u64, snap: SnapId) {
-        if self.optimize && self.types.get(&object) == Some(&ty) {
+        if self.optimize && self.type_of(object) == Some(ty) {
             return;
         }
         self.pure(Uop::guard_type, &[object], 0, ty, Some(snap));
-        self.types.insert(object, ty);
+        self.set_type(object, ty);
     }
 
     /// Emits a load. `index` is given for items.
@@ -282,8 +317,7 @@ impl Emitter {
         {
             return val;
         }
-        let mut args = vec![base];
-        args.extend(index);
+        let args = [base].into_iter().chain(index).collect();
         let snap = if uop.info().effects.exits { snap } else { None };
         let val = self.push(Inst::Uop(UopInst { uop, args, imm32: disp, imm64: 0, region, snap }));
         self.heap.learn(region, place, val);
@@ -303,9 +337,7 @@ impl Emitter {
         snap: Option<SnapId>,
     ) {
         let place = self.place(base, index, disp);
-        let mut args = vec![base];
-        args.extend(index);
-        args.push(value);
+        let args = [base].into_iter().chain(index).chain([value]).collect();
         let snap = if uop.info().effects.exits { snap } else { None };
         self.push(Inst::Uop(UopInst { uop, args, imm32: disp, imm64: 0, region, snap }));
         self.heap.store(region, place, Some(value));
@@ -328,7 +360,7 @@ impl Emitter {
         snap: Option<SnapId>,
     ) -> Val {
         let snap = if uop.info().effects.exits { snap } else { None };
-        self.push(Inst::Uop(UopInst { uop, args: args.to_vec(), imm32, imm64, region, snap }))
+        self.push(Inst::Uop(UopInst { uop, args: args.into(), imm32, imm64, region, snap }))
     }
 
     fn place(&self, base: Val, index: Option<Val>, disp: i32) -> Place {
@@ -343,7 +375,7 @@ impl Emitter {
     }
 
     /// The finished parts: instructions, snapshots, origins of the parameters, label.
-    pub fn into_parts(self) -> (Vec<Inst>, Vec<Snapshot>, Vec<Val>, Option<u32>) {
+    pub fn into_parts(self) -> (Vec<Inst>, Snapshots, Vec<Val>, Option<u32>) {
         (self.insts, self.snaps, self.origins, self.label)
     }
 }

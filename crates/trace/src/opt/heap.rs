@@ -9,7 +9,7 @@
 //! Holds before and after: an entry says what memory holds at this point of the trace. Cost: a
 //! store looks at the entries of its own region only.
 
-use crate::ir::{REGIONS, Region, Val};
+use crate::ir::{REGIONS, Region, Regions, Val};
 
 /// A place in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,19 +48,19 @@ impl Place {
 #[derive(Clone, Debug)]
 pub struct Heap {
     known: Vec<Vec<(Place, Val)>>,
-    written: Vec<bool>,
+    written: Regions,
     /// What was known at the loop's label, and regions of which that was made use of behind it.
     before: Vec<Vec<(Place, Val)>>,
-    relied: Vec<bool>,
+    relied: Regions,
 }
 
 impl Default for Heap {
     fn default() -> Heap {
         Heap {
             known: vec![Vec::new(); REGIONS.len()],
-            written: vec![false; REGIONS.len()],
+            written: Regions::NONE,
             before: vec![Vec::new(); REGIONS.len()],
-            relied: vec![false; REGIONS.len()],
+            relied: Regions::NONE,
         }
     }
 }
@@ -70,7 +70,9 @@ impl Heap {
     pub fn lookup(&mut self, region: Region, place: &Place) -> Option<Val> {
         let index = region as usize;
         let found = self.known[index].iter().rev().find(|(known, _)| known.same(place)).map(|(_, val)| *val)?;
-        self.relied[index] |= self.before[index].iter().any(|(known, val)| *val == found && known.same(place));
+        if self.before[index].iter().any(|(known, val)| *val == found && known.same(place)) {
+            self.relied.insert(region);
+        }
         Some(found)
     }
 
@@ -81,7 +83,7 @@ impl Heap {
 
     /// Memory at this place was written; it now holds `val`, where that can be said.
     pub fn store(&mut self, region: Region, place: Place, val: Option<Val>) {
-        self.written[region as usize] = true;
+        self.written.insert(region);
         let known = &mut self.known[region as usize];
         known.retain(|(other, _)| !other.may_alias(&place));
         if let Some(val) = val {
@@ -91,7 +93,7 @@ impl Heap {
 
     /// All that was known of a region is void.
     pub fn clobber(&mut self, region: Region) {
-        self.written[region as usize] = true;
+        self.written.insert(region);
         self.known[region as usize].clear();
     }
 
@@ -110,21 +112,19 @@ impl Heap {
     }
 
     /// The regions written so far.
-    pub fn written(&self) -> Vec<Region> {
-        REGIONS.iter().copied().filter(|r| self.written[*r as usize]).collect()
+    pub fn written(&self) -> Regions {
+        self.written
     }
 
     /// The regions of which the loop's body so far takes something for granted that was known at its label.
-    pub fn relied_on(&self) -> Vec<Region> {
-        REGIONS.iter().copied().filter(|r| *r != Region::Fixed && self.relied[*r as usize]).collect()
+    pub fn relied_on(&self) -> Regions {
+        self.relied.iter().filter(|region| *region != Region::Fixed).collect()
     }
 
     /// At a loop's label: forgets what the loop's body may overwrite, which is what the first pass wrote.
     pub fn enter_loop(&mut self) {
-        for (known, written) in self.known.iter_mut().zip(&self.written) {
-            if *written {
-                known.clear();
-            }
+        for region in self.written.iter() {
+            self.known[region as usize].clear();
         }
         self.before.clone_from(&self.known);
     }
@@ -182,8 +182,8 @@ mod tests {
         heap.learn(Region::ListItems, item(1, 2, None), Val(9));
         heap.store(Region::ListItems, item(1, 4, None), Some(Val(5)));
         heap.enter_loop();
-        assert_eq!(heap.relied_on(), []);
+        assert_eq!(heap.relied_on(), Regions::NONE);
         assert_eq!(heap.lookup(Region::ListHead, &field(1, 16)), Some(Val(3)));
-        assert_eq!(heap.relied_on(), [Region::ListHead]);
+        assert_eq!(heap.relied_on(), Regions::from_iter([Region::ListHead]));
     }
 }

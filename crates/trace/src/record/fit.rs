@@ -68,9 +68,9 @@ impl Recorder<'_> {
             for (index, (want, have)) in want.locals.iter().zip(&have.locals).enumerate() {
                 let index = index as u32;
                 let place = first.map(|first| first + index);
-                let rewritten = place.is_some_and(|place| self.written.contains(&place));
+                let rewritten = place.is_some_and(|place| self.written.contains(place));
                 // The loop itself may have written it before the exit that led here.
-                let by_loop = place.is_some_and(|place| label.written.contains(&place));
+                let by_loop = place.is_some_and(|place| label.written.contains(place));
                 let memory_ok = want.memory.is_none() || !rewritten || by_loop;
                 let plain_ok = !want.plain || have.plain || !(rewritten || by_loop);
                 let slot = (depth as u32, false, index);

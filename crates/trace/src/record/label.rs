@@ -6,9 +6,10 @@
 //! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](mod@super::side)).
 
 use super::state::{FrameState, IterState, Local, Own, PER_FRAME, Sym};
+use super::written::Places;
 use super::{AbortReason, Failure, Recorder, Step};
 use crate::event::{Kind, Operand};
-use crate::ir::{Region, Val};
+use crate::ir::{Region, Regions, Val};
 use crate::snapshot::{BoxId, Generator, Then};
 use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,11 +62,11 @@ pub struct LabelState {
     /// Values that are constants: recordings of other traces number them in their own way.
     pub(super) constants: BTreeMap<Val, u64>,
     /// Regions of which the loop's body takes the content for granted.
-    pub(super) relied: Vec<Region>,
+    pub(super) relied: Regions,
     /// Locals of the entry frame that the loop writes in memory.
-    pub(super) written: BTreeSet<u32>,
+    pub(super) written: Places,
     /// Regions that the loop writes.
-    pub(super) regions: Vec<Region>,
+    pub(super) regions: Regions,
 }
 
 impl LabelState {
@@ -237,7 +238,7 @@ impl Recorder<'_> {
 
         let fresh: Vec<BoxId> = entries.iter().map(|_| self.new_box()).collect();
         for (place, slot) in self.homes() {
-            if self.written.contains(&place) {
+            if self.written.contains(place) {
                 // Where that did not stay so around the loop, the next turn asks again.
                 let stays = !self.varying.contains(&slot);
                 let local = self.home(place);
@@ -310,7 +311,7 @@ impl Recorder<'_> {
             types,
             phi_vals: vals,
             constants,
-            relied: Vec::new(),
+            relied: Regions::NONE,
             written: self.written.clone(),
             regions,
         })
@@ -324,7 +325,7 @@ impl Recorder<'_> {
             self.e.heap().clobber(Region::Frame);
             self.written.extend(entry);
         }
-        for region in hint.regions {
+        for region in hint.regions.iter() {
             self.e.heap().clobber(region);
         }
     }
@@ -578,8 +579,7 @@ impl Recorder<'_> {
 
     /// What the loop's body takes for granted of memory, once that is known.
     pub(super) fn settle_label(&mut self, label: &mut LabelState) {
-        let relied = self.e.heap().relied_on();
-        let relied = relied.into_iter();
+        let relied = self.e.heap().relied_on().iter();
         label.relied = relied.filter(|region| !matches!(region, Region::Frame | Region::Generators)).collect();
     }
 
@@ -596,7 +596,8 @@ impl Recorder<'_> {
         // What the body writes beyond the first pass was not expected at the label.
         if self.written != label.written {
             let homes = self.homes().into_iter();
-            let unexpected = homes.filter(|(place, _)| self.written.contains(place) && !label.written.contains(place));
+            let unexpected =
+                homes.filter(|(place, _)| self.written.contains(*place) && !label.written.contains(*place));
             return Err(Failure::Varying(unexpected.map(|(_, slot)| slot).collect()));
         }
         if self.e.heap().written() != label.regions {

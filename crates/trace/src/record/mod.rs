@@ -40,6 +40,7 @@ mod snapshots;
 mod special;
 mod state;
 mod strings;
+mod written;
 
 pub use abort::{Abort, AbortReason};
 pub use label::LabelState;
@@ -50,7 +51,7 @@ pub use state::{FrameState, IterState, Local, Own, Sym};
 use crate::bytecode::{GeneralOp, Op};
 use crate::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording, Resumed};
 use crate::host::Host;
-use crate::ir::{End, Region, Start, Trace, Val};
+use crate::ir::{End, Region, Regions, Start, Trace, Val};
 use crate::opt::emit::Emitter;
 use crate::snapshot::{Returns, SnapId, Then};
 use decal_uops::Uop;
@@ -59,6 +60,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use written::{Places, Wrote};
 
 /// Frames that a trace may have, the entry frame included.
 pub const MAX_DEPTH: usize = 12;
@@ -76,19 +78,19 @@ type Step<T> = Result<T, AbortReason>;
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Hint {
     slots: BTreeSet<Slot>,
-    regions: BTreeSet<Region>,
+    regions: Regions,
 }
 
 impl Hint {
     /// Whether it says nothing that the other does not.
     pub fn is_within(&self, other: &Hint) -> bool {
-        self.slots.is_subset(&other.slots) && self.regions.is_subset(&other.regions)
+        self.slots.is_subset(&other.slots) && self.regions.is_subset(other.regions)
     }
 
     /// Adds what another one says.
     pub fn extend(&mut self, other: Hint) {
         self.slots.extend(other.slots);
-        self.regions.extend(other.regions);
+        self.regions = self.regions.or(other.regions);
     }
 }
 
@@ -105,13 +107,16 @@ pub struct Options {
     pub valid: u64,
     /// Address of the list of code objects that the trace and its side traces run.
     pub covered: u64,
+    /// Whether the trace is kept as it was before the passes over the whole trace, too.
+    pub keep_before: bool,
     /// Address of a `float` that every instruction adds one to when it is done, for statistics.
     pub count: Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { hint: Hint::default(), optimize: true, max_insts: 4000, valid: 0, covered: 0, count: None }
+        let hint = Hint::default();
+        Options { hint, optimize: true, max_insts: 4000, valid: 0, covered: 0, keep_before: false, count: None }
     }
 }
 
@@ -138,17 +143,8 @@ pub struct Recorded {
     pub max_depth: u32,
     /// Instructions of the trace before the passes over the whole trace.
     pub emitted: usize,
-    /// The trace before those passes, for people.
+    /// The trace before those passes, for people who asked for it.
     pub before: Option<Box<Trace>>,
-}
-
-/// What was written in memory.
-#[derive(Clone, PartialEq, Default, Debug)]
-pub(crate) struct Wrote {
-    /// Locals of the entry frame.
-    pub(crate) locals: BTreeSet<u32>,
-    /// Regions of the heap.
-    pub(crate) regions: BTreeSet<Region>,
 }
 
 /// The recorder of one trace.
@@ -171,11 +167,13 @@ pub(crate) struct Recorder<'a> {
     iters: Vec<IterState>,
     next_box: u32,
     /// Locals of frames that exist which were written in memory.
-    written: BTreeSet<u32>,
+    written: Places,
     /// What the traces between the trunk and this one have written.
     inherited: Wrote,
     /// See [`Recorded::wrote`].
     wrote: Vec<(Val, Wrote)>,
+    /// What this trace itself had written when that was noted last.
+    noted: Wrote,
     /// Slots that hold something else in each turn: locals of the entry frame are put into memory at its end, slots of calls
     /// are carried as objects.
     varying: BTreeSet<Slot>,
@@ -414,9 +412,10 @@ impl<'a> Recorder<'a> {
             best: Operand::NULL,
             iters: Vec::new(),
             next_box: 0,
-            written: BTreeSet::new(),
+            written: Places::default(),
             inherited: Wrote::default(),
             wrote: Vec::new(),
+            noted: Wrote::default(),
             varying: BTreeSet::new(),
             consts: BTreeMap::new(),
             snap: SnapId(0),
@@ -990,7 +989,7 @@ impl<'a> Recorder<'a> {
         let mut trace =
             Trace { start, codes: self.rec.codes.clone(), insts, label: first_phi, end, snaps, origins, covers };
         let (mut label, mut carried) = (label, carried);
-        let before = self.options.optimize.then(|| Box::new(trace.clone()));
+        let before = (self.options.optimize && self.options.keep_before).then(|| Box::new(trace.clone()));
         if self.options.optimize {
             for pass in crate::opt::PASSES {
                 let count = trace.insts.len();

@@ -8,7 +8,8 @@
 use super::label::{Carries, LabelState, Slot};
 use super::snapshots::first_place;
 use super::state::{IterState, Local, Own, Sym};
-use super::{AbortReason, Failure, Recorded, Recorder, Step, Wrote};
+use super::written::Wrote;
+use super::{AbortReason, Failure, Recorded, Recorder, Step};
 use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Val};
 use crate::opt::heap::Place;
@@ -114,13 +115,13 @@ impl Recorder<'_> {
     /// of the root's label interface.
     pub(super) fn enter_side(&mut self, parent: &Parent<'_>) -> Step<Vec<(Val, Val)>> {
         let trace = &parent.recorded.trace;
-        let snapshot = trace.snaps.get(parent.snap.0 as usize).ok_or(AbortReason::Exit)?;
+        let snapshot = trace.snaps.get(parent.snap).ok_or(AbortReason::Exit)?;
         let refused = snapshot.then == Then::Raise;
         if refused && self.refused.is_none() {
             return Err(AbortReason::Exit);
         }
         self.consts = parent.recorded.consts.clone();
-        self.inherited = parent.wrote();
+        self.inherit(parent.wrote());
         let carried = parent.carried();
         let mut wanted: Vec<Val> = Vec::new();
         snapshot.each_value(&mut |val| wanted.push(val));
@@ -151,7 +152,7 @@ impl Recorder<'_> {
             }
         }
         let (mut borrowed, mut tuples) = (Vec::new(), HashMap::new());
-        let holders = holders(snapshot);
+        let holders = holders(&snapshot);
         let depth = snapshot.frames.len();
         // What the parent knows of types at its exit still holds. Only Python code can change the type of an object, and not
         // of one of a builtin type.
@@ -218,7 +219,7 @@ impl Recorder<'_> {
         }
         self.max_depth = depth as u32 - 1;
         let layout = self.host.layout.clone();
-        for store in &snapshot.stores {
+        for store in snapshot.stores {
             let base = *map.get(&store.base).ok_or(AbortReason::Exit)?;
             let value = *map.get(&store.value).ok_or(AbortReason::Exit)?;
             if store.disp == layout.range_iter_len {
@@ -325,7 +326,8 @@ impl Recorder<'_> {
                 tuples.insert(id, tuple.clone());
                 tuple
             }
-            Source::RangeIter(next, step, left, id) => {
+            Source::RangeIter(fields, id) => {
+                let [next, step, left] = &**fields;
                 Sym::RangeIter(get(next)?, get(step)?, get(left)?, self.old_box(*id))
             }
         })
@@ -434,16 +436,14 @@ impl Recorder<'_> {
         let mut kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
         kept.extend(self.carried_iterators(label));
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
-        let written = self.e.heap().written();
         let inherited = self.inherited.clone();
-        let changed = |region: &&Region| written.contains(region) || inherited.regions.contains(region);
-        let misfit: BTreeSet<Region> = label.relied.iter().filter(changed).copied().collect();
+        let misfit = label.relied.and(self.e.heap().written().or(inherited.regions));
         if !misfit.is_empty() {
             let unjoined = format!("written: {misfit:?}");
             self.misfit.regions = misfit;
             return Ok(self.unjoined(unjoined));
         }
-        self.written.extend(inherited.locals);
+        self.written.extend(inherited.locals.iter());
         let mine = |val: Val| mine.get(&val).copied();
         let mut fitted = self.fit(label, &mine);
         if let Err(Some(slots)) = &fitted {
@@ -491,7 +491,7 @@ impl Recorder<'_> {
 }
 
 /// The slots of a snapshot that keep an object alive which others borrow.
-fn holders(snapshot: &crate::snapshot::Snapshot) -> HashMap<Val, Own> {
+fn holders(snapshot: &crate::snapshot::Snapshot<'_>) -> HashMap<Val, Own> {
     fn owned(source: &Source, holders: &mut HashMap<Val, Own>) {
         match source {
             Source::Owned(val) => {
@@ -503,7 +503,7 @@ fn holders(snapshot: &crate::snapshot::Snapshot) -> HashMap<Val, Own> {
     }
     let mut holders = HashMap::new();
     for frame in snapshot.all_frames() {
-        for source in frame.locals.iter().chain(&frame.stack) {
+        for source in frame.locals.iter().chain(frame.stack) {
             owned(source, &mut holders);
         }
     }

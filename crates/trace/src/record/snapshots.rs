@@ -2,11 +2,11 @@
 //!
 //! One is taken at each instruction's start, before it changes anything, so that CPython can run the instruction again.
 
-use super::state::{FrameState, Local, Own, PER_FRAME, Position, Sym, owned_items};
-use super::{Recorder, Wrote};
+use super::Recorder;
+use super::state::{Items, Local, Own, PER_FRAME, Sym, owned_items};
 use crate::ir::Val;
-use crate::snapshot::{FieldStore, Frame, Generator, Returns, SnapId, Snapshot, Source, Then};
-use std::collections::BTreeSet;
+use crate::snapshot::{BoxId, FieldStore, Generator, Head, Returns, SnapId, Source, Then};
+use std::rc::Rc;
 
 impl Recorder<'_> {
     /// The snapshot of the instruction's start, from which CPython runs it again.
@@ -29,38 +29,24 @@ impl Recorder<'_> {
     }
 
     /// Objects in slots of frames that exist that other slots or iterators' fields mean too.
-    fn named(&self) -> BTreeSet<Val> {
-        let mut named: BTreeSet<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
+    fn named(&self) -> Vec<Val> {
+        let mut named: Vec<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
         named.extend(self.all_frames().filter_map(|frame| frame.generator?.object()));
         for (index, frame) in self.all_frames().enumerate() {
             let first = first_place(index, frame.generator);
-            let its = |own: &Own, slot: usize, stack: bool| match own {
-                Own::Slot(home) => !stack && first.is_some_and(|first| first + slot as u32 == *home),
-                Own::StackSlot(home) => stack && first.is_some_and(|first| first + slot as u32 == *home),
-                _ => true,
+            // A slot that holds what its own place holds names nothing.
+            let mut note = |sym: &Sym, own_place: Option<Own>| match sym {
+                Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) != own_place => named.push(*val),
+                _ => {}
             };
-            let locals = frame.locals.iter().map(|local| &local.sym).enumerate().map(|(slot, sym)| (slot, sym, false));
-            let stack = frame.stack.iter().enumerate().map(|(slot, sym)| (slot, sym, true));
-            for (slot, sym, stack) in locals.chain(stack) {
-                if let Sym::Obj(val, own) = sym
-                    && !its(own, slot, stack)
-                {
-                    named.insert(*val);
-                }
-            }
+            let place = |slot: usize| first.map(|first| first + slot as u32);
+            let locals = frame.locals.iter().enumerate();
+            locals.for_each(|(slot, local)| note(&local.sym, place(slot).map(Own::Slot)));
+            frame.stack.iter().enumerate().for_each(|(slot, sym)| note(sym, place(slot).map(Own::StackSlot)));
         }
+        named.sort();
+        named.dedup();
         named
-    }
-
-    /// Notes what was written so far, for side traces of the exits that follow.
-    fn note_writes(&mut self) {
-        let mut now = self.inherited.clone();
-        now.locals.extend(&self.written);
-        now.regions.extend(self.e.heap().written());
-        let last = self.wrote.last().map(|(_, wrote)| wrote);
-        if last.map_or(now != Wrote::default(), |last| *last != now) {
-            self.wrote.push((Val(self.e.len() as u32), now));
-        }
     }
 
     /// See [`Snapshot::plain`].
@@ -78,46 +64,37 @@ impl Recorder<'_> {
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
         self.unsnapped = None;
         self.note_writes();
-        let depth = self.frames.len();
+        let (depth, plain) = (self.frames.len(), self.plain_locals());
         let (named, owned) = (self.named(), owned_items(self.all_frames()));
-        let describe = |(index, frame): (usize, &FrameState)| {
+        let mut snapshot = self.e.snapshot();
+        for (index, frame) in self.frames.iter().chain(&self.suspended).enumerate() {
             let innermost = index + 1 == depth;
-            let first = first_place(index, frame.generator);
-            let home = |stack: bool, slot: usize| first.map(|first| (stack, first + slot as u32));
-            let local =
-                |(slot, local): (usize, &Local)| match (&local.sym, frame.real.filter(|_| frame.generator.is_none())) {
-                    (Sym::Null, _) | (_, None) => source(&local.sym, home(false, slot), &named, &owned),
-                    _ => Source::Unchanged,
-                };
-            let stack = frame.stack.iter().enumerate();
-            Frame {
+            let head = Head {
                 code: frame.code,
                 function: frame.function,
                 real: frame.real,
-                generator: frame.generator,
                 offset: if innermost { offset } else { frame.call.0 },
                 after: if innermost { offset } else { frame.call.1 },
                 returns: if innermost { Returns::Value } else { frame.returns },
-                locals: frame.locals.iter().enumerate().map(local).collect(),
-                stack: stack.map(|(i, s)| source(s, home(true, i), &named, &owned)).collect(),
-            }
-        };
-        let mut frames: Vec<Frame> = self.all_frames().enumerate().map(describe).collect();
-        let suspended = frames.split_off(depth);
-        let layout = &self.host.layout;
-        let mut stores = Vec::new();
-        for iter in self.iters.iter().filter(|iter| iter.dirty) {
-            let next = match iter.left {
-                Some(left) => {
-                    stores.push(FieldStore { base: iter.iterator, disp: layout.range_iter_len, value: left });
-                    layout.range_iter_start
-                }
-                None => iter.index_disp(layout),
             };
-            stores.push(FieldStore { base: iter.iterator, disp: next, value: iter.next });
+            let first = first_place(index, frame.generator);
+            let place = |slot: usize| first.map(|first| first + slot as u32);
+            let kept = frame.real.is_some() && frame.generator.is_none();
+            let local = |slot: usize| match &frame.locals[slot].sym {
+                Sym::Null => Source::Null,
+                _ if kept => Source::Unchanged,
+                sym => source(sym, place(slot).map(Own::Slot), &named, &owned),
+            };
+            let stack = |slot: usize| source(&frame.stack[slot], place(slot).map(Own::StackSlot), &named, &owned);
+            snapshot.frame(head, frame.generator, (frame.locals.len(), local), (frame.stack.len(), stack));
         }
-        let plain = self.plain_locals();
-        self.e.snapshot(Snapshot { frames, suspended, stores, then, plain })
+        let layout = &self.host.layout;
+        let stores = self.iters.iter().filter(|iter| iter.dirty).flat_map(|iter| {
+            let store = |disp: i32, value: Val| FieldStore { base: iter.iterator, disp, value };
+            let next = if iter.left.is_some() { layout.range_iter_start } else { iter.index_disp(layout) };
+            iter.left.map(|left| store(layout.range_iter_len, left)).into_iter().chain([store(next, iter.next)])
+        });
+        snapshot.finish(self.suspended.len(), stores, then, plain)
     }
 }
 
@@ -129,29 +106,35 @@ pub(super) fn first_place(index: usize, generator: Option<Generator>) -> Option<
     }
 }
 
-/// What a snapshot says of a slot. `home` is the slot's own place in memory, and whether on the stack; `named` see [`Recorder::named`].
+/// What a snapshot says of a slot. `place` is the slot's own place in memory; `named` see [`Recorder::named`].
 /// `owned` are the items that some description of their tuple owns: all descriptions say so, as the tuple is made once.
-fn source(sym: &Sym, home: Option<(bool, u32)>, named: &BTreeSet<Val>, owned: &BTreeSet<Position>) -> Source {
-    let in_place = |val: &Val| if named.contains(val) { Source::Home(*val) } else { Source::Unchanged };
+#[inline]
+fn source(sym: &Sym, place: Option<Own>, named: &[Val], owned: &Items) -> Source {
     match sym {
         Sym::Unchanged => Source::Unchanged,
         Sym::Null => Source::Null,
-        Sym::Int(val, id) => Source::Int(*val, *id),
-        Sym::Float(val, id) => Source::Float(*val, *id),
-        Sym::Bool(val) => Source::Bool(*val),
-        Sym::Obj(val, Own::Slot(slot)) if home == Some((false, *slot)) => in_place(val),
-        Sym::Obj(val, Own::StackSlot(slot)) if home == Some((true, *slot)) => in_place(val),
+        Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) == place => {
+            match named.binary_search(val) {
+                Ok(_) => Source::Home(*val),
+                Err(_) => Source::Unchanged,
+            }
+        }
         Sym::Obj(val, Own::Owned) => Source::Owned(*val),
         Sym::Obj(val, _) => Source::Borrowed(*val),
         Sym::Const(operand) => Source::Const(operand.object),
-        Sym::Tuple(items, id) => {
-            let item = |(position, item): (usize, &Sym)| match item {
-                Sym::Obj(val, _) if owned.contains(&(*id, position)) => Source::Owned(*val),
-                _ => source(item, None, named, owned),
-            };
-            Source::Tuple(items.iter().enumerate().map(item).collect(), *id)
-        }
+        Sym::Int(val, id) => Source::Int(*val, *id),
+        Sym::Float(val, id) => Source::Float(*val, *id),
+        Sym::Bool(val) => Source::Bool(*val),
         Sym::Gen(number) => Source::Generator(*number),
-        Sym::RangeIter(next, step, left, id) => Source::RangeIter(*next, *step, *left, *id),
+        Sym::RangeIter(next, step, left, id) => Source::RangeIter(Rc::new([*next, *step, *left]), *id),
+        Sym::Tuple(items, id) => tuple(items, *id, named, owned),
     }
+}
+
+fn tuple(items: &[Sym], id: BoxId, named: &[Val], owned: &Items) -> Source {
+    let item = |(position, item): (usize, &Sym)| match item {
+        Sym::Obj(val, _) if owned.contains(&(id, position)) => Source::Owned(*val),
+        _ => source(item, None, named, owned),
+    };
+    Source::Tuple(Rc::new(items.iter().enumerate().map(item).collect()), id)
 }

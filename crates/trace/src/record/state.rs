@@ -20,7 +20,6 @@ use crate::event::{CodeId, Kind, Operand};
 use crate::ir::{Region, Val};
 use crate::snapshot::{BoxId, Generator, Returns};
 use decal_uops::Uop;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Who keeps an object alive.
@@ -167,9 +166,28 @@ impl Kind {
 /// An item: of which tuple, and which one.
 pub(super) type Position = (BoxId, usize);
 
+/// A set of items. As a rule there is none.
+#[derive(Default)]
+pub(super) struct Items(Vec<Position>);
+
+impl Items {
+    /// Adds one. Whether it is new.
+    pub(super) fn insert(&mut self, item: Position) -> bool {
+        let new = !self.contains(&item);
+        if new {
+            self.0.push(item);
+        }
+        new
+    }
+
+    pub(super) fn contains(&self, item: &Position) -> bool {
+        self.0.contains(item)
+    }
+}
+
 /// The items of tuples that were not made to which the trace holds a reference.
-pub(super) fn owned_items<'f>(frames: impl Iterator<Item = &'f FrameState>) -> BTreeSet<Position> {
-    fn visit(sym: &Sym, owned: &mut BTreeSet<Position>) {
+pub(super) fn owned_items<'f>(frames: impl Iterator<Item = &'f FrameState>) -> Items {
+    fn visit(sym: &Sym, owned: &mut Items) {
         let Sym::Tuple(items, id) = sym else { return };
         for (position, item) in items.iter().enumerate() {
             if matches!(item, Sym::Obj(_, Own::Owned)) {
@@ -178,7 +196,7 @@ pub(super) fn owned_items<'f>(frames: impl Iterator<Item = &'f FrameState>) -> B
             visit(item, owned);
         }
     }
-    let mut owned = BTreeSet::new();
+    let mut owned = Items::default();
     for frame in frames {
         frame.locals.iter().map(|local| &local.sym).chain(&frame.stack).for_each(|sym| visit(sym, &mut owned));
     }
@@ -562,7 +580,7 @@ impl Recorder<'_> {
 
     /// How many slots and items hold this identity.
     pub(super) fn uses(&mut self, id: BoxId) -> u32 {
-        let (mut uses, mut items) = (0, BTreeSet::new());
+        let (mut uses, mut items) = (0, Items::default());
         self.each_place(&mut |sym, place| {
             if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::Tuple(_, i) | Sym::RangeIter(_, _, _, i) if *i == id)
                 && place.is_none_or(|place| items.insert(place))

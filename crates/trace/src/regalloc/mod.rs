@@ -28,7 +28,7 @@ pub(crate) use state::slot_displacement;
 pub(crate) use uses::constant;
 pub use uses::label_interface;
 
-use crate::allocated::{Allocated, ExitIndex, ExitMap, Item, LabelEntry, Operand, Operation, Place};
+use crate::allocated::{Allocated, ExitIndex, ExitMap, Item, LabelEntry, Operand, Operands, Operation, Place};
 use crate::ir::{End, Inst, Trace, UopInst, Val};
 use crate::regalloc_check::{CheckError, check};
 use crate::snapshot::SnapId;
@@ -264,7 +264,9 @@ impl Allocator<'_> {
                 list.push(val);
             }
         };
-        self.state.trace.snaps[snap.0 as usize].each_value(&mut note);
+        if let Some(snapshot) = self.state.trace.snaps.get(snap) {
+            snapshot.each_value(&mut note);
+        }
         self.keep.iter().for_each(|val| note(*val));
     }
 
@@ -298,7 +300,7 @@ impl Allocator<'_> {
         self.list_dying(args, inst);
         let mut operation = Operation {
             uop: inst.uop,
-            operands: Vec::with_capacity(inst.args.len()),
+            operands: Operands::default(),
             result: None,
             imm32: inst.imm32,
             imm64: inst.imm64,

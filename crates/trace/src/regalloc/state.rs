@@ -8,7 +8,7 @@
 
 use super::uses::{NEVER, Uses, constant_uop};
 use super::{AllocError, Registers};
-use crate::allocated::{Item, Operand, Operation, Place};
+use crate::allocated::{Item, Operand, Operands, Operation, Place};
 use crate::ir::{Trace, Val};
 use decal_uops::{Class, FloatReg, IntReg, SPILL_SLOTS, Uop, offset};
 
@@ -334,10 +334,10 @@ impl<'a> State<'a> {
         Ok(reg)
     }
 
-    fn emit_plain(&mut self, uop: Uop, operands: Vec<Operand>, result: Option<Operand>, imm32: i32) {
+    fn emit_plain(&mut self, uop: Uop, operands: Option<Operand>, result: Option<Operand>, imm32: i32) {
         self.items.push(Item::Op(Operation {
             uop,
-            operands,
+            operands: operands.into_iter().collect(),
             result,
             imm32,
             imm64: 0,
@@ -353,7 +353,7 @@ impl<'a> State<'a> {
             Bank::Int => Uop::move_int,
             Bank::Float => Uop::move_float,
         };
-        self.emit_plain(uop, vec![operand(bank, from)], Some(operand(bank, to)), 0);
+        self.emit_plain(uop, Some(operand(bank, from)), Some(operand(bank, to)), 0);
     }
 
     /// Writes a register to a slot.
@@ -362,7 +362,7 @@ impl<'a> State<'a> {
             Bank::Int => Uop::spill_int,
             Bank::Float => Uop::spill_float,
         };
-        self.emit_plain(uop, vec![operand(bank, from)], None, slot_displacement(slot));
+        self.emit_plain(uop, Some(operand(bank, from)), None, slot_displacement(slot));
     }
 
     /// Reads a register from a slot.
@@ -372,7 +372,7 @@ impl<'a> State<'a> {
             Bank::Float => Uop::reload_float,
         };
         let result = Some(operand(bank, to));
-        self.emit_plain(uop, Vec::new(), result, slot_displacement(slot));
+        self.emit_plain(uop, None, result, slot_displacement(slot));
     }
 
     /// Makes the constant `val` in a register.
@@ -385,7 +385,7 @@ impl<'a> State<'a> {
         let (uop, imm32, imm64) = constant_uop(class, bits);
         self.items.push(Item::Op(Operation {
             uop,
-            operands: Vec::new(),
+            operands: Operands::default(),
             result: Some(operand(bank, to)),
             imm32,
             imm64,

@@ -5,10 +5,13 @@
 
 use super::region_name;
 use crate::event::{Code, CodeId};
-use crate::ir::{End, Inst, REGIONS, Region, Start, Trace, UopInst, Val};
-use crate::snapshot::{BoxId, FieldStore, Frame, Generator, Made, Maker, Returns, SnapId, Snapshot, Source, Then};
+use crate::ir::{Args, End, Inst, REGIONS, Region, Start, Trace, UopInst, Val};
+use crate::snapshot::{
+    BoxId, FieldStore, Generator, Head, Made, Maker, Returns, SnapId, Snapshots, Source, Then, listed,
+};
 use decal_uops::{Class, ImmKind, Uop};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::str::FromStr;
 
 /// What could not be read.
@@ -48,7 +51,7 @@ impl FromStr for Trace {
             insts: Vec::new(),
             label: None,
             end: End::Loop(Vec::new()),
-            snaps: Vec::new(),
+            snaps: Snapshots::default(),
             origins: Vec::new(),
             covers: Vec::new(),
         };
@@ -243,9 +246,7 @@ impl<'a> Words<'a, '_> {
         if self.rest.starts_with(':') {
             self.expect(":")?;
             if is_snapshot(self.rest) {
-                let snap = self.snapshot()?;
-                trace.snaps.push(snap);
-                return Ok(());
+                return self.snapshot(&mut trace.snaps);
             }
             if *ended {
                 return Err(("a snapshot", all));
@@ -261,7 +262,7 @@ impl<'a> Words<'a, '_> {
                     _ => return Err(("`loop`, `function` or `exit`", all)),
                 };
             }
-            "code" => trace.codes.push(self.code()?),
+            "code" => trace.codes.push(Rc::new(self.code()?)),
             "covers" => {
                 self.skip_space();
                 while !self.rest.is_empty() {
@@ -361,7 +362,7 @@ impl<'a> Words<'a, '_> {
 
     fn uop(&mut self, uop: Uop) -> Read<'a, UopInst> {
         let info = uop.info();
-        let mut inst = UopInst { uop, args: Vec::new(), imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
+        let mut inst = UopInst { uop, args: Args::default(), imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
         let mut first = true;
         let mut comma = |words: &mut Self| {
             if std::mem::replace(&mut first, false) { Ok(()) } else { words.expect(",") }
@@ -394,10 +395,9 @@ impl<'a> Words<'a, '_> {
         Ok(inst)
     }
 
-    fn snapshot(&mut self) -> Read<'a, Snapshot> {
-        let mut snap =
-            Snapshot { frames: Vec::new(), suspended: Vec::new(), stores: Vec::new(), then: Then::Resume, plain: 0 };
-        let mut suspended = false;
+    fn snapshot(&mut self, snaps: &mut Snapshots) -> Read<'a, ()> {
+        let mut snap = snaps.begin();
+        let mut suspended = 0;
         loop {
             let code = self.code_id()?;
             self.expect("@")?;
@@ -419,38 +419,44 @@ impl<'a> Words<'a, '_> {
             self.expect("stack")?;
             self.expect("[")?;
             let stack = self.sources("]")?;
-            let frames = if suspended { &mut snap.suspended } else { &mut snap.frames };
-            frames.push(Frame { code, function, real, generator, offset, after, returns, locals, stack });
-            let more = !suspended && self.take("/");
+            snap.frame(
+                Head { code, function, real, offset, after, returns },
+                generator,
+                listed(&locals),
+                listed(&stack),
+            );
+            let more = suspended == 0 && self.take("/");
             let waits = !more && self.take("+");
-            suspended |= waits;
+            suspended += usize::from(waits);
             if !more && !waits {
                 break;
             }
         }
+        let mut stores = Vec::new();
         if self.take("stores") {
             self.expect("[")?;
             while !self.take("]") {
-                if !snap.stores.is_empty() {
+                if !stores.is_empty() {
                     self.expect(",")?;
                 }
                 let base = self.val()?;
                 let all = self.rest;
                 let disp = i32::try_from(self.number()? as i64).map_err(|_| ("a displacement", all))?;
                 self.expect("=")?;
-                snap.stores.push(FieldStore { base, disp, value: self.val()? });
+                stores.push(FieldStore { base, disp, value: self.val()? });
             }
         }
         self.expect("then")?;
         let all = self.rest;
-        snap.then = match self.word("`resume`, `raise` or `enter`")? {
+        let then = match self.word("`resume`, `raise` or `enter`")? {
             "resume" => Then::Resume,
             "return" => Then::Return,
             "raise" => Then::Raise,
             "enter" => Then::Enter,
             _ => return Err(("`resume`, `raise` or `enter`", all)),
         };
-        Ok(snap)
+        snap.finish(suspended, stores, then, 0);
+        Ok(())
     }
 
     fn generator(&mut self) -> Read<'a, Generator> {
@@ -496,7 +502,7 @@ impl<'a> Words<'a, '_> {
             "const" => Source::Const(self.number()?),
             "tuple" => {
                 self.expect("(")?;
-                Source::Tuple(self.sources(")")?, self.box_id()?)
+                Source::Tuple(Rc::new(self.sources(")")?), self.box_id()?)
             }
             "range" => {
                 self.expect("(")?;
@@ -506,7 +512,7 @@ impl<'a> Words<'a, '_> {
                 self.expect(",")?;
                 let left = self.val()?;
                 self.expect(")")?;
-                Source::RangeIter(next, step, left, self.box_id()?)
+                Source::RangeIter(Rc::new([next, step, left]), self.box_id()?)
             }
             _ => return Err(("a slot's content", all)),
         })

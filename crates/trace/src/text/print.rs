@@ -146,7 +146,7 @@ pub(super) fn write_imm(f: &mut Formatter<'_>, uop: Uop, kind: ImmKind, imm32: i
     }
 }
 
-impl Display for Snapshot {
+impl Display for Snapshot<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         for (index, frame) in self.all_frames().enumerate() {
             if index > 0 {
@@ -181,9 +181,9 @@ impl Display for Snapshot {
                 f.write_str(if generator.quiet { " quiet" } else { "" })?;
             }
             f.write_str(" locals [")?;
-            write_sources(f, &frame.locals)?;
+            write_sources(f, frame.locals)?;
             f.write_str("] stack [")?;
-            write_sources(f, &frame.stack)?;
+            write_sources(f, frame.stack)?;
             f.write_str("]")?;
         }
         if !self.stores.is_empty() {
@@ -222,7 +222,8 @@ fn write_sources(f: &mut Formatter<'_>, sources: &[Source]) -> Result {
                 write_sources(f, items)?;
                 write!(f, ") #{}", number.0)?;
             }
-            Source::RangeIter(next, step, left, number) => {
+            Source::RangeIter(fields, number) => {
+                let [next, step, left] = **fields;
                 write!(f, "range({next}, {step}, {left}) #{}", number.0)?;
             }
             Source::Generator(number) => write!(f, "gen #{number}")?,

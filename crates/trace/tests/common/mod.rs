@@ -14,6 +14,7 @@ use decal_trace::snapshot::Snapshot;
 use decal_trace::verify::verify;
 use decal_uops::Uop;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// An interpreter that does not exist: displacements as in CPython 3.13, addresses that show what they are.
 pub fn host() -> Host {
@@ -286,7 +287,7 @@ impl Pass {
     /// A code object.
     pub fn code(&mut self, name: &str, locals: u32, parameters: u32) -> CodeId {
         let number = self.recording.codes.len() as u32;
-        self.recording.codes.push(Code {
+        self.recording.codes.push(Rc::new(Code {
             object: 0x9000 + u64::from(number),
             name: name.to_string(),
             file: "f.py".to_string(),
@@ -297,13 +298,13 @@ impl Pass {
             first_unit: 0,
             extended: Vec::new(),
             names: vec![0x38_0000; 4],
-        });
+        }));
         CodeId(number)
     }
 
     /// Says which handler the exception table names for instructions of the first code.
     pub fn handlers(mut self, handlers: Vec<Option<u32>>) -> Pass {
-        self.recording.codes[0].handlers = handlers;
+        Rc::make_mut(&mut self.recording.codes[0]).handlers = handlers;
         self
     }
 
@@ -415,7 +416,7 @@ pub fn function(number: u64) -> Operand {
 
 /// What every trace must pass: the verifier, the checker of references, the text form there and back, the allocator with all registers and with few,
 /// and its checker.
-pub fn examine(trace: &Trace, entry: Option<(&Trace, &Snapshot)>, incoming: &Incoming) -> Allocated {
+pub fn examine(trace: &Trace, entry: Option<(&Trace, Snapshot<'_>)>, incoming: &Incoming) -> Allocated {
     if let Err(error) = verify(trace).and_then(|()| balance(trace, &host(), entry)) {
         panic!("{}", error.show(trace));
     }
@@ -513,7 +514,7 @@ impl Root {
             keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
         };
         let parent = &self.recorded.trace;
-        examine(&recorded.trace, Some((parent, &parent.snaps[snap.0 as usize])), &incoming);
+        examine(&recorded.trace, Some((parent, parent.snaps.get(snap).unwrap())), &incoming);
         recorded
     }
 

@@ -11,8 +11,9 @@ use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::event::{Code, CodeId};
 use decal_trace::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
 use decal_trace::regalloc::{Incoming, label_interface};
-use decal_trace::snapshot::{BoxId, FieldStore, Frame, Returns, SnapId, Snapshot, Source, Then};
+use decal_trace::snapshot::{BoxId, FieldStore, Head, Returns, SnapId, Snapshots, Source, Then, listed};
 use decal_uops::{ALL, Class, ImmKind, Uop};
+use std::rc::Rc;
 
 /// Numbers that decide everything; 0 when they run out.
 pub struct Choices<'a> {
@@ -156,7 +157,7 @@ impl Builder<'_, '_> {
 
     fn uop(&mut self, uop: Uop, args: Vec<Val>) -> Val {
         let info = uop.info();
-        let mut inst = UopInst { uop, args, imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
+        let mut inst = UopInst { uop, args: args.into(), imm32: 0, imm64: 0, region: Region::Fixed, snap: None };
         for imm in info.imms {
             match imm.kind {
                 // The null among the references.
@@ -214,7 +215,7 @@ impl Builder<'_, '_> {
     /// A constant address or a small number that only the next uop uses.
     fn hidden(&mut self, uop: Uop, args: Vec<Val>, imm32: i32, imm64: u64) -> Val {
         let val = Val(self.trace.insts.len() as u32);
-        let inst = UopInst { uop, args, imm32, imm64, region: Region::Fixed, snap: None };
+        let inst = UopInst { uop, args: args.into(), imm32, imm64, region: Region::Fixed, snap: None };
         self.trace.insts.push(Inst::Uop(inst));
         val
     }
@@ -285,7 +286,7 @@ impl Builder<'_, '_> {
             4 if number == 0 => Source::Owned(self.value(Class::Obj)),
             4 => {
                 let items = vec![Source::Borrowed(self.value(Class::Obj)), Source::Null];
-                Source::Tuple(items, BoxId(number))
+                Source::Tuple(Rc::new(items), BoxId(number))
             }
             _ => Source::Bool(self.value(Class::Int)),
         }
@@ -297,42 +298,24 @@ impl Builder<'_, '_> {
         if count > 0 && self.choices.below(2) == 0 {
             return SnapId(count - 1);
         }
-        let locals = (0..3).map(|number| self.source(number)).collect();
-        let stack = (0..self.choices.below(3) as u32).map(|number| self.source(3 + number)).collect();
+        let locals: Vec<Source> = (0..3).map(|number| self.source(number)).collect();
+        let stack: Vec<Source> = (0..self.choices.below(3) as u32).map(|number| self.source(3 + number)).collect();
         let stores = if self.choices.below(4) == 0 {
             vec![FieldStore { base: self.value(Class::Obj), disp: 24, value: self.value(Class::Int) }]
         } else {
             Vec::new()
         };
         let offset = self.choices.below(50) as u32;
-        let mut frames = vec![Frame {
-            code: CodeId(0),
-            function: 0,
-            real: None,
-            generator: None,
-            offset,
-            after: offset,
-            returns: Returns::Value,
-            locals,
-            stack,
-        }];
-        if self.choices.below(8) == 0 {
-            let locals = (0..3).map(|_| Source::Null).collect();
-            frames[0].after = offset + 4;
-            frames.push(Frame {
-                code: CodeId(0),
-                function: 0x5000,
-                real: None,
-                generator: None,
-                offset: 7,
-                after: 7,
-                returns: Returns::Value,
-                locals,
-                stack: Vec::new(),
-            });
+        let calls = self.choices.below(8) == 0;
+        let after = if calls { offset + 4 } else { offset };
+        let outer = Head { code: CodeId(0), function: 0, real: None, offset, after, returns: Returns::Value };
+        let mut snapshot = self.trace.snaps.begin();
+        snapshot.frame(outer, None, listed(&locals), listed(&stack));
+        if calls {
+            let inner = Head { function: 0x5000, offset: 7, after: 7, ..outer };
+            snapshot.frame(inner, None, (3, |_| Source::Null), listed(&[]));
         }
-        self.trace.snaps.push(Snapshot { frames, suspended: Vec::new(), stores, then: Then::Resume, plain: 0 });
-        SnapId(self.trace.snaps.len() as u32 - 1)
+        snapshot.finish(0, stores, Then::Resume, 0)
     }
 
     /// Some uop with operands from what there is.
@@ -381,11 +364,11 @@ pub fn trace_in(world: Option<&World>, choices: &mut Choices<'_>, side: Option<&
         world,
         trace: Trace {
             start: if side.is_some() { Start::Exit } else { Start::Loop },
-            codes: vec![code],
+            codes: vec![Rc::new(code)],
             insts: Vec::new(),
             label: None,
             end: End::Loop(Vec::new()),
-            snaps: Vec::new(),
+            snaps: Snapshots::default(),
             origins: Vec::new(),
             covers: vec![CodeId(0)],
         },
