@@ -8,10 +8,12 @@
 //! that have any are remembered here, and cleaned at the end.
 
 use crate::thread::Thread;
-use crate::version::layout;
+use crate::version::symbols::symbols;
+use crate::version::{checks, layout};
 use crate::{PyObject, Raised, objects};
 use pyo3_ffi::{METH_FASTCALL, Py_ssize_t, PyCFunctionFast, PyMethodDef, PyMethodDefPointer};
 use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
 use std::cell::Cell;
 use std::ffi::{CStr, c_long};
 use std::ptr::null_mut;
@@ -144,6 +146,7 @@ impl Monitoring {
                     .and_then(|()| claimed.register(jump, c"decal_jump", Some(callbacks.jump)))
                     .and_then(|()| claimed.register(instruction, c"decal_instruction", Some(callbacks.instruction)))
             });
+            find_tools(name);
             if registered.is_err() {
                 objects::decref(set_local_events);
                 return Err(ClaimError::Raised);
@@ -313,6 +316,38 @@ pub unsafe fn offset(argument: *mut PyObject) -> u32 {
     u32::try_from(bytes / 2).unwrap_or(0)
 }
 
+/// The interpreter's table of the tools' names, null for ids that nobody uses; null where it was not found.
+static TOOLS: AtomicPtr<*mut PyObject> = AtomicPtr::new(null_mut());
+/// Ids that tools can ask for.
+const TOOLS_OF_ALL: usize = 6;
+
+/// Looks for the interpreter's table of tools: decal's name, which nobody else has a reference to, stands there.
+unsafe fn find_tools(name: *mut PyObject) {
+    TOOLS.store(null_mut(), Ordering::Relaxed);
+    // SAFETY: the interpreter's state has so many bytes; nothing but their values is looked at.
+    unsafe {
+        let Ok(symbols) = symbols() else { return };
+        let words = checks::interpreter_size(symbols.runtime) / size_of::<usize>();
+        let state = pyo3_ffi::PyInterpreterState_Get().cast::<*mut PyObject>();
+        let found = (TOOL as usize..words).filter(|index| *state.add(*index) == name).collect::<SmallVec<[usize; 2]>>();
+        if let [index] = found.as_slice() {
+            TOOLS.store(state.add(*index - TOOL as usize), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether no other tool has an id, so that none has events. What debuggers of the old kind want is not asked for by an id; it changes
+/// the version of all instrumentation.
+unsafe fn no_other_tool() -> bool {
+    let tools = TOOLS.load(Ordering::Relaxed);
+    // SAFETY: the table lives as long as the interpreter.
+    !tools.is_null()
+        && unsafe { std::slice::from_raw_parts(tools, TOOLS_OF_ALL) }
+            .iter()
+            .enumerate()
+            .all(|(id, name)| id == TOOL as usize || name.is_null())
+}
+
 /// Whether no tool but decal gets events from this code object, and its instrumentation is up to date.
 ///
 /// # Safety
@@ -333,7 +368,8 @@ pub unsafe fn only_decal_in(thread: Thread, code: *mut PyObject) -> bool {
         if code.instrumentation_version as u64 != thread.breaker_quiet() {
             return false;
         }
-        code.monitoring.is_null() || (*code.monitoring).active.iter().all(|tools| tools & !(1 << TOOL) == 0)
+        code.monitoring.is_null()
+            || (*code.monitoring).active.iter().fold(0, |all, tools| all | tools) & !(1 << TOOL) == 0
     }
 }
 
@@ -361,14 +397,22 @@ pub unsafe fn make_room(code: *mut PyObject) {
 }
 
 /// Code objects that a trace and its side traces run, where machine code finds them.
+///
+/// To look at each of them is dear where there are many. As long as no other tool exists nothing can change for one of them
+/// that does not change the version of all instrumentation.
 #[derive(Debug)]
 pub struct CodeList {
     codes: Cell<(*const *mut PyObject, usize)>,
+    /// The version with which all was well when it was looked at last.
+    checked: Cell<u64>,
 }
+
+/// No version.
+const UNCHECKED: u64 = u64::MAX;
 
 impl Default for CodeList {
     fn default() -> CodeList {
-        CodeList { codes: Cell::new((std::ptr::null(), 0)) }
+        CodeList { codes: Cell::new((std::ptr::null(), 0)), checked: Cell::new(UNCHECKED) }
     }
 }
 
@@ -379,6 +423,7 @@ impl CodeList {
     /// It stays where it is until it is set anew, or nobody asks any more.
     pub unsafe fn set(&self, codes: &[*mut PyObject]) {
         self.codes.set((codes.as_ptr(), codes.len()));
+        self.checked.set(UNCHECKED);
     }
 
     /// Whether no tool but decal gets events from any of them, and their instrumentation is up to date.
@@ -386,10 +431,18 @@ impl CodeList {
     /// # Safety
     /// They are alive; the thread is the current one.
     pub unsafe fn only_decal(&self, thread: Thread) -> bool {
-        let (codes, count) = self.codes.get();
+        let version = thread.breaker_quiet();
         // SAFETY: the caller's, and that of `set`.
-        codes.is_null()
-            || unsafe { std::slice::from_raw_parts(codes, count).iter().all(|code| only_decal_in(thread, *code)) }
+        unsafe {
+            if self.checked.get() == version && no_other_tool() {
+                return true;
+            }
+            let (codes, count) = self.codes.get();
+            let all = codes.is_null()
+                || std::slice::from_raw_parts(codes, count).iter().all(|code| only_decal_in(thread, *code));
+            self.checked.set(if all { version } else { UNCHECKED });
+            all
+        }
     }
 }
 

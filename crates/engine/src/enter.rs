@@ -14,7 +14,7 @@ use crate::plan::Values;
 use crate::state::{self, Engine};
 use crate::worth;
 use decal_cpython::frame::Frame;
-use decal_cpython::monitoring::{nothing, only_decal_in};
+use decal_cpython::monitoring::nothing;
 use decal_cpython::stack::has_room;
 use decal_cpython::thread::Thread;
 use decal_cpython::{PyObject, allocator};
@@ -84,7 +84,7 @@ pub fn may_enter_with(executor: &Executor, thread: Thread, names: (*mut PyObject
         && (!executor.nests.get() || (thread.native_recursion_remaining() > NATIVE_MARGIN && has_room()))
         && executor.names == (names.0 as u64, names.1 as u64)
         // SAFETY: code objects of a valid executor are alive; a watcher says when one dies.
-        && executor.covers.borrow().iter().all(|code| unsafe { only_decal_in(thread, *code) })
+        && unsafe { executor.alive.covered.only_decal(thread) }
 }
 
 /// Whether entering this trace has paid lately. A loop that is left in its first turn nearly each time costs more than

@@ -118,9 +118,10 @@ const QUIET: [&CStr; 12] = [
 unsafe fn is_quiet(ty: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: a live class, whose name is a C string.
     let name = unsafe { CStr::from_ptr((*ty).tp_name) }.to_bytes();
-    QUIET.iter().map(|known| known.to_bytes()).any(|known| {
-        if known.ends_with(b".") { name.starts_with(known) } else { name == known }
-    })
+    QUIET
+        .iter()
+        .map(|known| known.to_bytes())
+        .any(|known| if known.ends_with(b".") { name.starts_with(known) } else { name == known })
 }
 
 /// Whether instances of this class end as those of plain classes: no finalizer, no base in C but `object` and those whose

@@ -120,6 +120,16 @@ unsafe fn debug_offsets(runtime: *const u8) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Bytes of the interpreter's state.
+///
+/// # Safety
+/// [`check`] found nothing.
+pub unsafe fn interpreter_size(runtime: *const u8) -> usize {
+    const INTERPRETER_SIZE: usize = 6;
+    // SAFETY: the caller's: the runtime starts with these words.
+    unsafe { *runtime.cast::<u64>().add(INTERPRETER_SIZE) as usize }
+}
+
 unsafe fn numbers() -> Result<(), &'static str> {
     // SAFETY: exact ints and a float; digits are read as far as the tag says that there are any.
     unsafe {
