@@ -19,6 +19,7 @@ pub mod monitoring;
 pub mod objects;
 pub mod observe;
 pub mod results;
+pub mod specialized;
 pub mod stack;
 pub mod support;
 pub mod thread;

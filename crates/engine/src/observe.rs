@@ -13,6 +13,7 @@ use decal_cpython::code::DecodedCode;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{LocalEvents, only_decal};
 use decal_cpython::observe::{Assumption, Calls, observe};
+use decal_cpython::specialized::Specialized;
 use decal_cpython::thread::Thread;
 use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
@@ -111,7 +112,7 @@ pub struct Observation {
     frames: Vec<Watched>,
     /// A call, or the resumption of a generator, was seen whose frame comes next.
     entering: Option<Entering>,
-    instrumented: Vec<*mut PyObject>,
+    instrumented: Vec<(*mut PyObject, Specialized)>,
     foreign: u32,
     /// The frame in which it began is a generator's.
     waits: bool,
@@ -217,13 +218,15 @@ impl Observation {
             return Some((CodeId(index as u32), decoded));
         }
         let start = engine.codes.get(&(code as usize)).is_some_and(|state| state.starts);
+        // SAFETY: a live code object; the GIL is held.
+        let specialized = unsafe { Specialized::save(code) };
         // SAFETY: the code of a live frame or function; the watcher of code objects forgets it when it dies.
         let set = unsafe { engine.monitoring.set_local(code, LocalEvents { start, jump: false, instruction: true }) };
         if set.is_err() {
             clear_error();
             return None;
         }
-        self.instrumented.push(code);
+        self.instrumented.push((code, specialized));
         self.codes.push(code);
         self.recording.codes.push(Rc::clone(&decoded.code));
         Some((CodeId(self.codes.len() as u32 - 1), decoded))
@@ -231,13 +234,16 @@ impl Observation {
 
     /// Switches the events off.
     pub fn end(&mut self, engine: &mut Engine) {
-        for code in std::mem::take(&mut self.instrumented) {
+        for (code, specialized) in std::mem::take(&mut self.instrumented) {
             let start = engine.codes.get(&(code as usize)).is_some_and(|state| state.starts);
             // SAFETY: as in `code_id`; a code object that died took itself out of this list (see `change`).
             let set =
                 unsafe { engine.monitoring.set_local(code, LocalEvents { start, jump: false, instruction: false }) };
             if set.is_err() {
                 clear_error();
+            } else if let Some(decoded) = engine.code(code) {
+                // SAFETY: as above; no code ran since.
+                unsafe { specialized.restore(code, &decoded) };
             }
         }
     }
@@ -252,7 +258,7 @@ impl Observation {
             Changed::Function(function) => self.assumptions.contains(&Assumption::Function(function)),
             Changed::CodeDies(code) => {
                 let code = code as usize as *mut PyObject;
-                self.instrumented.retain(|known| *known != code);
+                self.instrumented.retain(|(known, _)| *known != code);
                 self.codes.contains(&code)
             }
         };

@@ -1,5 +1,8 @@
 //! The opcodes of CPython 3.13 in base form: numbers, names, inline caches, stack effects.
 
+/// Opcodes from this one on are events of monitoring tools.
+pub const FIRST_INSTRUMENTED: u8 = 236;
+
 /// What is known of an opcode.
 pub struct Info {
     /// Its name.
