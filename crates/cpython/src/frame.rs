@@ -106,6 +106,53 @@ impl Frame {
         unsafe { (*self.generator()).state = layout::generator_state::SUSPENDED }
     }
 
+    /// Says that the generator of this frame is suspended at a `yield from`.
+    ///
+    /// # Safety
+    /// As for [`Frame::suspend`].
+    pub unsafe fn delegates(self) {
+        // SAFETY: the caller's.
+        unsafe { (*self.generator()).state = layout::generator_state::DELEGATING }
+    }
+
+    /// Moves the current instruction by so many code units.
+    ///
+    /// # Safety
+    /// As for [`Frame::set_offset`].
+    pub unsafe fn move_by(self, units: isize) {
+        // SAFETY: the caller's.
+        unsafe { (*self.0).instr_ptr = (*self.0).instr_ptr.offset(units) }
+    }
+
+    /// Moves the current instruction on as the return of the frame above does.
+    ///
+    /// # Safety
+    /// It is a call or the like, which is under way.
+    pub unsafe fn return_here(self) {
+        // SAFETY: the caller's.
+        unsafe { self.move_by((*self.0).return_offset as isize) }
+    }
+
+    /// Pushes a value, whose reference is handed over, on the operand stack.
+    ///
+    /// # Safety
+    /// The depth of the stack is saved in the frame, and there is room.
+    pub unsafe fn push(self, value: *mut PyObject) {
+        // SAFETY: the caller's.
+        unsafe {
+            *self.slot((*self.0).stack_top as u32) = value;
+            (*self.0).stack_top += 1;
+        }
+    }
+
+    /// The generator that this frame is of (borrowed).
+    ///
+    /// # Safety
+    /// It is a generator's frame.
+    pub unsafe fn generator_object(self) -> *mut PyObject {
+        self.generator().cast()
+    }
+
     /// Its address, for the context of a trace.
     pub fn address(self) -> u64 {
         self.0 as u64

@@ -9,6 +9,7 @@
 pub mod builtins;
 pub mod calls;
 pub mod death;
+pub mod delegation;
 pub mod dicts;
 pub mod general;
 pub mod generators;

@@ -15,6 +15,7 @@ mod capi;
 pub mod code;
 pub mod frame;
 mod helpers;
+pub use helpers::delegation;
 pub mod monitoring;
 pub mod objects;
 pub mod observe;

@@ -16,6 +16,7 @@ mod leaf_calls;
 use crate::capi as ffi;
 use crate::code::DecodedCode;
 use crate::frame::Frame;
+use crate::helpers::delegation;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
@@ -53,6 +54,12 @@ pub trait Calls {
     /// The reason.
     fn resume(&mut self, _code: *mut PyObject, _depth: u32) -> Result<(CodeId, bool), &'static str> {
         Err("a generator")
+    }
+
+    /// Whether this frame is one of those that are observed.
+    fn is_observed(&self, frame: Frame) -> bool {
+        let _ = frame;
+        false
     }
 }
 
@@ -358,6 +365,15 @@ impl Observer {
                     self.take(self.local(first));
                     self.take(self.local(second));
                 }
+                Op::ReturnConst(index) if self.frame.is_generator() => {
+                    let found = self.constant(index);
+                    let Detail::Const(operand) = found else { return found };
+                    self.operands.push(operand);
+                    return match self.undelegate(calls) {
+                        Detail::None => found,
+                        detail => detail,
+                    };
+                }
                 Op::LoadConst(index) | Op::ReturnConst(index) => return self.constant(index),
                 Op::LoadGlobal { name, .. } => return self.global(name, calls),
                 Op::LoadDeref(slot) => return self.cell(slot),
@@ -399,8 +415,9 @@ impl Observer {
                 Op::ToBool => {
                     self.take_stack(1);
                     self.as_list(1, ListUse::Length);
+                    return self.truth();
                 }
-                Op::GetIter => {
+                Op::GetIter | Op::GetYieldFromIter => {
                     self.take_stack(1);
                     self.as_list(1, ListUse::Iterate);
                 }
@@ -447,7 +464,21 @@ impl Observer {
                 Op::Return => {
                     self.take_stack(1);
                     self.note_iterator();
+                    return self.undelegate(calls);
                 }
+                Op::Send(_) => {
+                    self.take_stack(2);
+                    let asked = self.top(2);
+                    if objects::type_of(asked) != type_address!(PyGen_Type) {
+                        return Detail::None;
+                    }
+                    return match self.resume(asked, calls) {
+                        Detail::Resume(resumed) if !resumed.is_delegated() => Detail::Delegate(resumed),
+                        Detail::Resume(_) => Detail::Opaque("a generator that delegates to another"),
+                        detail => detail,
+                    };
+                }
+                Op::EndSend => self.take_stack(2),
                 Op::PopJump(condition, _) => {
                     self.take_stack(1);
                     return Detail::Taken(taken(condition, self.top(1)));
@@ -514,6 +545,8 @@ impl Observer {
     pub(super) unsafe fn resume(&mut self, generator: *mut PyObject, calls: &mut dyn Calls) -> Detail {
         // SAFETY: an exact generator, whose frame is in it.
         unsafe {
+            let outermost = generator;
+            let (generator, before) = delegation::innermost(outermost);
             let raw = generator.cast::<layout::Generator>();
             match (*raw).state {
                 layout::generator_state::CREATED | layout::generator_state::SUSPENDED => {}
@@ -530,10 +563,56 @@ impl Observer {
                 Ok((code, keeps)) => Detail::Resume(Resumed {
                     code,
                     globals: frame.globals() as u64,
-                    sole: keeps && ffi::Py_REFCNT(generator) == 1,
+                    sole: keeps && ffi::Py_REFCNT(generator) == 1 && generator == outermost,
+                    before,
                     address: (*raw).frame.instr_ptr as u64,
                     at: frame.offset(),
                     state: (*raw).state as u8,
+                    stack,
+                }),
+                Err(reason) => Detail::Opaque(reason),
+            }
+        }
+    }
+
+    /// Whether the top of the stack is true as its class says nothing of truth.
+    unsafe fn truth(&mut self) -> Detail {
+        // SAFETY: stack objects are alive, and so are the tables of their types.
+        unsafe {
+            if self.top(1) == ffi::Py_None() {
+                return Detail::None;
+            }
+            let ty = ffi::Py_TYPE(self.top(1));
+            let says = (*ty).tp_as_number.as_ref().is_some_and(|table| table.nb_bool.is_some())
+                || (*ty).tp_as_mapping.as_ref().is_some_and(|table| table.mp_length.is_some())
+                || (*ty).tp_as_sequence.as_ref().is_some_and(|table| table.sq_length.is_some());
+            if says {
+                return Detail::None;
+            }
+            self.assume_type(ty);
+            Detail::True
+        }
+    }
+
+    /// Where a return leads to that ends a `yield from`.
+    unsafe fn undelegate(&mut self, calls: &mut dyn Calls) -> Detail {
+        // SAFETY: the frame runs; what is below it lives.
+        unsafe {
+            if !self.frame.is_generator() {
+                return Detail::None;
+            }
+            let Some((asker, address)) = delegation::asker(self.frame) else { return Detail::None };
+            let frame = Frame::of_generator(asker);
+            let Some(stack) = frame.stack_depth().filter(|_| !calls.is_observed(frame)) else { return Detail::None };
+            match calls.resume(frame.code(), self.depth) {
+                Ok((code, _)) => Detail::Undelegate(Resumed {
+                    code,
+                    globals: frame.globals() as u64,
+                    sole: false,
+                    before: 1,
+                    address: address as u64,
+                    at: (frame.offset() as isize + delegation::SEND_BEFORE_RESUME) as u32,
+                    state: layout::generator_state::DELEGATING as u8,
                     stack,
                 }),
                 Err(reason) => Detail::Opaque(reason),

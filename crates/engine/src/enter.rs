@@ -13,6 +13,7 @@ use crate::machine::Memory;
 use crate::plan::Values;
 use crate::state::{self, Engine};
 use crate::worth;
+use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::nothing;
 use decal_cpython::stack::has_room;
@@ -193,6 +194,7 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> (L
     context.breaker = site.thread.breaker_address();
     context.breaker_quiet = site.thread.breaker_quiet();
     context.iterations = 0;
+    delegation::forget();
     root.entries.set(root.entries.get() + 1);
     root.running.set(root.running.get() + 1);
     // SAFETY: the frame's stack is in the trace's hands until an exit sets it again.

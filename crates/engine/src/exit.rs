@@ -21,6 +21,7 @@ use crate::pipeline::tree_size;
 use crate::plan::{Make, Objects, Plan, Values};
 use crate::state::{self, Engine};
 use crate::worth;
+use decal_cpython::delegation::{self, Linked};
 use decal_cpython::frame::{self, Frame, Unwound};
 use decal_cpython::monitoring::only_decal;
 use decal_cpython::{PyObject, Raised, objects, results};
@@ -82,7 +83,7 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
         } else if !throw && site.thread.has_exception() {
             site.thread.clear_exception();
         }
-        let Some(frames) = frames else {
+        let Some((frames, linked)) = frames else {
             if let (Some(outer), true) = (snapshot.frames.first(), snapshot.frames.len() > 1) {
                 drop_instance(site, &outer, site.frame, outer.returns);
             }
@@ -103,7 +104,7 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
                 exit.countdown.set(again);
             }
         }
-        let threw = run_inner(site, &snapshot, &frames, throw);
+        let threw = run_inner(site, &snapshot, &frames, linked, throw);
         go_on(site, &snapshot, threw)
     }
 }
@@ -168,14 +169,22 @@ unsafe fn return_briefly(site: &Site, brief: &Brief, values: Values<'_>) -> Opti
 /// The frames at an exit, outermost first.
 type Frames = SmallVec<[Frame; 4]>;
 
+/// The generators between a frame, by its depth, and the one below.
+type Chains = Vec<(usize, Linked)>;
+
 /// Fills the entry frame and pushes the inner ones: all frames, or none where memory ran out, which the second result says.
-unsafe fn rebuild(site: &Site, snapshot: &Snapshot<'_>, plan: &Plan, values: Values<'_>) -> (Option<Frames>, bool) {
+unsafe fn rebuild(
+    site: &Site,
+    snapshot: &Snapshot<'_>,
+    plan: &Plan,
+    values: Values<'_>,
+) -> (Option<(Frames, Chains)>, bool) {
     // SAFETY: the caller's: slots and depths are those of the frames' code.
     unsafe {
         let mut made = Objects::new();
         let generators = plan.make_generators(values);
         let mut failed = plan.make_objects(values, &generators, &mut made);
-        let mut frames = Frames::new();
+        let (mut frames, mut chains) = (Frames::new(), Chains::new());
         frames.push(site.frame);
         site.thread.set_current_frame(site.frame);
         let inner = made.iter().position(|filled| filled.frame > 0).unwrap_or(made.len());
@@ -201,6 +210,9 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot<'_>, plan: &Plan, values: Val
                 // A general operation made it, and counted its call. It has its locals, where they are not in a generator.
                 let inner = Frame::from_address(real);
                 site.thread.take_recursion(-1);
+                if described.generator.is_some_and(|its| its.delegated) {
+                    chains.push((depth, delegation::link_again(site.thread, inner)));
+                }
                 for filled in slots {
                     if filled.stack {
                         inner.set_stack(filled.slot, filled.object);
@@ -215,7 +227,15 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot<'_>, plan: &Plan, values: Val
             }
             let pushed = below.and_then(|below| match plan.generator(depth, values, &generators) {
                 Some(generator) => {
-                    let inner = Frame::of_generator(generator);
+                    let (inner, mut below) = (Frame::of_generator(generator), below);
+                    if described.generator.is_some_and(|its| its.delegated) {
+                        // The frame below has the outermost one on top of its stack.
+                        let top = snapshot.frames.get(depth - 1).map_or(0, |below| below.stack.len() as u32);
+                        let root = below.stack(top.saturating_sub(1));
+                        let linked = delegation::link(site.thread, root, generator, below).unwrap_or_default();
+                        below = linked.last().copied().unwrap_or(below);
+                        chains.push((depth, linked));
+                    }
                     frame::resume(site.thread, inner, below);
                     Some(inner)
                 }
@@ -268,10 +288,13 @@ unsafe fn rebuild(site: &Site, snapshot: &Snapshot<'_>, plan: &Plan, values: Val
                 if let Some(inner) = frames.pop() {
                     frame::drop_frame(site.thread, inner);
                 }
+                if let Some((_, linked)) = chains.pop_if(|(depth, _)| *depth == frames.len()) {
+                    delegation::drop_linked(site.thread, linked);
+                }
             }
             return (None, failed);
         }
-        (Some(frames), failed)
+        (Some((frames, chains)), failed)
     }
 }
 
@@ -331,7 +354,13 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
 }
 
 /// Runs the inner frames. True where an exception has reached the entry frame.
-unsafe fn run_inner(site: &Site, snapshot: &Snapshot<'_>, frames: &[Frame], mut throw: bool) -> bool {
+unsafe fn run_inner(
+    site: &Site,
+    snapshot: &Snapshot<'_>,
+    frames: &[Frame],
+    mut chains: Chains,
+    mut throw: bool,
+) -> bool {
     for index in (1..frames.len()).rev() {
         let (Some(inner), Some(below), Some(described)) =
             (frames.get(index), frames.get(index - 1), snapshot.frames.get(index - 1))
@@ -339,13 +368,21 @@ unsafe fn run_inner(site: &Site, snapshot: &Snapshot<'_>, frames: &[Frame], mut 
             return throw;
         };
         // The frames between exist, but CPython has not counted their calls.
-        let pending = index as i32 - 1;
+        let between: i32 = chains.iter().map(|(_, linked)| linked.len() as i32).sum();
+        let linked = chains.pop_if(|(depth, _)| *depth == index).map(|(_, linked)| linked).unwrap_or_default();
+        let pending = index as i32 - 1 + between;
         site.thread.take_recursion(pending);
         let guard = site.thread.unsilence();
         // SAFETY: the innermost frame that is left, filled by `rebuild` or by the turn before.
-        let result = unsafe { frame::run(site.thread, *inner, throw) };
+        let mut result = unsafe { frame::run(site.thread, *inner, throw) };
+        let (inner, between) = (linked.first().unwrap_or(inner), linked.len() as i32);
+        site.thread.take_recursion(-between);
+        if !linked.is_empty() {
+            // SAFETY: what was linked below it.
+            result = unsafe { delegation::take_on(site.thread, linked.clone(), frames[index], result) };
+        }
         drop(guard);
-        site.thread.take_recursion(-pending);
+        site.thread.take_recursion(between - pending);
         // SAFETY: the frame below waits for this result.
         throw = unsafe { take_result(site, &described, *below, result, *inner) };
     }

@@ -10,6 +10,7 @@
 use crate::executor::Executor;
 use crate::state::Engine;
 use decal_cpython::code::DecodedCode;
+use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::{LocalEvents, only_decal};
 use decal_cpython::observe::{Assumption, Calls, observe};
@@ -19,7 +20,7 @@ use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
-use decal_trace::event::{Attribute, Bind, CodeId, Consumer, Detail, Ending, Event, Kind, Operand, Recording};
+use decal_trace::event::{Attribute, Bind, CodeId, Consumer, Detail, Ending, Event, Kind, Operand, Recording, Resumed};
 use decal_trace::record::MAX_DEPTH;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -79,6 +80,16 @@ struct Entering {
     through_c: bool,
     /// Where it goes on, where it is a generator's.
     resumed: Option<u32>,
+    /// Its address, where others may come before it.
+    frame: Option<u64>,
+    /// Whether the topmost frame delegates to it, and is of no interest as long as it is there.
+    instead: bool,
+}
+
+impl Entering {
+    fn generator(resumed: &Resumed, frame: Option<u64>, instead: bool) -> Entering {
+        Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at), frame, instead }
+    }
 }
 
 /// The first time at a loop's head.
@@ -103,6 +114,7 @@ pub struct Observation {
     pub recording: Recording,
     /// Code objects by [`CodeId`].
     pub codes: Vec<*mut PyObject>,
+    decoded: Vec<Rc<DecodedCode>>,
     /// What the events took as fixed. Watched already.
     pub assumptions: FxHashSet<Assumption>,
     /// References of ours to types and builtins: nobody tells when those die.
@@ -169,6 +181,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             tuples: BTreeMap::new(),
         },
         codes: Vec::new(),
+        decoded: Vec::new(),
         assumptions: FxHashSet::default(),
         keeps: FxHashSet::default(),
         started: Instant::now(),
@@ -228,6 +241,7 @@ impl Observation {
         }
         self.instrumented.push((code, specialized));
         self.codes.push(code);
+        self.decoded.push(Rc::clone(&decoded));
         self.recording.codes.push(Rc::clone(&decoded.code));
         Some((CodeId(self.codes.len() as u32 - 1), decoded))
     }
@@ -269,7 +283,10 @@ impl Observation {
     /// Whether this frame is the call that was seen last, and nothing of it was seen yet.
     pub fn enters(&self, frame: Frame) -> bool {
         let (Some(entering), Some(caller)) = (self.entering, self.frames.last()) else { return false };
-        let Entering { code, through_c, .. } = entering;
+        let Entering { code, through_c, frame: expected, .. } = entering;
+        if let Some(expected) = expected {
+            return frame.address() == expected;
+        }
         let mut below = frame.previous();
         if through_c && below.is_some_and(|below| below.address() != caller.frame) {
             // A frame that the interpreter puts between.
@@ -484,6 +501,10 @@ impl Calls for Inlining<'_> {
         id.map(|id| (id, keeps)).ok_or("a function that cannot be watched")
     }
 
+    fn is_observed(&self, frame: Frame) -> bool {
+        self.observation.frames.iter().any(|watched| watched.frame == frame.address())
+    }
+
     fn enter(&mut self, _: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str> {
         let Some(decoded) = self.engine.code(code) else { return Err("a function that cannot be read") };
         decoded.inlinable?;
@@ -670,7 +691,10 @@ impl Observation {
             }
             None => return Progress::Finished,
         }
-        if let Some(Entering { code, resumed, .. }) = self.entering.take() {
+        if let Some(Entering { code, resumed, instead, .. }) = self.entering.take() {
+            if instead {
+                self.frames.pop();
+            }
             let (mut entry, mut units) = (resumed.unwrap_or(0), Vec::new());
             if let Some(at) = resumed {
                 // What a generator is sent when it begins is dropped before its RESUME.
@@ -769,20 +793,32 @@ impl Observation {
             _ => [event.next; 2],
         };
         let (op, detail) = (event.op, event.detail);
+        let asked = event.operands.first().filter(|asked| asked.kind == Kind::Generator);
+        // SAFETY: a generator that was just seen.
+        let asked = asked.map(|asked| unsafe {
+            delegation::frame_of(delegation::innermost(asked.object as *mut PyObject).0 as u64)
+        });
         self.recording.events.push(event);
         match (op, detail) {
             _ if let Some((callee, through_c)) = detail.entered() => {
-                self.entering = Some(Entering { code: callee.code, through_c, resumed: None });
+                self.entering =
+                    Some(Entering { code: callee.code, through_c, resumed: None, frame: None, instead: false });
             }
             (_, Detail::Consume(consumer, resumed)) => {
                 if let Some(top) = self.frames.last_mut() {
                     top.consumes = consumer != Consumer::Next;
                 }
-                self.entering = Some(Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at) });
+                self.entering = Some(Entering::generator(&resumed, None, false));
             }
             (_, Detail::Resume(resumed)) => {
-                self.entering = Some(Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at) });
+                self.entering = Some(Entering::generator(&resumed, asked, false));
             }
+            // Whoever asks the entry frame's generator is not seen.
+            (_, Detail::Delegate(_)) if self.frames.len() == 1 => return Progress::Finished,
+            (_, Detail::Delegate(resumed)) => {
+                self.entering = Some(Entering::generator(&resumed, asked, true));
+            }
+            (_, Detail::Undelegate(resumed)) if self.frames.len() > 1 => return self.undelegate(&resumed),
             // Nobody can follow from here; the recorder names the reason.
             (Op::Unsupported(_), _) => return Progress::Finished,
             // Only a generator that is resumed in the trace yields there.
@@ -806,6 +842,25 @@ impl Observation {
             }
             _ => {}
         }
+        Progress::Continue
+    }
+}
+
+impl Observation {
+    /// The topmost generator returns to one that delegates to it, whose frame takes its place.
+    fn undelegate(&mut self, resumed: &Resumed) -> Progress {
+        let top = self.frames.pop();
+        // SAFETY: it runs, and what is below it lives.
+        let below = top.and_then(|top| unsafe { delegation::asker(Frame::from_address(top.frame)) });
+        let below = below.map(|(generator, _)| generator as u64);
+        let decoded = self.decoded.get(resumed.code.0 as usize).cloned();
+        let (Some(below), Some(decoded)) = (below, decoded) else { return Progress::Cancelled };
+        let send = resumed.at.checked_sub(delegation::SEND_BEFORE_RESUME as u32).and_then(|at| decoded.around(at));
+        let Some(Op::Send(end)) = send.map(|send| send.op) else { return Progress::Cancelled };
+        let expected = [end; 2];
+        // SAFETY: a generator that runs.
+        let frame = unsafe { delegation::frame_of(below) };
+        self.frames.push(Watched { frame, code: resumed.code, decoded, expected, consumes: false });
         Progress::Continue
     }
 }

@@ -286,6 +286,7 @@ impl Counts<'_> {
                 let name = self.name(*object);
                 self.names.insert(val, name);
             }
+            (Uop::guard_same, [a, b]) => self.unite(*a, *b),
             (Uop::new_int, _) if inst.imm64 == self.host.functions.new_bool => {
                 self.uncounted.insert(val);
             }
@@ -342,10 +343,33 @@ impl Counts<'_> {
                 self.note_stack(place, *value);
             }
             (Uop::store_item, [base, index, value]) => self.store(self.place(inst, *base, Some(*index)), Some(*value)),
-            (Uop::call_any_int_2, [object, _]) if inst.imm64 == self.host.functions.generator_end => {
+            (Uop::call_any_int_2, [object, _])
+                if [self.host.functions.generator_end, self.host.functions.end_delegation].contains(&inst.imm64) =>
+            {
                 // Its operand stack is empty by then: the trace holds what was there.
                 let generator = self.name(*object);
                 self.take_stack(generator);
+                if inst.imm64 == self.host.functions.end_delegation {
+                    // Whom it returns to has not got it any more.
+                    let names = &self.names;
+                    let is_it = |val: &Val| names.get(val).copied().unwrap_or(*val) == generator;
+                    self.memory.retain(|_, val| !is_it(val));
+                    self.stacks.retain(|_, val| !is_it(val));
+                }
+            }
+            // A generator that stays suspended as it is now: what it had above belongs to the trace.
+            (Uop::store_int, [object, depth]) if self.is_depth(inst) => {
+                let generator = self.name(*object);
+                // The lower half of that word.
+                let slots = self.constant_of(*depth).map_or(0, |word| i64::from(word as i32));
+                let kept = slots - self.locals_of(generator).map_or(0, i64::from);
+                self.stacks.retain(|(known, slot), _| *known != generator || *slot as i64 >= kept);
+                self.take_stack(generator);
+                // And what it keeps is its own.
+                let first = self.host.layout.generator_locals + 8 * self.locals_of(generator).unwrap_or(0);
+                let on_its_stack =
+                    |place: &Place| (place.0, place.1) == (Region::Generators, generator) && place.3 >= first;
+                self.memory.retain(|place, _| !on_its_stack(place));
             }
             // A generator whose content the trace takes over.
             (Uop::store_byte, [object, _, state]) if self.is_spent(inst, *state) => {
@@ -389,6 +413,41 @@ impl Counts<'_> {
         self.stacks = others;
         let its: BTreeMap<(Val, usize), Val> = its;
         its.into_values().for_each(|val| self.add(val, 1));
+    }
+
+    /// Two objects have turned out to be one.
+    fn unite(&mut self, a: Val, b: Val) {
+        let (a, b) = (self.name(a), self.name(b));
+        let (first, other) = (a.min(b), a.max(b));
+        if first == other {
+            return;
+        }
+        let rename = |val: Val| if val == other { first } else { val };
+        self.names.values_mut().for_each(|name| *name = rename(*name));
+        self.names.insert(other, first);
+        let count = self.held.remove(&other).unwrap_or(0);
+        self.add(first, count);
+        self.stacks = std::mem::take(&mut self.stacks)
+            .into_iter()
+            .map(|((generator, slot), val)| ((rename(generator), slot), val))
+            .collect();
+        self.memory = std::mem::take(&mut self.memory)
+            .into_iter()
+            .map(|((region, base, index, disp), val)| ((region, rename(base), index, disp), val))
+            .collect();
+    }
+
+    /// Whether this store says how deep a generator's operand stack is.
+    fn is_depth(&self, inst: &UopInst) -> bool {
+        inst.region == Region::GeneratorState && inst.imm32 == self.host.layout.generator_stack
+    }
+
+    fn constant_of(&self, val: Val) -> Option<i64> {
+        match self.trace.insts.get(val.index()) {
+            Some(Inst::Uop(inst)) if inst.uop == Uop::const_int => Some(inst.imm32.into()),
+            Some(Inst::Uop(inst)) if inst.uop == Uop::const_int64 => Some(inst.imm64 as i64),
+            _ => None,
+        }
     }
 
     /// Whether this store says of a generator that it is over.

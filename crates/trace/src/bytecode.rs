@@ -296,6 +296,13 @@ pub enum Op {
         /// Whether closing the generator there runs no code: the `yield` is in no `try`.
         quiet: bool,
     },
+    /// `iterable -- iterator`, of a `yield from`.
+    GetYieldFromIter,
+    /// `iterator value -- iterator item`: the iterator of a `yield from` is asked; where it is over, the frame goes on at this offset, and
+    /// the item is what it gives in the end.
+    Send(u32),
+    /// `iterator value -- value`, behind a `yield from`.
+    EndSend,
     /// An instruction that traces do not handle, by name.
     Unsupported(&'static str),
 }
@@ -332,7 +339,9 @@ impl Op {
             | Op::PopTop
             | Op::UnpackSequence(_)
             | Op::Yield { .. }
+            | Op::GetYieldFromIter
             | Op::Return => 1,
+            Op::Send(_) | Op::EndSend => 2,
             _ => 0,
         }
     }

@@ -241,6 +241,8 @@ pub struct Resumed {
     pub globals: u64,
     /// Whether a trace may take its content over: nobody else has it, and the trace keeps its code.
     pub sole: bool,
+    /// How many generators come before it which delegate each to the next, so that it is the innermost one of a chain.
+    pub before: u32,
 }
 
 /// Builtin callables whose calls are translated into uops.
@@ -461,8 +463,21 @@ pub enum Detail {
     Consume(Consumer, Resumed),
     /// `ForIter` over a generator: its frame goes on, and is observed.
     Resume(Resumed),
+    /// `ToBool` of an object whose class says nothing of truth: it is true.
+    True,
+    /// `Send` to a generator: its frame goes on in place of the one that delegates to it.
+    Delegate(Resumed),
+    /// `Return` to a generator that delegates, whose frame goes on behind its `yield from`.
+    Undelegate(Resumed),
     /// `PopJump`: whether the jump is taken. Known from the operand.
     Taken(bool),
+}
+
+impl Resumed {
+    /// Whether another generator delegates to it.
+    pub fn is_delegated(&self) -> bool {
+        self.before > 0
+    }
 }
 
 /// One instruction, just before it runs.

@@ -58,6 +58,8 @@ pub struct Layout {
     pub generator_stack: i32,
     pub generator_stack_word: i64,
     pub generator_suspended: u8,
+    /// The same at a `yield from`.
+    pub generator_delegating: u8,
     /// The states of not having begun, and of being over.
     pub generator_created: u8,
     pub generator_over: u8,
@@ -215,6 +217,21 @@ pub struct Functions {
     pub suspend_frame: u64,
     /// Of a generator, twice: its frame is cleared as at its return. Gives 1.
     pub generator_end: u64,
+    /// Of a generator, twice: 1 where it may go on, with the innermost generator of its chain as the answer; else 0.
+    pub find_innermost: u64,
+    /// Of a generator and the innermost one of its chain: 1 where that may ask another one, else 0.
+    pub may_delegate: u64,
+    /// Of the innermost generator and the one that it asks. Gives 1.
+    pub delegate: u64,
+    /// Of a generator and the innermost one of its chain: 1 where another one has asked that, the answer; else 0.
+    pub find_asker: u64,
+    /// Of the innermost generator, which returns, and the one that asked it. Gives 1.
+    pub end_delegation: u64,
+    /// As `resume_frame` and `suspend_frame`, for the chain that was asked for last.
+    pub resume_chain: u64,
+    pub suspend_chain: u64,
+    /// The address of the answer to these questions.
+    pub answer: u64,
     /// `PyCell_New`; and the same of any object, for a cell that is empty.
     pub new_cell: u64,
     pub new_empty_cell: u64,

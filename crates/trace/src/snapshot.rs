@@ -174,6 +174,9 @@ pub struct Generator {
     pub begun: bool,
     /// Whether closing it where it is suspended runs no code: it is in no `try`.
     pub quiet: bool,
+    /// Whether there may be others between it and the frame below, which delegate each to the next: the outermost is the one that
+    /// the frame below has.
+    pub delegated: bool,
 }
 
 /// A generator object.

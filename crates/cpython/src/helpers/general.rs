@@ -3,6 +3,7 @@
 //! What they are given is borrowed from the trace, what they give is a new reference. Null, or a negative number, means
 //! that an exception is set. They do what the interpreter does for the instruction, in the same order.
 
+use super::delegation;
 use crate::allocator;
 use crate::capi as ffi;
 use crate::frame::{self, Frame};
@@ -184,6 +185,7 @@ pub unsafe extern "C" fn pop_frame(frame: u64, thread: u64) {
 pub unsafe extern "C" fn undisturbed(list: u64, _: u64, thread: u64) -> c_int {
     // SAFETY: the list of the trace that runs, which is valid, so that the code objects are alive.
     unsafe {
+        delegation::forget();
         let thread = Thread::from_address(thread);
         if !thread.is_quiet() || thread.is_traced() || allocator::is_watched() {
             return 0;

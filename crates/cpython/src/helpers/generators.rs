@@ -2,12 +2,11 @@
 //!
 //! The trace does what a generator's `return` does only where nothing that dies with the frame can run Python code.
 
-use super::death;
+use super::{death, delegation};
 use crate::capi as ffi;
 use crate::frame::Frame;
 use crate::thread::Thread;
 use crate::version::layout;
-use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
 use smallvec::SmallVec;
 use std::ffi::c_int;
@@ -19,10 +18,58 @@ pub unsafe extern "C" fn new_generator(function: *mut PyObject) -> *mut PyObject
     // SAFETY: a generator function: calling it runs none of its code.
     unsafe {
         let code = objects::function_code(function).cast::<layout::Code>();
+        if (*code).free_vars == 0 {
+            return new_generator_here(function, code);
+        }
         let count = (*code).arg_count as usize;
         let arguments: SmallVec<[*mut PyObject; 8]> = SmallVec::from_elem(ffi::Py_None(), count);
         ffi::PyObject_Vectorcall(function, arguments.as_ptr(), count, null_mut())
     }
+}
+
+/// What a call of a generator function makes, without the call: for one that has neither cells nor a closure, and so begins with
+/// `RETURN_GENERATOR`. Its locals are null.
+unsafe fn new_generator_here(function: *mut PyObject, code: *mut layout::Code) -> *mut PyObject {
+    // SAFETY: memory for a generator of this code, as the interpreter asks for it; all fields that a generator has are written, as
+    // making one and moving the call's frame there does.
+    unsafe {
+        let raw_function = &*function.cast::<layout::Function>();
+        let object = delegation::allocate(generator_slots(&*code));
+        if object.is_null() {
+            return null_mut();
+        }
+        let generator = object.cast::<layout::Generator>();
+        (*generator).weak_references = null_mut();
+        (*generator).handled.exception = null_mut();
+        (*generator).handled.previous = null_mut();
+        (*generator).name = ffi::Py_NewRef(raw_function.name);
+        (*generator).qualname = ffi::Py_NewRef(raw_function.qualname);
+        (*generator).state = layout::generator_state::CREATED;
+        let locals = (*code).locals_plus;
+        let frame = &raw mut (*generator).frame;
+        (*frame).executable = ffi::Py_NewRef(code.cast());
+        (*frame).previous = null_mut();
+        (*frame).function = ffi::Py_NewRef(function);
+        (*frame).globals = raw_function.globals;
+        (*frame).builtins = raw_function.builtins;
+        (*frame).locals_dict = null_mut();
+        (*frame).frame_object = null_mut();
+        (*frame).instr_ptr = (&raw mut (*code).code).cast::<u16>().add(1);
+        (*frame).stack_top = locals;
+        (*frame).return_offset = 0;
+        (*frame).owner = layout::owner::GENERATOR;
+        let slots = (&raw mut (*frame).slots).cast::<*mut PyObject>();
+        for slot in 0..locals as usize {
+            slots.add(slot).write(null_mut());
+        }
+        ffi::PyObject_GC_Track(object.cast());
+        object
+    }
+}
+
+/// Slots of a generator's frame: locals and operand stack.
+pub(super) fn generator_slots(code: &layout::Code) -> isize {
+    code.frame_size as isize - (std::mem::offset_of!(layout::Frame, slots) / 8) as isize
 }
 
 /// The same of a code and globals, without a function.
@@ -98,9 +145,18 @@ pub unsafe extern "C" fn generator_may_end(generator: *mut PyObject, _: *mut PyO
             && frame.locals_dict.is_null();
         let slots = (&raw const frame.slots).cast::<*mut PyObject>();
         let locals = Frame::of_generator(generator).locals() as usize;
-        let held = std::slice::from_raw_parts(slots, locals).iter().copied().chain([frame.function]);
+        let held = std::slice::from_raw_parts(slots, locals);
+        // Those that others have stay.
+        let stays = |object: *mut PyObject| {
+            let times = held.iter().chain([&frame.function]).filter(|other| **other == object).count();
+            object.is_null() || ffi::Py_REFCNT(object) > times as isize
+        };
+        if !free || held.iter().chain([&frame.function]).all(|object| stays(*object)) {
+            return free.into();
+        }
+        let held = held.iter().copied().chain([frame.function]);
         let held: SmallVec<[*mut PyObject; 16]> = held.filter(|object| !object.is_null()).collect();
-        (free && death::may_die_all(held.as_ptr(), held.len()) != 0).into()
+        (death::may_die_all(held.as_ptr(), held.len()) != 0).into()
     }
 }
 
@@ -109,13 +165,15 @@ pub unsafe extern "C" fn generator_end(generator: *mut PyObject, _: *mut PyObjec
     // SAFETY: an exact generator that is suspended in memory; `generator_may_end` said yes. The slots of its operand stack
     // belong to the trace, so that only the locals are left to it.
     unsafe {
-        let thread = Thread::current();
-        let frame = Frame::of_generator(generator);
-        let Ok(symbols) = symbols() else { return 0 };
-        frame.set_stack_depth(0);
-        let current = Frame::current(thread);
-        crate::frame::resume(thread, frame, current);
-        (symbols.clear_and_pop)(thread.pointer(), frame.pointer());
+        let raw = &mut *generator.cast::<layout::Generator>();
+        let locals = Frame::of_generator(generator).locals() as usize;
+        let slots = (&raw mut raw.frame.slots).cast::<*mut PyObject>();
+        raw.state = layout::generator_state::CLEARED;
+        raw.frame.stack_top = 0;
+        for slot in 0..locals {
+            objects::decref(std::mem::replace(&mut *slots.add(slot), null_mut()));
+        }
+        objects::decref(raw.frame.function);
     }
     1
 }

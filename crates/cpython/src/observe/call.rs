@@ -21,6 +21,12 @@ pub(super) struct Arguments<'a> {
     names: &'a [*mut PyObject],
 }
 
+impl Arguments<'_> {
+    /// Of a method that is called without any.
+    pub(super) const NONE: Arguments<'static> =
+        Arguments { callable: null_mut(), receiver: null_mut(), positional: &[], names: &[] };
+}
+
 impl Observer {
     /// A call of `count` arguments, the stack as before it. With `names` the last ones have names, whose tuple is on top.
     pub(super) unsafe fn call(&mut self, count: u32, names: bool, calls: &mut dyn Calls) -> Detail {
@@ -114,7 +120,7 @@ impl Observer {
             let consumer = consumer(call)?;
             let locals = self.operands.len();
             match self.resume(generator, calls) {
-                Detail::Resume(resumed) => Some(Detail::Consume(consumer, resumed)),
+                Detail::Resume(resumed) if !resumed.is_delegated() => Some(Detail::Consume(consumer, resumed)),
                 _ => {
                     self.operands.truncate(locals);
                     None
@@ -124,7 +130,7 @@ impl Observer {
     }
 
     /// A call of a generator function.
-    unsafe fn generating(
+    pub(super) unsafe fn generating(
         &mut self,
         function: *mut PyObject,
         bound_self: *mut PyObject,

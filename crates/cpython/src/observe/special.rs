@@ -4,6 +4,7 @@
 //! general operations. What else there would be to do with the method's result is said by [`Returns`].
 
 use super::attribute::{Instance, has_plain_getattr, instance, interned, look_up, names_of};
+use super::call::Arguments;
 use super::{Calls, Observer, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
@@ -59,8 +60,12 @@ impl Observer {
                     let function = method(self.top(1), c"__bool__")?;
                     self.enter(&called(function, &[0], Returns::Bool, 1, &[0]), calls)
                 }
-                Op::GetIter => {
+                Op::GetIter | Op::GetYieldFromIter => {
                     let function = method(self.top(1), c"__iter__")?;
+                    if let Ok(made) = self.generating(function, self.top(1), 1, &Arguments::NONE, calls) {
+                        self.assume_type(ffi::Py_TYPE(self.top(1)));
+                        return Some(Detail::Generate(made));
+                    }
                     self.enter(&called(function, &[0], Returns::Iterator, 1, &[0]), calls)
                 }
                 Op::ForIter(end) => {

@@ -166,6 +166,9 @@ fn meaning(opcode: u8, argument: u32, next: u32, name: &'static str) -> Op {
         op::CALL_KW => Op::CallKw(argument),
         op::RETURN_VALUE => Op::Return,
         op::RETURN_CONST => Op::ReturnConst(argument),
+        op::GET_YIELD_FROM_ITER => Op::GetYieldFromIter,
+        op::SEND => Op::Send(forward),
+        op::END_SEND => Op::EndSend,
         op::YIELD_VALUE if argument == 0 => Op::Yield { quiet: false },
         _ => general(opcode).map_or(Op::Unsupported(name), |general| Op::General(general, argument)),
     }

@@ -153,6 +153,8 @@ pub mod generator_state {
     pub const EXECUTING: i8 = 0;
     /// Over, with locals that are still to be dropped.
     pub const OVER: i8 = 1;
+    /// Over, with nothing in it.
+    pub const CLEARED: i8 = 4;
 }
 
 /// The start of `PyThreadState`.

@@ -96,6 +96,7 @@ impl Recorder<'_> {
         });
         let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
         let operands: Vec<u32> = from_stack.chain(operation.callable).chain(used).collect();
+        self.find_chain()?;
         self.make_visible(event, &operands)?;
         self.push_frames(event)?;
         let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
@@ -378,7 +379,9 @@ impl Recorder<'_> {
         let mut below = self.e.frame();
         for depth in 0..=last {
             if let Some(generator) = self.frames[depth].generator {
-                let (maker, raise) = (self.host.functions.resume_frame, self.raise_snap());
+                let functions = &self.host.functions;
+                let maker = if generator.delegated { functions.resume_chain } else { functions.resume_frame };
+                let raise = self.raise_snap();
                 let object = generator.object().ok_or(AbortReason::Inconsistent("generator"))?;
                 let words = [below, object];
                 let frame = self.e.effect(Uop::push_frame, &words, 0, maker, Region::Any, Some(raise));
@@ -441,8 +444,11 @@ impl Recorder<'_> {
         for depth in (1..self.frames.len()).rev() {
             if let Some(frame) = self.frames[depth].real.take() {
                 let functions = &self.host.functions;
-                let generator = self.frames[depth].generator.is_some();
-                let remover = if generator { functions.suspend_frame } else { functions.pop_frame };
+                let remover = match self.frames[depth].generator {
+                    Some(generator) if generator.delegated => functions.suspend_chain,
+                    Some(_) => functions.suspend_frame,
+                    None => functions.pop_frame,
+                };
                 self.e.effect(Uop::pop_frame, &[frame], 0, remover, Region::Any, None);
             }
         }

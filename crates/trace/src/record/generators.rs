@@ -120,7 +120,11 @@ impl Recorder<'_> {
     /// `FOR_ITER` over a generator: its frame goes on.
     pub(super) fn resume_generator(&mut self, event: &Event, seen: Operand, resumed: Resumed) -> Step<()> {
         self.snap();
-        self.go_on(1, seen, resumed, event.operands.get(1..).unwrap_or(&[]))?;
+        if resumed.is_delegated() {
+            self.resume_innermost(seen, resumed)?;
+        } else {
+            self.go_on(1, seen, resumed, event.operands.get(1..).unwrap_or(&[]))?;
+        }
         let below = self.frames.len() - 2;
         self.frames[below].call = (event.offset, event.next);
         self.frames[below].returns = Returns::Item;
@@ -171,7 +175,7 @@ impl Recorder<'_> {
     }
 
     /// The frame of a generator that the trace knows nothing of yet: all is in memory.
-    fn meet_generator(&mut self, object: Val, seen: Operand, resumed: Resumed) -> Step<FrameState> {
+    pub(super) fn meet_generator(&mut self, object: Val, seen: Operand, resumed: Resumed) -> Step<FrameState> {
         let rec = self.rec;
         let code = rec.codes.get(resumed.code.0 as usize).ok_or(AbortReason::Inconsistent("generator"))?;
         let number = self.new_number().map_err(|_| AbortReason::Unstable("too many generators"))?;
@@ -195,7 +199,13 @@ impl Recorder<'_> {
             code: resumed.code,
             function: 0,
             real: None,
-            generator: Some(Generator { number, made: Made::Object(object), begun: true, quiet: false }),
+            generator: Some(Generator {
+                number,
+                made: Made::Object(object),
+                begun: true,
+                quiet: false,
+                delegated: resumed.is_delegated(),
+            }),
             locals: vec![Local::of(Sym::Unchanged); code.locals as usize],
             stack: vec![Sym::Unchanged; resumed.stack as usize],
             call: (0, 0),
@@ -431,7 +441,7 @@ impl Recorder<'_> {
         let drops = self.guard_discard(&[callable]);
         let locals = locals.into_iter().map(|sym| Local::of(self.lasting(sym))).collect();
         let maker = Maker { function: callee.function, code: code.object, globals, shell: None };
-        let generator = Generator { number, made: Made::Never(maker), begun: false, quiet: true };
+        let generator = Generator { number, made: Made::Never(maker), begun: false, quiet: true, delegated: false };
         self.suspended.push(FrameState {
             code: callee.code,
             function: 0,
@@ -541,6 +551,9 @@ impl Recorder<'_> {
             let last = consumer == Consumer::Next || next.is_some_and(|next| next.depth < event.depth);
             return self.feed(consumer, quiet, last, event);
         }
+        if self.top().generator.is_some_and(|generator| generator.delegated) {
+            return self.yield_delegated(event);
+        }
         let value = self.pop()?;
         let value = self.lasting(value);
         let Some(mut frame) = self.frames.pop() else { return Err(AbortReason::Inconsistent("generator")) };
@@ -562,6 +575,8 @@ impl Recorder<'_> {
         self.snap();
         let number = generator.number;
         let object = match generator.object() {
+            // It is the one that the loop has: those that it has asked are over.
+            Some(object) if generator.delegated => self.guard_outermost(object)?,
             Some(object) => object,
             None if self.holders_of(number) < 2 => return self.end_unmade(),
             // Somebody has it who could see that it is over.
@@ -656,49 +671,72 @@ impl Recorder<'_> {
             let made = |frame: &FrameState| frame.generator.is_some_and(|generator| generator.object().is_some());
             let Some(last) = self.suspended.iter().position(made) else { return Ok(()) };
             let frame = &self.suspended[last];
-            let Some(Generator { number, made: Made::Object(object), begun, .. }) = frame.generator else {
-                return Err(AbortReason::Inconsistent("generator"));
-            };
-            let (at, code) = (frame.call.0, frame.code);
-            let (locals, depth) = (frame.locals.len() as u32, frame.stack.len() as u32);
-            for slot in 0..locals {
-                if !matches!(self.suspended[last].locals[slot as usize].sym, Sym::Unchanged | Sym::Obj(_, Own::Slot(_)))
-                {
-                    self.flush_local(number * PER_FRAME + slot)?;
-                    self.renew_snap(event);
-                }
-            }
-            for slot in 0..depth {
-                let place = number * PER_FRAME + slot;
-                let sym = self.suspended[last].stack[slot as usize].clone();
-                if matches!(sym, Sym::Unchanged) || matches!(sym, Sym::Obj(_, Own::StackSlot(home)) if home == place) {
-                    continue;
-                }
-                self.suspended[last].stack[slot as usize] = Sym::Null;
-                let seen = if let Sym::Const(operand) = &sym { *operand } else { Operand::NULL };
-                let val = self.owned_object(&sym, Operand { bits: i64::MAX as u64, ..seen })?;
-                let (base, disp, region) = self.address(place + locals);
-                self.e.store(Uop::store_obj, base, None, val, disp, region, None);
-                self.suspended[last].stack[slot as usize] = Sym::Obj(val, Own::StackSlot(place));
+            let (at, depth) = (frame.call.0, frame.stack.len() as u32);
+            let begun = frame.generator.is_some_and(|generator| generator.begun);
+            let layout = &self.host.layout;
+            let state = if begun { layout.generator_suspended } else { layout.generator_created };
+            self.settle_slots(self.frames.len() + last, depth, event)?;
+            let frame = self.suspended.remove(last);
+            let object = self.settle_frame(&frame, at, depth, 0)?;
+            self.renew_snap(event);
+            self.settle_state(object, state);
+        }
+    }
+
+    /// Brings the locals of a generator's frame, by its number among all frames, and so many slots of its stack up to date in memory.
+    pub(super) fn settle_slots(&mut self, index: usize, depth: u32, event: &Event) -> Step<()> {
+        let number = self.frame_at(index).generator.ok_or(AbortReason::Inconsistent("generator"))?.number;
+        let locals = self.frame_at(index).locals.len() as u32;
+        for slot in 0..locals {
+            let sym = &self.frame_at(index).locals[slot as usize].sym;
+            if !matches!(sym, Sym::Unchanged | Sym::Obj(_, Own::Slot(_))) {
+                self.flush_local(number * PER_FRAME + slot)?;
                 self.renew_snap(event);
             }
-            self.suspended.remove(last);
-            self.own_of_generator(number);
-            self.forget_written(number);
-            self.renew_snap(event);
-            let rec = self.rec;
-            let code = rec.codes.get(code.0 as usize).ok_or(AbortReason::Inconsistent("code"))?;
-            let layout = self.host.layout.clone();
-            let region = Region::GeneratorState;
-            let address = self.e.int(code.address_of(at) as i64);
-            self.e.store(Uop::store_int, object, None, address, layout.generator_instruction, region, None);
-            let stack = self.e.int(layout.generator_stack_word + i64::from(locals + depth));
-            self.e.store(Uop::store_int, object, None, stack, layout.generator_stack, region, None);
-            let state = if begun { layout.generator_suspended } else { layout.generator_created };
-            let (zero, state) = (self.e.int(0), self.e.int(state.into()));
-            self.e.effect(Uop::store_byte, &[object, zero, state], layout.generator_state, 0, region, Some(self.snap));
-            self.e.learn_store(object, None, state, layout.generator_state, region);
         }
+        for slot in 0..depth {
+            let place = number * PER_FRAME + slot;
+            let sym = self.frame_at(index).stack[slot as usize].clone();
+            if matches!(sym, Sym::Unchanged) || matches!(sym, Sym::Obj(_, Own::StackSlot(home)) if home == place) {
+                continue;
+            }
+            self.frame_at(index).stack[slot as usize] = Sym::Null;
+            let seen = if let Sym::Const(operand) = &sym { *operand } else { Operand::NULL };
+            let val = self.owned_object(&sym, Operand { bits: i64::MAX as u64, ..seen })?;
+            let (base, disp, region) = self.address(place + locals);
+            self.e.store(Uop::store_obj, base, None, val, disp, region, None);
+            self.frame_at(index).stack[slot as usize] = Sym::Obj(val, Own::StackSlot(place));
+            self.renew_snap(event);
+        }
+        Ok(())
+    }
+
+    /// Says in memory how a generator stands whose slots are up to date, and whose frame was taken off the state: the trace does
+    /// not know it any more. `behind` is how far behind a `SEND` it goes on when whom it asks is over. Its state is written apart: that has an exit in name.
+    pub(super) fn settle_frame(&mut self, frame: &FrameState, at: u32, depth: u32, behind: u32) -> Step<Val> {
+        let Some(Generator { number, made: Made::Object(object), .. }) = frame.generator else {
+            return Err(AbortReason::Inconsistent("generator"));
+        };
+        self.own_of_generator(number);
+        self.forget_written(number);
+        let rec = self.rec;
+        let code = rec.codes.get(frame.code.0 as usize).ok_or(AbortReason::Inconsistent("code"))?;
+        let layout = self.host.layout.clone();
+        let region = Region::GeneratorState;
+        let address = self.e.int(code.address_of(at) as i64);
+        self.e.store(Uop::store_int, object, None, address, layout.generator_instruction, region, None);
+        let slots = i64::from(frame.locals.len() as u32 + depth);
+        let stack = self.e.int(layout.generator_stack_word | slots | i64::from(behind) << 32);
+        self.e.store(Uop::store_int, object, None, stack, layout.generator_stack, region, None);
+        Ok(object)
+    }
+
+    /// Writes the state of a suspended generator.
+    pub(super) fn settle_state(&mut self, object: Val, state: u8) {
+        let (disp, region, snap) = (self.host.layout.generator_state, Region::GeneratorState, self.snap());
+        let (zero, state) = (self.e.int(0), self.e.int(state.into()));
+        self.e.effect(Uop::store_byte, &[object, zero, state], disp, 0, region, Some(snap));
+        self.e.learn_store(object, None, state, disp, region);
     }
 
     /// The same for one that was not made, and only the loop has.
@@ -774,6 +812,8 @@ impl Recorder<'_> {
                 | Op::StoreFastLoadFast(..)
                 | Op::StoreFastStoreFast(..)
                 | Op::GetIter
+                | Op::GetYieldFromIter
+                | Op::Send(_)
                 | Op::ForIter(_)
                 | Op::PopTop
                 | Op::Return
@@ -806,7 +846,7 @@ impl Recorder<'_> {
     }
 
     /// Gives what is borrowed from a generator's frame references of its own.
-    fn own_of_generator(&mut self, number: u32) {
+    pub(super) fn own_of_generator(&mut self, number: u32) {
         let its = |place: u32| place / PER_FRAME == number;
         let mut owned = super::state::owned_items(self.all_frames());
         let mut vals = Vec::new();
@@ -829,7 +869,7 @@ impl Recorder<'_> {
     }
 
     /// A generator's slots are of no interest any more.
-    fn forget_written(&mut self, number: u32) {
+    pub(super) fn forget_written(&mut self, number: u32) {
         self.written.retain(|place| place / PER_FRAME != number);
     }
 }

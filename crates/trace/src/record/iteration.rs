@@ -8,7 +8,7 @@ use super::numbers::one;
 use super::state::{IterState, Own};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::Op;
-use crate::event::{Detail, Event, Kind, Operand};
+use crate::event::{Detail, Event, Generating, Kind, Operand};
 use crate::ir::{Region, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::Then;
@@ -22,6 +22,9 @@ impl Recorder<'_> {
         }
         if seen.kind == Kind::Range {
             return self.iterate_range(seen);
+        }
+        if let Detail::Generate(made) = event.detail {
+            return self.generate_iterator(made, event);
         }
         let (function, ty) = match seen.kind {
             Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator | Kind::Generator => {
@@ -58,6 +61,20 @@ impl Recorder<'_> {
         self.drop_all(&drops);
         self.push(Sym::Obj(val, Own::Owned));
         Ok(())
+    }
+
+    /// The `__iter__` of the operand's class is a generator function.
+    fn generate_iterator(&mut self, made: Generating, event: &Event) -> Step<()> {
+        let (seen, sym) = (one(event)?, self.peek(1)?);
+        self.guard_seen_type(&sym, seen.ty)?;
+        self.pop()?;
+        let function = Operand {
+            object: made.callee.function,
+            ty: self.host.objects.function,
+            kind: Kind::Function,
+            ..Operand::NULL
+        };
+        self.make_generator(made, Sym::Const(function), sym, Vec::new(), event)
     }
 
     /// The iterator of a `range` that exists: its fields as numbers.

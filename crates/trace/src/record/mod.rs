@@ -21,6 +21,7 @@ mod build;
 mod calls;
 mod consume;
 mod containers;
+mod delegation;
 mod dicts;
 mod enter;
 mod fit;
@@ -826,7 +827,7 @@ impl<'a> Recorder<'a> {
             Op::Is(inverted) => return self.is_op(inverted, event, next),
             Op::Contains(inverted) => self.contains(inverted, event)?,
             Op::PopJump(on, _) => self.pop_jump(on, event)?,
-            Op::GetIter => self.get_iter(event)?,
+            Op::GetIter | Op::GetYieldFromIter => self.get_iter(event)?,
             Op::LoadFastAndClear(slot) => self.load_and_clear(slot, event)?,
             Op::DeleteFast(slot) => self.delete_local(slot, event)?,
             Op::BuildList(count) => self.build_list(count, event)?,
@@ -874,6 +875,16 @@ impl<'a> Recorder<'a> {
             }
             Op::CallKw(count) => self.call_keywords(count, event)?,
             Op::Yield { quiet } => self.yield_value(quiet, event, next)?,
+            Op::Send(_) => self.delegate(event)?,
+            Op::EndSend => return Err(AbortReason::Instruction("END_SEND")),
+            Op::Return if let Detail::Undelegate(resumed) = event.detail => {
+                return self.end_delegation(event, next, resumed).map(|()| true);
+            }
+            Op::ReturnConst(_) if let Detail::Undelegate(resumed) = event.detail => {
+                let constant = event.operands.first().copied().ok_or(AbortReason::Inconsistent("constant"))?;
+                self.push(Sym::Const(constant));
+                return self.end_delegation(event, next, resumed).map(|()| true);
+            }
             Op::Return => self.leave(event)?,
             Op::ReturnConst(_) => match event.detail {
                 Detail::Const(operand) => {

@@ -373,6 +373,22 @@ impl Recorder<'_> {
         Ok(true)
     }
 
+    /// What the entry frame's stack has in memory is what the label knows by another name: this trace has looked for itself.
+    fn know_stack(&mut self, label: &LabelState, mine: &HashMap<Val, Val>) {
+        let want = label.frames.first().map_or(&[][..], |frame| &frame.stack);
+        for (slot, want) in want.iter().enumerate() {
+            let (Sym::Obj(known, _), home) = (want, Own::StackSlot(slot as u32)) else { continue };
+            if let (Some(known), Sym::Obj(val, own)) = (mine.get(known).copied(), self.frames[0].stack[slot].clone())
+                && own == home
+                && val != known
+                && !self.iters.iter().any(|iter| iter.iterator == val)
+            {
+                self.e.pure(Uop::guard_same, &[known, val], 0, 0, Some(self.snap));
+                self.frames[0].stack[slot] = Sym::Obj(known, home);
+            }
+        }
+    }
+
     /// The iterators in slots where the label carries iterators whose fields are in registers: their fields are, too.
     fn carried_iterators(&mut self, label: &LabelState) -> Vec<Val> {
         let mut kept = Vec::new();
@@ -433,6 +449,7 @@ impl Recorder<'_> {
         self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
+        self.know_stack(label, &mine);
         let mut kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
         kept.extend(self.carried_iterators(label));
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));

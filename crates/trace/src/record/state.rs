@@ -62,6 +62,13 @@ pub enum Sym {
     Gen(u32),
 }
 
+impl Sym {
+    /// The object that it is, where it exists.
+    pub(super) fn object(&self) -> Option<Val> {
+        if let Sym::Obj(val, _) = self { Some(*val) } else { None }
+    }
+}
+
 /// Slots of frames that exist are numbered throughout: those of frame 0 from 0 on, those of the nth generator's
 /// frame from n times this on.
 pub(super) const PER_FRAME: u32 = 1 << 20;

@@ -468,7 +468,8 @@ impl<'a> Words<'a, '_> {
             Made::Object(self.val()?)
         };
         let number = self.box_id()?.0;
-        Ok(Generator { number, made, begun: self.take("begun"), quiet: self.take("quiet") })
+        let (begun, quiet, delegated) = (self.take("begun"), self.take("quiet"), self.take("delegated"));
+        Ok(Generator { number, made, begun, quiet, delegated })
     }
 
     fn box_id(&mut self) -> Read<'a, BoxId> {

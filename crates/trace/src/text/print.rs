@@ -179,6 +179,7 @@ impl Display for Snapshot<'_> {
                 write!(f, " #{}", generator.number)?;
                 f.write_str(if generator.begun { " begun" } else { "" })?;
                 f.write_str(if generator.quiet { " quiet" } else { "" })?;
+                f.write_str(if generator.delegated { " delegated" } else { "" })?;
             }
             f.write_str(" locals [")?;
             write_sources(f, frame.locals)?;
