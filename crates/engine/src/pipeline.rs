@@ -24,7 +24,7 @@ use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Detail, Ending, Recording};
-use decal_trace::ir::{Inst, Region, Start, Val};
+use decal_trace::ir::{End, Inst, Region, Start, Val};
 use decal_trace::record::{self, Abort, AbortReason, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::snapshot::Then;
@@ -171,6 +171,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         exit: site.at.unwrap_or(Val(parent.recorded.trace.insts.len() as u32)),
         snap: site.snap,
         label: trunk.recorded.label.as_ref().map(|label| (label, trunk.interface.as_slice())),
+        trunk: &trunk.recorded.trace,
         is_trunk: parent.id == trunk.id,
         may_loop: loops < engine.options.max_loops,
     };
@@ -231,7 +232,12 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             engine.log(1, || {
                 let unjoined: String =
                     executor.recorded.unjoined.iter().map(|why| format!("; it does not join: {why}")).collect();
-                format!("compiled the way on from exit {} of trace {} as trace {id}{unjoined}", exit.0, parent.id)
+                let end = match (&executor.recorded.trace.end, &executor.recorded.label) {
+                    (End::Join(_), _) => "; it joins",
+                    (_, Some(_)) => "; it loops",
+                    _ => "",
+                };
+                format!("compiled the way on from exit {} of trace {} as trace {id}{end}{unjoined}", exit.0, parent.id)
             });
             site.side.set(Some(id));
             site.countdown.set(0);

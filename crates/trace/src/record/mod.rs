@@ -35,6 +35,7 @@ mod locals;
 mod names;
 mod numbers;
 mod realize;
+mod renew;
 mod side;
 mod snapshots;
 mod special;
@@ -198,6 +199,8 @@ pub(crate) struct Recorder<'a> {
     misfit: Hint,
     /// See [`Recorded::unjoined`].
     unjoined: Vec<String>,
+    /// Names that were checked to be of one object.
+    same: Vec<(Val, Val)>,
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
@@ -290,6 +293,9 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                     let recorded = recorder.finish_trace(Start::Exit, end, label, carried);
                     let misfit = if joined { Hint::default() } else { misfit };
                     unjoined.dedup();
+                    if joined {
+                        unjoined.clear();
+                    }
                     return Ok(Recorded { misfit, unjoined, ..recorded });
                 }
                 Ok((None, _)) => break,
@@ -429,6 +435,7 @@ impl<'a> Recorder<'a> {
             prepared: false,
             misfit: Hint::default(),
             unjoined: Vec::new(),
+            same: Vec::new(),
             moved: false,
             max_depth: 0,
             quiet_at: 0,
@@ -516,12 +523,13 @@ impl<'a> Recorder<'a> {
             (Way::JoinFirst, Some(arrival)) => {
                 self.run(0, arrival as usize)?;
                 let head = self.offset_of(arrival)?;
-                joined(self.join(parent, carried, head)?)
+                // Where it begins at the head, what failed there would be asked again at once.
+                joined(self.join(parent, carried, head, arrival > 0)?)
             }
             (Way::JoinSecond, Some(arrival)) if self.rec.ending == Ending::Turn => {
                 self.run(0, usize::MAX)?;
                 let head = self.offset_of(arrival)?;
-                joined(self.join(parent, carried, head)?)
+                joined(self.join(parent, carried, head, true)?)
             }
             (Way::Loop, Some(arrival))
                 if self.rec.ending == Ending::Turn && parent.may_loop && self.options.optimize =>
