@@ -66,7 +66,8 @@ fn options(engine: &Engine, alive: &Alive) -> record::Options {
     // Counting takes instructions of its own, which must not make a trace too long.
     let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
     let (max_insts, keep_before) = (max_insts * more, debug >= 2);
-    record::Options { optimize, max_insts, valid, covered, keep_before, count, hint: Hint::default() }
+    let saved = alive.saved.as_ptr() as u64;
+    record::Options { optimize, max_insts, valid, covered, keep_before, count, saved, hint: Hint::default() }
 }
 
 /// Whether the pass left the loop, and its translation could only find that out once more. What cannot be compiled at all is
@@ -318,6 +319,17 @@ fn build(
             Failure::Other(format!("internal: {error}"))
         })?;
     }
+    let before = match &observation.purpose {
+        Purpose::Side { parent, exit } => worth::before(parent, *exit),
+        Purpose::Root { .. } => 0,
+    };
+    if let Some(trunk) = trunk {
+        let weight = worth::weigh(&mut [], &recorded, &observation.recording, before);
+        let root = engine.executors.get(trunk.root).and_then(Option::as_ref);
+        let turn = root.map_or(0, |root| root.turn_saves);
+        let saves = if recorded.label.is_some() { weight.turn } else { weight.before - trunk.saved_before };
+        worth::set_credit(&mut recorded.trace, alive.saved.as_ptr() as u64, saves - turn);
+    }
     let started = Instant::now();
     let registers = Registers { seed: engine.options.stress.registers, ..Registers::default() };
     let allocated = contained(|| {
@@ -334,11 +346,7 @@ fn build(
     {
         end.constant = constant.object;
     }
-    let before = match &observation.purpose {
-        Purpose::Side { parent, exit } => parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.saved),
-        Purpose::Root { .. } => 0,
-    };
-    let turn_saves = worth::weigh(&mut exits, &recorded, &observation.recording, before);
+    let weight = worth::weigh(&mut exits, &recorded, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
     let native = machine_code(engine, &allocated, first_exit, trunk)?;
@@ -389,7 +397,8 @@ fn build(
             Purpose::Side { parent, exit } => parent.check_at(*exit),
             Purpose::Root { .. } => None,
         },
-        turn_saves,
+        turn_saves: weight.turn,
+        saved_before: weight.before,
         trial: Cell::new((0, 0, 0)),
         lost: Cell::new(0),
         credited: Cell::new(0),

@@ -112,12 +112,24 @@ pub struct Options {
     pub keep_before: bool,
     /// Address of a `float` that every instruction adds one to when it is done, for statistics.
     pub count: Option<u64>,
+    /// Address of a number to which side traces that come back to a loop add what that saves, which is filled in later; 0 where nobody
+    /// asks.
+    pub saved: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
         let hint = Hint::default();
-        Options { hint, optimize: true, max_insts: 4000, valid: 0, covered: 0, keep_before: false, count: None }
+        Options {
+            hint,
+            optimize: true,
+            max_insts: 4000,
+            valid: 0,
+            covered: 0,
+            keep_before: false,
+            count: None,
+            saved: 0,
+        }
     }
 }
 
@@ -140,6 +152,8 @@ pub struct Recorded {
     pub consts: BTreeMap<u64, Operand>,
     /// Instructions that are general operations, and why no fast form fitted.
     pub general: Vec<(CodeId, u32, AbortReason)>,
+    /// Events of the recording that it has taken in.
+    pub events: usize,
     /// Calls within calls, at most.
     pub max_depth: u32,
     /// Instructions of the trace before the passes over the whole trace.
@@ -201,6 +215,8 @@ pub(crate) struct Recorder<'a> {
     unjoined: Vec<String>,
     /// Names that were checked to be of one object.
     same: Vec<(Val, Val)>,
+    /// See [`Recorded::events`].
+    events: usize,
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
@@ -436,6 +452,7 @@ impl<'a> Recorder<'a> {
             misfit: Hint::default(),
             unjoined: Vec::new(),
             same: Vec::new(),
+            events: 0,
             moved: false,
             max_depth: 0,
             quiet_at: 0,
@@ -543,6 +560,7 @@ impl<'a> Recorder<'a> {
                 let mut label = self.begin_loop(head)?;
                 self.run(arrival as usize, usize::MAX)?;
                 let args = self.close_loop(&label)?;
+                self.credit();
                 self.settle_label(&mut label);
                 Ok(Some((End::Loop(args), Some(label))))
             }
@@ -595,6 +613,19 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Adds to what was saved. How much that is nobody knows yet.
+    fn credit(&mut self) {
+        if self.options.saved == 0 {
+            return;
+        }
+        let mut emit = |uop, args: &[Val], imm64| self.e.effect(uop, args, 0, imm64, Region::Counts, None);
+        let base = emit(Uop::const_raw, &[], self.options.saved);
+        let before = emit(Uop::load_int, &[base], 0);
+        let more = emit(Uop::const_int, &[], 0);
+        let after = emit(Uop::wrap_add_int, &[before, more], 0);
+        emit(Uop::store_int, &[base, after], 0);
+    }
+
     /// Translates these events.
     fn run(&mut self, from: usize, to: usize) -> Step<()> {
         let rec = self.rec;
@@ -625,6 +656,7 @@ impl<'a> Recorder<'a> {
                 self.count_instructions(address, done);
             }
             self.general = false;
+            self.events = self.events.max(index);
         }
         // A loop to close, or the end of what was seen, lies in a call that was not followed.
         if index > to.min(rec.events.len()) {
@@ -1015,6 +1047,7 @@ impl<'a> Recorder<'a> {
             misfit: Hint::default(),
             unjoined: Vec::new(),
             general,
+            events: self.events,
             trace,
             label,
             carried,

@@ -470,6 +470,7 @@ impl Recorder<'_> {
         head: u32,
     ) -> Vec<Val> {
         self.turn_checks(head);
+        self.credit();
         args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine.get(val).copied()));
         args
     }
