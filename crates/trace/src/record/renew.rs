@@ -224,7 +224,7 @@ impl Recorder<'_> {
                 Inst::Uop(inst) => effects(inst).writes || effects(inst).raises,
                 _ => true,
             };
-            let other = || carried.get(&val).or_else(|| counterparts.get(&val)).copied().filter(|_| made);
+            let other = || counterparts.get(&val).or_else(|| carried.get(&val)).copied().filter(|_| made);
             if let Some(mine) = again.filter(|_| has_result).or_else(other) {
                 map.insert(val, mine);
             } else if has_result {
