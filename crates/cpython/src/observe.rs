@@ -746,6 +746,27 @@ impl Observer {
         }
     }
 
+    /// What `TO_BOOL` is about to do: an object without a number's or container's way to be false is true.
+    unsafe fn truth(&mut self) -> Detail {
+        // SAFETY: stack objects are alive, and so are their types.
+        unsafe {
+            let object = self.top(1);
+            if object.is_null() {
+                return Detail::None;
+            }
+            let ty = ffi::Py_TYPE(object);
+            let (number, mapping, sequence) = ((*ty).tp_as_number, (*ty).tp_as_mapping, (*ty).tp_as_sequence);
+            let decides = !number.is_null() && (*number).nb_bool.is_some()
+                || !mapping.is_null() && (*mapping).mp_length.is_some()
+                || !sequence.is_null() && (*sequence).sq_length.is_some();
+            if decides {
+                return Detail::None;
+            }
+            self.assume_type(ty);
+            Detail::Truthy(ty as u64)
+        }
+    }
+
     /// The list item that a `STORE_SUBSCR` replaces, else null.
     unsafe fn replaced_item(&self) -> *mut PyObject {
         // SAFETY: stack objects are alive; an exact list has this layout, the index is checked.

@@ -52,12 +52,14 @@ pub struct Alive {
     pub valid: Cell<u32>,
     /// The code objects that they run: as the root's `covers`.
     pub covered: CodeList,
+    /// What the turns that side traces make of the root trace's loop have saved, beyond what its own save: see [`crate::worth`].
+    pub saved: Cell<i64>,
 }
 
 impl Alive {
     /// For a new root trace.
     pub fn new() -> Rc<Alive> {
-        Rc::new(Alive { valid: Cell::new(1), covered: CodeList::default() })
+        Rc::new(Alive { valid: Cell::new(1), covered: CodeList::default(), saved: Cell::new(0) })
     }
 }
 
@@ -119,6 +121,8 @@ pub struct Executor {
     pub led_by: Option<(Uop, u64, u32)>,
     /// What a turn of its loop saves, in nanoseconds.
     pub turn_saves: i32,
+    /// What has been saved where its label is reached for the first time.
+    pub saved_before: i32,
     /// Entries, nanoseconds saved, and times left by exits that may still be continued, when it was last asked whether entering
     /// pays.
     pub trial: Cell<(u64, i64, u64)>,

@@ -24,7 +24,7 @@ use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Detail, Ending, Recording};
-use decal_trace::ir::{Inst, Region, Start, Val};
+use decal_trace::ir::{End, Inst, Region, Start, Val};
 use decal_trace::record::{self, Abort, AbortReason, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::snapshot::Then;
@@ -66,7 +66,8 @@ fn options(engine: &Engine, alive: &Alive) -> record::Options {
     // Counting takes instructions of its own, which must not make a trace too long.
     let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
     let (max_insts, keep_before) = (max_insts * more, debug >= 2);
-    record::Options { optimize, max_insts, valid, covered, keep_before, count, hint: Hint::default() }
+    let saved = alive.saved.as_ptr() as u64;
+    record::Options { optimize, max_insts, valid, covered, keep_before, count, saved, hint: Hint::default() }
 }
 
 /// Whether the pass left the loop, and its translation could only find that out once more. What cannot be compiled at all is
@@ -171,6 +172,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         exit: site.at.unwrap_or(Val(parent.recorded.trace.insts.len() as u32)),
         snap: site.snap,
         label: trunk.recorded.label.as_ref().map(|label| (label, trunk.interface.as_slice())),
+        trunk: &trunk.recorded.trace,
         is_trunk: parent.id == trunk.id,
         may_loop: loops < engine.options.max_loops,
     };
@@ -231,7 +233,12 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             engine.log(1, || {
                 let unjoined: String =
                     executor.recorded.unjoined.iter().map(|why| format!("; it does not join: {why}")).collect();
-                format!("compiled the way on from exit {} of trace {} as trace {id}{unjoined}", exit.0, parent.id)
+                let end = match (&executor.recorded.trace.end, &executor.recorded.label) {
+                    (End::Join(_), _) => "; it joins",
+                    (_, Some(_)) => "; it loops",
+                    _ => "",
+                };
+                format!("compiled the way on from exit {} of trace {} as trace {id}{end}{unjoined}", exit.0, parent.id)
             });
             site.side.set(Some(id));
             site.countdown.set(0);
@@ -312,6 +319,17 @@ fn build(
             Failure::Other(format!("internal: {error}"))
         })?;
     }
+    let before = match &observation.purpose {
+        Purpose::Side { parent, exit } => worth::before(parent, *exit),
+        Purpose::Root { .. } => 0,
+    };
+    if let Some(trunk) = trunk {
+        let weight = worth::weigh(&mut [], &recorded, &observation.recording, before);
+        let root = engine.executors.get(trunk.root).and_then(Option::as_ref);
+        let turn = root.map_or(0, |root| root.turn_saves);
+        let saves = if recorded.label.is_some() { weight.turn } else { weight.before - trunk.saved_before };
+        worth::set_credit(&mut recorded.trace, alive.saved.as_ptr() as u64, saves - turn);
+    }
     let started = Instant::now();
     let registers = Registers { seed: engine.options.stress.registers, ..Registers::default() };
     let allocated = contained(|| {
@@ -328,11 +346,7 @@ fn build(
     {
         end.constant = constant.object;
     }
-    let before = match &observation.purpose {
-        Purpose::Side { parent, exit } => parent.exits.get(exit.0 as usize).map_or(0, |exit| exit.saved),
-        Purpose::Root { .. } => 0,
-    };
-    let turn_saves = worth::weigh(&mut exits, &recorded, &observation.recording, before);
+    let weight = worth::weigh(&mut exits, &recorded, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
     let native = machine_code(engine, &allocated, first_exit, trunk)?;
@@ -383,7 +397,8 @@ fn build(
             Purpose::Side { parent, exit } => parent.check_at(*exit),
             Purpose::Root { .. } => None,
         },
-        turn_saves,
+        turn_saves: weight.turn,
+        saved_before: weight.before,
         trial: Cell::new((0, 0, 0)),
         lost: Cell::new(0),
         credited: Cell::new(0),

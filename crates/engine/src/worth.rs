@@ -11,9 +11,10 @@
 
 use crate::executor::{Executor, Exit};
 use crate::state::{Engine, FUNCTION_START};
+use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{CodeId, Detail, Event, Kind, Recording};
-use decal_trace::ir::{Inst, Region};
+use decal_trace::ir::{Inst, Region, Trace, Val};
 use decal_trace::record::Recorded;
 use decal_uops::{Form, Uop};
 
@@ -70,9 +71,24 @@ fn spent(inst: &Inst) -> i32 {
     }
 }
 
-/// Sets what is saved before each exit. `before` is what was saved before the trace's start. Gives what a turn of the
-/// trace's loop saves, or the whole trace, where its end leads to another loop: that counts as a turn, too.
-pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, before: i32) -> i32 {
+/// What a trace saves.
+#[derive(Clone, Copy, Debug)]
+pub struct Weight {
+    /// A turn of its loop, or the whole trace, where its end leads to another loop: that counts as a turn, too.
+    pub turn: i32,
+    /// All that comes before its label for the first time, or before its end where it has none.
+    pub before: i32,
+}
+
+/// What is saved in front of the trace that continues this exit: the frames that the exit makes are not made then.
+pub fn before(parent: &Executor, index: ExitIndex) -> i32 {
+    let Some(exit) = parent.exits.get(index.0 as usize) else { return 0 };
+    let frames = parent.recorded.trace.snaps.get(exit.snap).map_or(0, |snap| snap.frames.len() as i32 - 1);
+    exit.saved + frames * FRAME
+}
+
+/// Sets what is saved before each exit. `before` is what was saved before the trace's start.
+pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, before: i32) -> Weight {
     let trace = &recorded.trace;
     let mut spending = 0;
     let mut costs = Vec::with_capacity(trace.insts.len());
@@ -123,7 +139,28 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
         let cost = exit.at.and_then(|val| costs.get(val.index())).copied().unwrap_or(spending);
         exit.saved = before + (reached.unwrap_or(0) - cost) / 10 - made * FRAME;
     }
-    turn
+    let reached = if trace.label.is_some() { sum } else { sums.get(recorded.events).copied().unwrap_or(sum) };
+    Weight { turn, before: before + (reached - costs_before) / 10 }
+}
+
+/// Puts into a side trace what its way round the root trace's loop saves beyond what a turn of that does, which is what is counted.
+pub fn set_credit(trace: &mut Trace, counter: u64, saves: i32) {
+    let value = |trace: &Trace, val: Val, nth: usize, uop: Uop| match trace.insts.get(val.index()) {
+        Some(Inst::Uop(inst)) if inst.uop == uop => inst.args.get(nth).copied(),
+        _ => None,
+    };
+    let is_counter = |trace: &Trace, val: Val| matches!(trace.insts.get(val.index()), Some(Inst::Uop(inst)) if inst.uop == Uop::const_raw && inst.imm64 == counter);
+    let store = (0..trace.insts.len() as u32)
+        .rev()
+        .map(Val)
+        .find(|val| value(trace, *val, 0, Uop::store_int).is_some_and(|base| is_counter(trace, base)));
+    let sum = store.and_then(|store| value(trace, store, 1, Uop::store_int));
+    let amount = sum.and_then(|sum| value(trace, sum, 1, Uop::wrap_add_int));
+    if let Some(Inst::Uop(inst)) = amount.and_then(|amount| trace.insts.get_mut(amount.index()))
+        && inst.uop == Uop::const_int
+    {
+        inst.imm32 = saves;
+    }
 }
 
 /// What a loop may have lost before it is given up, however seldom it was entered.
@@ -131,7 +168,7 @@ const MOST_LOST: i64 = 500_000;
 
 /// Whether a loop whose turns cost more than CPython's has run long enough.
 pub fn loses(root: &Executor) -> bool {
-    let lost = (root.turns.get() as i64).saturating_mul(i64::from(root.turn_saves));
+    let lost = (root.turns.get() as i64).saturating_mul(i64::from(root.turn_saves)) + root.alive.saved.get();
     root.offset != FUNCTION_START && lost < -MOST_LOST
 }
 
@@ -156,7 +193,7 @@ pub fn least(root: &Executor, entered: u64) -> i64 {
 /// What a root trace and its side traces have saved so far, in nanoseconds.
 pub fn gained(engine: &Engine, root: &Executor) -> i64 {
     let left = sum(engine, root, |exit| exit.taken.get() as i64 * i64::from(exit.saved));
-    left + root.turns.get() as i64 * i64::from(root.turn_saves)
+    left + root.turns.get() as i64 * i64::from(root.turn_saves) + root.alive.saved.get()
 }
 
 /// Notes what the turns of one entry have saved, and gives it, in nanoseconds. What exits have saved comes to it from time to time: see

@@ -450,6 +450,8 @@ pub enum Detail {
     Special(Special),
     /// `Compare` of objects of these types, for which `==` is identity.
     Identity(u64, u64),
+    /// `ToBool` of an object of this type, all of whose objects are true.
+    Truthy(u64),
     /// `Subscript`, `StoreSubscript`, `DeleteSubscript`, `Contains`, `SetAdd` and `MapAdd` of a dict or set: the key may run
     /// Python code.
     Asks,

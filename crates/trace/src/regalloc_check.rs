@@ -10,6 +10,7 @@
 
 use crate::allocated::{Allocated, ExitIndex, Item, LabelEntry, Operand, Operation, Place};
 use crate::ir::{Args, End, Inst, Trace, UopInst, Val};
+use crate::regalloc::is_early;
 use crate::regalloc::{Incoming, constant, label_interface, slot_displacement};
 use crate::snapshot::SnapId;
 use decal_uops::{FloatReg, Form, IntReg, SPILL_SLOTS, Uop};
@@ -437,7 +438,7 @@ impl Checker<'_> {
         }
         if let End::Join(values) = &self.trace.end {
             for (val, entry) in values.iter().zip(&self.incoming.root_label) {
-                if !entry.phi {
+                if !entry.phi && is_early(self.trace, *val) {
                     need(*val);
                 }
             }

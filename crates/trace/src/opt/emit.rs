@@ -19,11 +19,29 @@ use crate::opt::heap::{Heap, Place};
 use crate::snapshot::{Building, SnapId, Snapshots, Then};
 use decal_uops::{Class, Uop};
 use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What makes two pure instructions equal.
 type Key = (Uop, [Val; 3], i32, u64);
 
 const NO_VAL: Val = Val(u32::MAX);
+
+/// What instructions behind the label take for granted of values from before it. Whoever jumps to the label with other values
+/// has to see to it that all of this is true of them.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub struct Granted {
+    /// Instructions that were not done again: they only compute, or check.
+    pub insts: BTreeSet<Val>,
+    /// Types.
+    pub types: BTreeMap<Val, u64>,
+    /// What memory holds.
+    pub memory: Vec<(Region, Place, Val)>,
+    /// What a uop of one value gives, where it was never done.
+    pub known: Vec<(Uop, Val, Val)>,
+    /// By which instruction a value was made.
+    pub origin: bool,
+}
 
 /// See the module's text.
 #[derive(Debug)]
@@ -42,6 +60,9 @@ pub struct Emitter {
     passing: Vec<Key>,
     heap: Heap,
     optimize: bool,
+    /// The types that were known at the label.
+    types_before: Vec<u64>,
+    granted: RefCell<Granted>,
 }
 
 impl Emitter {
@@ -59,6 +80,8 @@ impl Emitter {
             passing: Vec::new(),
             heap: Heap::default(),
             optimize,
+            types_before: Vec::new(),
+            granted: RefCell::default(),
         }
     }
 
@@ -79,6 +102,9 @@ impl Emitter {
 
     /// The C function of one object that gave this value.
     pub fn made_by(&self, val: Val) -> Option<u64> {
+        if self.is_before(val) {
+            self.granted.borrow_mut().origin = true;
+        }
         match self.insts.get(val.index()) {
             Some(Inst::Uop(inst)) if inst.uop == Uop::call_obj_1 => Some(inst.imm64),
             _ => None,
@@ -185,6 +211,9 @@ impl Emitter {
         while let Some(Inst::Uop(UopInst { uop: Uop::renamed, args, .. })) = self.insts.get(val.index())
             && let Some(arg) = args.first()
         {
+            if self.is_before(val) {
+                self.granted.borrow_mut().origin = true;
+            }
             val = *arg;
         }
         val
@@ -204,7 +233,54 @@ impl Emitter {
 
     /// The exact type of an object, if it was guarded or is known otherwise.
     pub fn type_of(&self, val: Val) -> Option<u64> {
-        self.types.get(val.index()).copied().filter(|ty| *ty != 0)
+        let ty = self.types.get(val.index()).copied().filter(|ty| *ty != 0)?;
+        if self.types_before.get(val.index()) == Some(&ty) {
+            self.granted.borrow_mut().types.insert(val, ty);
+        }
+        Some(ty)
+    }
+
+    /// Whether a value is one from before the label, and this is asked behind it.
+    fn is_before(&self, val: Val) -> bool {
+        self.label.is_some_and(|label| val.0 < label)
+    }
+
+    /// What was taken for granted behind the label.
+    pub fn granted(&mut self) -> Granted {
+        let mut granted = self.granted.take();
+        granted.memory = self.heap.granted();
+        granted
+    }
+
+    /// Whether it is known that a guard would fail.
+    pub fn refutes(&self, uop: Uop, args: &[Val], imm64: u64) -> bool {
+        let Some(first) = args.first() else { return false };
+        let constant = args.get(1).and_then(|val| self.constant_of(*val));
+        let passed = |(known, vals, _, imm): &Key| {
+            let other = Some(vals[1]).filter(|val| *val != NO_VAL).and_then(|val| self.constant_of(val));
+            vals[0] == *first
+                && match (uop, *known) {
+                    (Uop::guard_is, Uop::guard_is) => *imm != imm64,
+                    (Uop::guard_is, Uop::guard_is_not) | (Uop::guard_is_not, Uop::guard_is) => *imm == imm64,
+                    (Uop::guard_eq_int, Uop::guard_eq_int) => {
+                        constant.is_some() && other.is_some() && constant != other
+                    }
+                    (Uop::guard_eq_int, Uop::guard_ne_int) | (Uop::guard_ne_int, Uop::guard_eq_int) => {
+                        constant.is_some() && constant == other
+                    }
+                    _ => false,
+                }
+        };
+        let never = match (uop, self.constant_of(*first)) {
+            (Uop::guard_is, Some(object)) => object != imm64,
+            (Uop::guard_is_not, Some(object)) => object == imm64,
+            (_, Some(_)) if args.get(1).is_none_or(|_| constant.is_some()) && uop != Uop::guard_type => {
+                let bits: Vec<Option<u64>> = args.iter().map(|val| self.constant_of(*val)).collect();
+                matches!(fold(uop, &bits), Folded::Keep)
+            }
+            _ => false,
+        };
+        never || self.numbered.keys().any(passed)
     }
 
     /// Says what exact type an object has.
@@ -270,9 +346,19 @@ impl Emitter {
             *slot = *val;
         }
         if self.optimize
-            && let Some(val) = self.numbered.get(&key)
+            && let Some(val) = self.numbered.get(&key).copied()
         {
-            return *val;
+            if self.is_before(val) {
+                let done = matches!(self.insts.get(val.index()), Some(Inst::Uop(inst)) if inst.uop == uop && inst.args == operands);
+                let mut granted = self.granted.borrow_mut();
+                match operands[..] {
+                    [arg] if !done => granted.known.push((uop, arg, val)),
+                    _ => {
+                        granted.insts.insert(val);
+                    }
+                }
+            }
+            return val;
         }
         let snap = if info.effects.exits { snap } else { None };
         let val = self.push(Inst::Uop(UopInst { uop, args: operands, imm32, imm64, region: Region::Fixed, snap }));
@@ -371,6 +457,7 @@ impl Emitter {
     pub fn label(&mut self, entries: &[(Class, Val)]) -> Vec<Val> {
         self.label = Some(self.insts.len() as u32);
         self.heap.enter_loop();
+        self.types_before.clone_from(&self.types);
         entries.iter().map(|(class, entry)| self.push(Inst::Phi { class: *class, entry: *entry })).collect()
     }
 

@@ -52,6 +52,8 @@ pub struct Heap {
     /// What was known at the loop's label, and regions of which that was made use of behind it.
     before: Vec<Vec<(Place, Val)>>,
     relied: Regions,
+    /// What of that was made use of.
+    granted: Vec<(Region, Place, Val)>,
 }
 
 impl Default for Heap {
@@ -61,6 +63,7 @@ impl Default for Heap {
             written: Regions::NONE,
             before: vec![Vec::new(); REGIONS.len()],
             relied: Regions::NONE,
+            granted: Vec::new(),
         }
     }
 }
@@ -70,10 +73,19 @@ impl Heap {
     pub fn lookup(&mut self, region: Region, place: &Place) -> Option<Val> {
         let index = region as usize;
         let found = self.known[index].iter().rev().find(|(known, _)| known.same(place)).map(|(_, val)| *val)?;
-        if self.before[index].iter().any(|(known, val)| *val == found && known.same(place)) {
+        if let Some((known, _)) = self.before[index].iter().find(|(known, val)| *val == found && known.same(place)) {
             self.relied.insert(region);
+            let granted = (region, *known, found);
+            if !self.granted.contains(&granted) {
+                self.granted.push(granted);
+            }
         }
         Some(found)
+    }
+
+    /// What memory is taken to hold behind the label, since it did before.
+    pub fn granted(&mut self) -> Vec<(Region, Place, Val)> {
+        std::mem::take(&mut self.granted)
     }
 
     /// Memory was seen to hold `val` at this place.

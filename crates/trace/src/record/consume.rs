@@ -111,10 +111,10 @@ impl Recorder<'_> {
 
     /// A generator yields to a builtin. `last` says that the builtin wants no more.
     pub(super) fn feed(&mut self, consumer: Consumer, quiet: bool, last: bool, event: &Event) -> Step<()> {
-        match self.take_item(consumer, last, event) {
+        let rest = match self.take_item(consumer, last, event) {
             Err(reason) if reason.is_general() => return self.not_consumed(),
             result => result?,
-        }
+        };
         if let Some(generator) = &mut self.top().generator {
             (generator.begun, generator.quiet) = (true, quiet);
         }
@@ -145,7 +145,7 @@ impl Recorder<'_> {
         let Some(mut frame) = self.frames.pop() else { return Err(AbortReason::Inconsistent("generator")) };
         frame.call = (event.next, event.next);
         self.suspended.push(frame);
-        let mut dropped = Vec::new();
+        let mut dropped = Vec::from_iter(rest);
         for _ in 0..=consumer.holds() {
             dropped.push(self.pop()?);
         }
@@ -154,19 +154,25 @@ impl Recorder<'_> {
         self.discard(&dropped)
     }
 
-    /// What the builtin does with an item, which is on top of the generator's stack.
-    fn take_item(&mut self, consumer: Consumer, last: bool, event: &Event) -> Step<()> {
+    /// What the builtin does with an item, which is on top of the generator's stack. Gives the last one where it is to be dropped
+    /// with what else goes then: there are exits before that.
+    fn take_item(&mut self, consumer: Consumer, last: bool, event: &Event) -> Step<Option<Sym>> {
         let seen = super::numbers::one(event)?;
         match consumer {
             Consumer::Next => {
                 let item = self.pop()?;
                 let item = self.lasting(item);
                 self.push(item);
-                Ok(())
             }
-            Consumer::Sum => self.add_item(seen),
-            Consumer::Any | Consumer::All => self.test_item(last == (consumer == Consumer::Any), seen),
-            Consumer::Min | Consumer::Max => self.compare_item(consumer == Consumer::Max, seen),
+            Consumer::Sum => self.add_item(seen)?,
+            Consumer::Any | Consumer::All => {
+                let item = self.test_item(last == (consumer == Consumer::Any), seen)?;
+                if last {
+                    return Ok(Some(item));
+                }
+                self.discard(&[item])?;
+            }
+            Consumer::Min | Consumer::Max => self.compare_item(consumer == Consumer::Max, seen)?,
             Consumer::List | Consumer::Tuple | Consumer::Sorted | Consumer::Join => {
                 self.realize_top(&[seen], event.offset)?;
                 let item = self.pop()?;
@@ -176,7 +182,6 @@ impl Recorder<'_> {
                 self.e.effect(Uop::call_truth_2, &[list, val], 0, function, Region::ListItems, Some(snap));
                 self.lists_changed();
                 self.drop_held(&item);
-                Ok(())
             }
             Consumer::Set => {
                 self.realize_top(&[seen], event.offset)?;
@@ -187,9 +192,9 @@ impl Recorder<'_> {
                 let (snap, function) = (self.raise_snap(), self.host.leaf.set_add);
                 self.e.effect(Uop::call_truth_2, &[set, val], 0, function, Region::Fixed, Some(snap));
                 self.drop_all(&drops);
-                Ok(())
             }
         }
+        Ok(None)
     }
 
     /// What the builtin holds: the caller's nth slot from the top.
@@ -264,8 +269,8 @@ impl Recorder<'_> {
         (sum, self.e.pure(Uop::add_float, &[lost, loss], 0, 0, None))
     }
 
-    /// `any` and `all`: the truth of an item is guarded.
-    fn test_item(&mut self, truth: bool, seen: Operand) -> Step<()> {
+    /// `any` and `all`: the truth of an item is guarded. Gives the item, which is to be dropped.
+    fn test_item(&mut self, truth: bool, seen: Operand) -> Step<Sym> {
         let item = self.pop()?;
         let snap = self.snap();
         let zero = self.e.int(0);
@@ -294,7 +299,7 @@ impl Recorder<'_> {
             }
             _ => return Err(AbortReason::Truth),
         }
-        self.discard(&[item])
+        Ok(item)
     }
 
     /// `min` and `max`: the first, then the better one of two numbers; which one is guarded.

@@ -14,17 +14,21 @@ use crate::snapshot::{BoxId, Generator, Made};
 use std::collections::{BTreeSet, HashMap};
 
 impl Recorder<'_> {
-    /// The phis' values, if the state is what a label expects. `mine` gives the value that holds one of the root's.
+    /// The phis' values, if the state is what a label expects. `mine` gives the value that holds one of the root's. `renewed` says that
+    /// these are not the root's values, but take their places.
     /// The error names the slots that differ and could be carried in another way, or none where something else differs.
     pub(super) fn fit(
         &mut self,
         label: &LabelState,
         mine: &dyn Fn(Val) -> Option<Val>,
+        renewed: bool,
     ) -> Result<Vec<Val>, Option<BTreeSet<Slot>>> {
         let mut fitting = Fitting {
             label,
             first: None,
             mine,
+            renewed,
+            same: self.same.clone(),
             pairs: HashMap::new(),
             back: HashMap::new(),
             smalls: HashMap::new(),
@@ -51,7 +55,8 @@ impl Recorder<'_> {
                         }
                         _ => false,
                     };
-                    same && (want.number, want.begun) == (have.number, have.begun)
+                    // While it runs, nobody can see whether it does for the first time.
+                    same && want.number == have.number && (depth < SUSPENDED || want.begun == have.begun)
                 }
                 (want, have) => want == have,
             };
@@ -71,8 +76,21 @@ impl Recorder<'_> {
                 let rewritten = place.is_some_and(|place| self.written.contains(place));
                 // The loop itself may have written it before the exit that led here.
                 let by_loop = place.is_some_and(|place| label.written.contains(place));
-                let memory_ok = want.memory.is_none() || !rewritten || by_loop;
-                let plain_ok = !want.plain || have.plain || !(rewritten || by_loop);
+                let (memory_ok, plain_ok) = match (renewed, place) {
+                    (true, Some(place)) => {
+                        // One that the loop does not use is not asked for.
+                        let wanted = want.memory.and_then(mine);
+                        let plain = |val: Val| self.is_plain(val);
+                        let in_place =
+                            matches!(have.sym, Sym::Obj(val, Own::Slot(home)) if home == place && plain(val));
+                        let same = wanted.is_none_or(|wanted| self.memory_of(place) == wanted);
+                        (same, !want.plain || have.plain || in_place)
+                    }
+                    _ => (
+                        want.memory.is_none() || !rewritten || by_loop,
+                        !want.plain || have.plain || !(rewritten || by_loop),
+                    ),
+                };
                 let slot = (depth as u32, false, index);
                 if !(memory_ok && plain_ok && fitting.fits(&mut self.e, slot, &want.sym, &have.sym, rewritten)) {
                     if place.is_none() && !(may_vary(&want.sym) && may_vary(&have.sym)) {
@@ -142,6 +160,10 @@ struct Fitting<'a> {
     /// The number of the frame's first slot, where the frame has a place in memory.
     first: Option<u32>,
     mine: &'a dyn Fn(Val) -> Option<Val>,
+    /// Whether the values only take the places of the label's: each slot that has one is asked.
+    renewed: bool,
+    /// Names that were checked to be of one object.
+    same: Vec<(Val, Val)>,
     /// Identities of the label's objects and of ours must correspond one to one.
     pairs: HashMap<BoxId, BoxId>,
     back: HashMap<BoxId, BoxId>,
@@ -167,7 +189,8 @@ impl Fitting<'_> {
     }
 
     fn same_value(&self, want: Val, have: Val) -> bool {
-        want == GONE || (self.mine)(want) == Some(have)
+        let same = |mine: Val| mine == have || self.same.contains(&(mine, have));
+        want == GONE || (self.mine)(want).is_some_and(same)
     }
 
     /// Whether a slot holds what the label expects there. `rewritten` says that memory of it was written.
@@ -199,12 +222,18 @@ impl Fitting<'_> {
             (Sym::Unchanged, Sym::Unchanged) | (Sym::Null, Sym::Null) => true,
             (Sym::Unchanged, Sym::Obj(_, Own::Slot(home))) => !slot.1 && in_place(*home),
             (Sym::Unchanged, Sym::Obj(_, Own::StackSlot(home))) => slot.1 && in_place(*home),
+            (Sym::Obj(a, Own::Slot(place)), Sym::Obj(b, Own::Slot(home))) if in_place(*home) && self.renewed => {
+                *place == *home && (self.mine)(*a).is_none_or(|a| a == *b)
+            }
             (Sym::Obj(a, Own::Slot(_)), Sym::Obj(b, Own::Slot(home))) if in_place(*home) => {
                 !rewritten || self.same_value(*a, *b)
             }
             (Sym::Obj(a, Own::StackSlot(_)), Sym::Obj(b, Own::StackSlot(home))) if in_place(*home) => {
                 // What memory held when the trace was entered, and nobody writes it inside of a loop.
                 slot.1 && (self.mine)(*a).is_none_or(|a| a == *b)
+            }
+            (Sym::Obj(a, Own::Slot(home) | Own::StackSlot(home)), Sym::Unchanged) if self.renewed => {
+                in_place(*home) && (self.mine)(*a).is_none()
             }
             (Sym::Obj(_, Own::Slot(_) | Own::StackSlot(_)), Sym::Unchanged) => !rewritten,
             (Sym::Obj(a, own), Sym::Obj(b, my_own)) => own == my_own && *a != GONE && self.same_value(*a, *b),

@@ -10,6 +10,8 @@ use super::written::Places;
 use super::{AbortReason, Failure, Recorder, Step};
 use crate::event::{Kind, Operand};
 use crate::ir::{Region, Regions, Val};
+use crate::opt::emit::Granted;
+use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Generator, Then};
 use decal_uops::{Class, Uop};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +69,8 @@ pub struct LabelState {
     pub(super) written: Places,
     /// Regions that the loop writes.
     pub(super) regions: Regions,
+    /// What the loop's body takes for granted of single values.
+    pub(super) granted: Granted,
 }
 
 impl LabelState {
@@ -132,7 +136,27 @@ impl LabelState {
                 renumber(val);
             }
         }
+        label.granted = renumbered_granted(&self.granted, number);
         LabelState { phis, phi_vals, ..label }
+    }
+}
+
+/// What is taken for granted of a value that is gone is asked by nobody, but for what memory holds and what is known of a number:
+/// those may be gone by which others that are there were known.
+fn renumbered_granted(granted: &Granted, number: &impl Fn(Val) -> Option<Val>) -> Granted {
+    let there = |val: Val| number(val).unwrap_or(GONE);
+    let place = |place: &Place| Place {
+        base: there(place.base),
+        index: place.index.map(|(val, constant)| (there(val), constant)),
+        disp: place.disp,
+    };
+    let memory = granted.memory.iter().filter_map(|(region, at, val)| Some((*region, place(at), number(*val)?)));
+    Granted {
+        insts: granted.insts.iter().filter_map(|val| number(*val)).collect(),
+        types: granted.types.iter().filter_map(|(val, ty)| Some((number(*val)?, *ty))).collect(),
+        memory: memory.collect(),
+        known: granted.known.iter().filter_map(|(uop, arg, val)| Some((*uop, there(*arg), number(*val)?))).collect(),
+        origin: granted.origin,
     }
 }
 
@@ -312,6 +336,7 @@ impl Recorder<'_> {
             phi_vals: vals,
             constants,
             relied: Regions::NONE,
+            granted: Granted::default(),
             written: self.written.clone(),
             regions,
         })
@@ -581,6 +606,7 @@ impl Recorder<'_> {
     pub(super) fn settle_label(&mut self, label: &mut LabelState) {
         let relied = self.e.heap().relied_on().iter();
         label.relied = relied.filter(|region| !matches!(region, Region::Frame | Region::Generators)).collect();
+        label.granted = self.e.granted();
     }
 
     /// Ends the loop's body: one value for each phi.
@@ -603,7 +629,7 @@ impl Recorder<'_> {
         if self.e.heap().written() != label.regions {
             return Err(AbortReason::Unstable("what it writes").into());
         }
-        self.fit(label, &|val| Some(val)).map_err(|slots| match slots {
+        self.fit(label, &|val| Some(val), false).map_err(|slots| match slots {
             Some(slots) => Failure::Varying(slots),
             None => Failure::Abort(AbortReason::Unstable("what it carries")),
         })

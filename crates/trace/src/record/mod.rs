@@ -36,6 +36,7 @@ mod locals;
 mod names;
 mod numbers;
 mod realize;
+mod renew;
 mod side;
 mod snapshots;
 mod special;
@@ -112,12 +113,24 @@ pub struct Options {
     pub keep_before: bool,
     /// Address of a `float` that every instruction adds one to when it is done, for statistics.
     pub count: Option<u64>,
+    /// Address of a number to which side traces that come back to a loop add what that saves, which is filled in later; 0 where nobody
+    /// asks.
+    pub saved: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
         let hint = Hint::default();
-        Options { hint, optimize: true, max_insts: 4000, valid: 0, covered: 0, keep_before: false, count: None }
+        Options {
+            hint,
+            optimize: true,
+            max_insts: 4000,
+            valid: 0,
+            covered: 0,
+            keep_before: false,
+            count: None,
+            saved: 0,
+        }
     }
 }
 
@@ -140,6 +153,8 @@ pub struct Recorded {
     pub consts: BTreeMap<u64, Operand>,
     /// Instructions that are general operations, and why no fast form fitted.
     pub general: Vec<(CodeId, u32, AbortReason)>,
+    /// Events of the recording that it has taken in.
+    pub events: usize,
     /// Calls within calls, at most.
     pub max_depth: u32,
     /// Instructions of the trace before the passes over the whole trace.
@@ -199,6 +214,10 @@ pub(crate) struct Recorder<'a> {
     misfit: Hint,
     /// See [`Recorded::unjoined`].
     unjoined: Vec<String>,
+    /// Names that were checked to be of one object.
+    same: Vec<(Val, Val)>,
+    /// See [`Recorded::events`].
+    events: usize,
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
@@ -291,6 +310,9 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                     let recorded = recorder.finish_trace(Start::Exit, end, label, carried);
                     let misfit = if joined { Hint::default() } else { misfit };
                     unjoined.dedup();
+                    if joined {
+                        unjoined.clear();
+                    }
                     return Ok(Recorded { misfit, unjoined, ..recorded });
                 }
                 Ok((None, _)) => break,
@@ -430,6 +452,8 @@ impl<'a> Recorder<'a> {
             prepared: false,
             misfit: Hint::default(),
             unjoined: Vec::new(),
+            same: Vec::new(),
+            events: 0,
             moved: false,
             max_depth: 0,
             quiet_at: 0,
@@ -517,12 +541,13 @@ impl<'a> Recorder<'a> {
             (Way::JoinFirst, Some(arrival)) => {
                 self.run(0, arrival as usize)?;
                 let head = self.offset_of(arrival)?;
-                joined(self.join(parent, carried, head)?)
+                // Where it begins at the head, what failed there would be asked again at once.
+                joined(self.join(parent, carried, head, arrival > 0)?)
             }
             (Way::JoinSecond, Some(arrival)) if self.rec.ending == Ending::Turn => {
                 self.run(0, usize::MAX)?;
                 let head = self.offset_of(arrival)?;
-                joined(self.join(parent, carried, head)?)
+                joined(self.join(parent, carried, head, true)?)
             }
             (Way::Loop, Some(arrival))
                 if self.rec.ending == Ending::Turn && parent.may_loop && self.options.optimize =>
@@ -536,6 +561,7 @@ impl<'a> Recorder<'a> {
                 let mut label = self.begin_loop(head)?;
                 self.run(arrival as usize, usize::MAX)?;
                 let args = self.close_loop(&label)?;
+                self.credit();
                 self.settle_label(&mut label);
                 Ok(Some((End::Loop(args), Some(label))))
             }
@@ -588,6 +614,19 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Adds to what was saved. How much that is nobody knows yet.
+    fn credit(&mut self) {
+        if self.options.saved == 0 {
+            return;
+        }
+        let mut emit = |uop, args: &[Val], imm64| self.e.effect(uop, args, 0, imm64, Region::Counts, None);
+        let base = emit(Uop::const_raw, &[], self.options.saved);
+        let before = emit(Uop::load_int, &[base], 0);
+        let more = emit(Uop::const_int, &[], 0);
+        let after = emit(Uop::wrap_add_int, &[before, more], 0);
+        emit(Uop::store_int, &[base, after], 0);
+    }
+
     /// Translates these events.
     fn run(&mut self, from: usize, to: usize) -> Step<()> {
         let rec = self.rec;
@@ -618,6 +657,7 @@ impl<'a> Recorder<'a> {
                 self.count_instructions(address, done);
             }
             self.general = false;
+            self.events = self.events.max(index);
         }
         // A loop to close, or the end of what was seen, lies in a call that was not followed.
         if index > to.min(rec.events.len()) {
@@ -1018,6 +1058,7 @@ impl<'a> Recorder<'a> {
             misfit: Hint::default(),
             unjoined: Vec::new(),
             general,
+            events: self.events,
             trace,
             label,
             carried,

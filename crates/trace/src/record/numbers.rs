@@ -546,6 +546,15 @@ impl Recorder<'_> {
 
     /// `bool(x)`, and the jump on it if one follows.
     pub(super) fn test_truth(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+        if let Detail::Truthy(ty) = event.detail {
+            let sym = self.peek(1)?;
+            self.guard_seen_type(&sym, ty)?;
+            let value = self.pop()?;
+            let truth = self.bool_const(true);
+            self.discard(&[value])?;
+            self.push(truth);
+            return Ok(false);
+        }
         let value = self.pop()?;
         let seen = one(event)?;
         let test = match (&value, self.number(&value, seen)) {

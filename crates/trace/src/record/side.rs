@@ -11,7 +11,7 @@ use super::state::{IterState, Local, Own, Sym};
 use super::written::Wrote;
 use super::{AbortReason, Failure, Recorded, Recorder, Step};
 use crate::event::{Kind, Operand};
-use crate::ir::{Inst, Region, Val};
+use crate::ir::{Inst, Region, Trace, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Generator, Source, Then};
 use decal_uops::{Uop, offset};
@@ -27,6 +27,8 @@ pub struct Parent<'a> {
     pub snap: crate::snapshot::SnapId,
     /// The label of its trunk, where that loops, and the values of the label's interface (phis first).
     pub label: Option<(&'a LabelState, &'a [Val])>,
+    /// The trunk.
+    pub trunk: &'a Trace,
     /// Whether `recorded` is that trunk.
     pub is_trunk: bool,
     /// Whether the side trace may loop by itself.
@@ -430,6 +432,7 @@ impl Recorder<'_> {
         parent: &Parent<'_>,
         carried: &[(Val, Val)],
         head: u32,
+        may_renew: bool,
     ) -> Result<Option<Vec<Val>>, Failure> {
         let Some((label, interface)) = parent.label else {
             return Ok(None);
@@ -440,16 +443,62 @@ impl Recorder<'_> {
         let mine: HashMap<Val, Val> = carried.iter().copied().collect();
         let missing: Vec<Val> =
             interface.iter().skip(label.phis.len()).copied().filter(|val| !mine.contains_key(val)).collect();
-        if !missing.is_empty() {
-            return Ok(self.unjoined(format!("values from before the loop: {missing:?}")));
-        }
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(self.unjoined("the stack".to_string()));
         }
         self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
-        self.know_stack(label, &mine);
+        let args = if missing.is_empty() {
+            self.join_with(label, &mine, head)?
+        } else {
+            self.unjoined(format!("values from before the loop: {missing:?}"))
+        };
+        if let Some(args) = args {
+            return Ok(Some(self.jump(args, interface, label, &mine, head)));
+        }
+        if !may_renew {
+            return Ok(None);
+        }
+        let mine = match self.renew(parent, &mine, head) {
+            Ok(mine) => mine,
+            Err(why) => return Ok(self.unjoined(format!("nor with new values: {why}"))),
+        };
+        self.carried_iterators(label);
+        let fitted = self.fit(label, &|val| mine.get(&val).copied(), true);
+        let whole = interface.iter().skip(label.phis.len()).all(|val| mine.contains_key(val));
+        match fitted {
+            Ok(args) if whole => Ok(Some(self.jump(args, interface, label, &mine, head))),
+            fitted => {
+                let differ = self.differences(label, &fitted.err().flatten().unwrap_or_default());
+                Ok(self.unjoined(format!("nor with new values: {differ}")))
+            }
+        }
+    }
+
+    /// The checks of a turn, and all values to jump with.
+    fn jump(
+        &mut self,
+        mut args: Vec<Val>,
+        interface: &[Val],
+        label: &LabelState,
+        mine: &HashMap<Val, Val>,
+        head: u32,
+    ) -> Vec<Val> {
+        self.turn_checks(head);
+        self.credit();
+        args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine.get(val).copied()));
+        args
+    }
+
+    /// The phis' values, where the values of the label that this trace has are what the label expects.
+    fn join_with(
+        &mut self,
+        label: &LabelState,
+        mine: &HashMap<Val, Val>,
+        head: u32,
+    ) -> Result<Option<Vec<Val>>, Failure> {
+        self.know_stack(label, mine);
         let mut kept: Vec<Val> = label.iters.iter().filter_map(|iter| mine.get(&iter.iterator).copied()).collect();
         kept.extend(self.carried_iterators(label));
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
@@ -462,7 +511,7 @@ impl Recorder<'_> {
         }
         self.written.extend(inherited.locals.iter());
         let mine = |val: Val| mine.get(&val).copied();
-        let mut fitted = self.fit(label, &mine);
+        let mut fitted = self.fit(label, &mine, false);
         if let Err(Some(slots)) = &fitted {
             // Numbers that the loop does not carry go into memory, where the loop leaves them alone.
             let fixed = |slot: &Slot| {
@@ -495,14 +544,12 @@ impl Recorder<'_> {
                 self.snap = self.build_snapshot(head, Then::Resume);
                 self.raise_snap = None;
             }
-            fitted = self.fit(label, &mine);
+            fitted = self.fit(label, &mine, false);
         }
-        let Ok(mut args) = fitted else {
+        let Ok(args) = fitted else {
             let differ = self.differences(label, &fitted.err().flatten().unwrap_or_default());
             return Ok(self.unjoined(differ));
         };
-        self.turn_checks(head);
-        args.extend(interface.iter().skip(label.phis.len()).filter_map(|val| mine(*val)));
         Ok(Some(args))
     }
 }

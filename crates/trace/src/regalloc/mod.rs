@@ -137,7 +137,8 @@ pub fn allocate_with(trace: &Trace, incoming: &Incoming, registers: &Registers) 
             return Err(AllocError::Incoming);
         }
         let others = values.iter().zip(&incoming.root_label);
-        keep.extend(others.filter(|(_, entry)| !entry.phi).map(|(val, _)| *val));
+        let early = |val: &Val| is_early(trace, *val);
+        keep.extend(others.filter(|(_, entry)| !entry.phi).map(|(val, _)| *val).filter(early));
     }
     let uses = Uses::new(trace, &consts, &keep, &interface, &incoming.root_label);
     let mut allocator = Allocator {
@@ -188,6 +189,14 @@ pub fn allocate_with(trace: &Trace, incoming: &Incoming, registers: &Registers) 
         check(trace, &allocated, incoming).map_err(AllocError::Wrong)?;
     }
     Ok(allocated)
+}
+
+/// Whether a value is there from the start on: what the label expects and a side trace computes again, it has only at its end.
+pub(crate) fn is_early(trace: &Trace, val: Val) -> bool {
+    match trace.insts.get(val.index()) {
+        Some(Inst::Uop(inst)) => constant(inst).is_some(),
+        other => other.is_some(),
+    }
 }
 
 /// Whether all values and snapshots that the trace names are there, which everything here relies on. Release builds

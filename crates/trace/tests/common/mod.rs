@@ -495,7 +495,15 @@ impl Root {
         let Inst::Uop(inst) = &self.recorded.trace.insts[exit.index()] else { panic!("{exit} is no uop") };
         let label = self.recorded.label.as_ref().map(|label| (label, self.interface.as_slice()));
         let snap = inst.snap.expect("an exit");
-        Parent { recorded: &self.recorded, exit, snap, label, is_trunk: true, may_loop: false }
+        Parent {
+            recorded: &self.recorded,
+            exit,
+            snap,
+            label,
+            trunk: &self.recorded.trace,
+            is_trunk: true,
+            may_loop: false,
+        }
     }
 
     /// Records what followed the exit of an instruction, and allocates it from the exit's registers.
