@@ -43,6 +43,10 @@ struct Row {
     then: Then,
 }
 
+/// A frame in the table, by its number.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct RowId(u32);
+
 /// See the module's text.
 #[derive(Clone, Default, Debug)]
 pub struct Snapshots {
@@ -258,23 +262,31 @@ pub struct Building<'a> {
 }
 
 impl Building<'_> {
-    /// Adds a frame. Its locals, and its stack: how many, and what is in each.
+    /// Adds a frame. Its locals, and its stack: how many, and what is in each. Where an earlier row has all but the head in
+    /// common with it, and that is known, nothing is looked at.
     pub fn frame(
         &mut self,
         head: Head,
         generator: Option<Generator>,
         locals: (usize, impl Fn(usize) -> Source),
         stack: (usize, impl Fn(usize) -> Source),
-    ) {
+        known: Option<RowId>,
+    ) -> RowId {
         let position = self.all.lists.len() - self.first as usize;
-        let before = self.before.of(&self.all.lists).get(position).copied();
+        let before = known.map(|row| row.0).or_else(|| self.before.of(&self.all.lists).get(position).copied());
         let row = before.map(|number| &self.all.frames[number as usize]);
-        let (known_locals, known_stack) = (row.map(|row| row.locals), row.map(|row| row.stack));
+        let (old_locals, old_stack) = (row.map(|row| row.locals), row.map(|row| row.stack));
         let same = row.is_some_and(|row| row.head == head && self.all.generator(row) == generator);
         let number = before.filter(|_| same);
-        let locals = self.slots(known_locals, locals);
-        let stack = self.slots(known_stack, stack);
-        let number = number.filter(|_| Some(locals) == known_locals && Some(stack) == known_stack);
+        let (locals, stack) = match (old_locals, old_stack, known) {
+            (Some(old_locals), Some(old_stack), Some(_)) => {
+                debug_assert_eq!(self.slots(Some(old_locals), locals), old_locals);
+                debug_assert_eq!(self.slots(Some(old_stack), stack), old_stack);
+                (old_locals, old_stack)
+            }
+            _ => (self.slots(old_locals, locals), self.slots(old_stack, stack)),
+        };
+        let number = number.filter(|_| Some(locals) == old_locals && Some(stack) == old_stack);
         let number = number.unwrap_or_else(|| {
             self.all.generators.extend(generator);
             let generator = if generator.is_some() { self.all.generators.len() as u32 } else { 0 };
@@ -282,6 +294,7 @@ impl Building<'_> {
             self.all.frames.len() as u32 - 1
         });
         self.all.lists.push(number);
+        RowId(number)
     }
 
     /// Slots as a part of the table: `known` where they are the same, and else a new one. Nothing is written before the first

@@ -34,6 +34,7 @@ mod lists;
 mod locals;
 mod names;
 mod numbers;
+mod pictured;
 mod realize;
 mod side;
 mod snapshots;
@@ -56,6 +57,7 @@ use crate::opt::emit::Emitter;
 use crate::snapshot::{Returns, SnapId, Then};
 use decal_uops::Uop;
 use general::has_general_form;
+use pictured::Pictured;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,9 +155,11 @@ pub(crate) struct Recorder<'a> {
     host: &'a Host,
     options: &'a Options,
     e: Emitter,
-    frames: Vec<FrameState>,
+    frames: Vec<Pictured>,
     /// Frames of generators that are suspended.
-    suspended: Vec<FrameState>,
+    suspended: Vec<Pictured>,
+    /// What [`Recorder::find_named`] gave for the last snapshot.
+    named: Vec<Val>,
     /// How generators were resumed last, by their numbers, and what their locals held.
     met: Vec<(u32, Resumed, Vec<Operand>)>,
     /// What is to be dropped with other things: what is left of generators that were not made.
@@ -406,6 +410,7 @@ impl<'a> Recorder<'a> {
             e: Emitter::new(options.optimize),
             frames: Vec::new(),
             suspended: Vec::new(),
+            named: Vec::new(),
             met: Vec::new(),
             shells: Vec::new(),
             nullable: BTreeSet::new(),
@@ -439,7 +444,7 @@ impl<'a> Recorder<'a> {
     /// The entry frame: everything is in memory.
     fn enter_root(&mut self, code: CodeId, stack: u32) {
         let locals = self.rec.codes.get(code.0 as usize).map_or(0, |code| code.locals);
-        self.frames.push(FrameState {
+        let frame = FrameState {
             code,
             function: 0,
             real: None,
@@ -448,7 +453,8 @@ impl<'a> Recorder<'a> {
             stack: vec![Sym::Unchanged; stack as usize],
             call: (0, 0),
             returns: Returns::Value,
-        });
+        };
+        self.frames.push(frame.into());
     }
 
     fn record_root(&mut self, head: u32) -> Result<(End, Option<LabelState>), Failure> {

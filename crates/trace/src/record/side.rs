@@ -206,7 +206,7 @@ impl Recorder<'_> {
             }
             let call = if index + 1 == depth { (0, 0) } else { (frame.offset, frame.after) };
             let frames = if index < depth { &mut self.frames } else { &mut self.suspended };
-            frames.push(super::FrameState {
+            let frame = super::FrameState {
                 code: crate::event::CodeId(code as u32),
                 function: frame.function,
                 real: frame.real.map(|real| map.get(&real).copied().ok_or(AbortReason::Exit)).transpose()?,
@@ -215,7 +215,8 @@ impl Recorder<'_> {
                 stack,
                 call,
                 returns: frame.returns,
-            });
+            };
+            frames.push(frame.into());
         }
         self.max_depth = depth as u32 - 1;
         let layout = self.host.layout.clone();

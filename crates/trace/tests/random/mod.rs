@@ -310,10 +310,10 @@ impl Builder<'_, '_> {
         let after = if calls { offset + 4 } else { offset };
         let outer = Head { code: CodeId(0), function: 0, real: None, offset, after, returns: Returns::Value };
         let mut snapshot = self.trace.snaps.begin();
-        snapshot.frame(outer, None, listed(&locals), listed(&stack));
+        snapshot.frame(outer, None, listed(&locals), listed(&stack), None);
         if calls {
             let inner = Head { function: 0x5000, offset: 7, after: 7, ..outer };
-            snapshot.frame(inner, None, (3, |_| Source::Null), listed(&[]));
+            snapshot.frame(inner, None, (3, |_| Source::Null), listed(&[]), None);
         }
         snapshot.finish(0, stores, Then::Resume, 0)
     }
