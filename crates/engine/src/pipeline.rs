@@ -163,7 +163,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         return None;
     }
     let site = parent.exits.get(exit.0 as usize)?;
-    let map = parent.allocated.exits.get(exit.0 as usize)?;
+    let map = parent.allocated.exits.get(exit)?;
     let trunk = engine.executors.get(parent.trunk)?.clone()?;
     let loops = root.sides.borrow().iter().filter(|id| engine.loops(**id)).count();
     let from = Parent {
@@ -204,7 +204,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
     let built = recorded.and_then(|recorded| {
         let mut params = Vec::with_capacity(recorded.trace.origins.len());
         for origin in &recorded.trace.origins {
-            let place = map.places.iter().find(|(val, _)| val == origin).map(|(_, place)| *place);
+            let place = map.place(*origin);
             params.push(place.ok_or_else(|| Failure::Other(format!("value v{} has no place at the exit", origin.0)))?);
         }
         let is_param = |val: &Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
@@ -233,7 +233,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
                     executor.recorded.unjoined.iter().map(|why| format!("; it does not join: {why}")).collect();
                 format!("compiled the way on from exit {} of trace {} as trace {id}{unjoined}", exit.0, parent.id)
             });
-            site.side.set(Some(id));
+            site.side.set(u32::try_from(id).ok());
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);
             if tree_size(engine, &root) < TRIAL_TREE {
@@ -254,7 +254,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             let again = tries < engine.options.max_tries && matches!(failure, Failure::Abort(_));
             let pause = engine.options.exit_threshold.saturating_mul(8u32.saturating_pow(tries)).max(8);
             site.countdown.set(if again { pause + engine.roll() % pause } else { 0 });
-            *site.last.borrow_mut() = Some((reason, line));
+            *site.used().last.borrow_mut() = Some((reason, line));
             None
         }
     }

@@ -15,6 +15,7 @@
 use crate::bytecode::{BinaryOp, CompareOp};
 use crate::event::{CodeId, Consumer};
 use crate::ir::Val;
+pub(crate) use crate::snapshots::Seen;
 pub use crate::snapshots::{Building, Frames, RowId, Snapshots, listed};
 use std::rc::Rc;
 

@@ -177,6 +177,42 @@ impl Snapshots {
         SnapId(self.rows.len() as u32 - 1)
     }
 
+    /// Calls `visit` with each value that some snapshot names.
+    pub(crate) fn each_value(&self, visit: &mut impl FnMut(Val)) {
+        self.frames.iter().filter_map(|row| row.head.real).for_each(&mut *visit);
+        self.generators.iter().flat_map(Generator::values).for_each(&mut *visit);
+        self.sources.iter().for_each(|source| source.each_value(visit));
+        for store in &self.stores {
+            visit(store.base);
+            visit(store.value);
+        }
+    }
+
+    /// Calls `visit` with each value that this snapshot names, but for what it shares with those that were asked for
+    /// before.
+    pub(crate) fn each_new_value(&self, snap: SnapId, seen: &mut Seen, visit: &mut impl FnMut(Val)) {
+        let Some(row) = self.rows.get(snap.0 as usize) else { return };
+        seen.frames.resize(self.frames.len(), false);
+        seen.sources.resize(self.sources.len(), false);
+        for &number in row.frames.of(&self.lists) {
+            if std::mem::replace(&mut seen.frames[number as usize], true) {
+                continue;
+            }
+            let frame = &self.frames[number as usize];
+            frame.head.real.into_iter().for_each(&mut *visit);
+            self.generator(frame).iter().flat_map(Generator::values).for_each(&mut *visit);
+            for part in [frame.locals, frame.stack].into_iter().filter(|part| part.len > 0) {
+                if !std::mem::replace(&mut seen.sources[part.from as usize], true) {
+                    part.of(&self.sources).iter().for_each(|source| source.each_value(visit));
+                }
+            }
+        }
+        for store in row.stores.of(&self.stores) {
+            visit(store.base);
+            visit(store.value);
+        }
+    }
+
     /// Those for which `live` is set, with other numbers for their values.
     pub(crate) fn renumbered(&self, live: &[bool], number: &impl Fn(Val) -> Val) -> Snapshots {
         const NOT_YET: u32 = u32::MAX;
@@ -245,6 +281,14 @@ impl Snapshots {
             + size_of_val(&self.sources[..])
             + size_of_val(&self.stores[..])
     }
+}
+
+/// What was looked at of the snapshots of a trace.
+#[derive(Default)]
+pub(crate) struct Seen {
+    frames: Vec<bool>,
+    /// By where a part begins.
+    sources: Vec<bool>,
 }
 
 /// The slots in a list, for [`Building::frame`].
