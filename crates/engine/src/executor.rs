@@ -95,11 +95,13 @@ pub struct Executor {
     pub line: u32,
     /// The trace.
     pub recorded: Recorded,
+    /// The exit that it continues.
+    pub continues: Option<(Weak<Executor>, ExitIndex)>,
     /// Number of the trace whose label its side traces join: the nearest that loops on the way to the root, or the root.
     pub trunk: usize,
     /// Its label's interface; nothing where it does not loop.
     pub interface: Vec<Val>,
-    /// The trace with registers.
+    /// The trace with registers; its code only where it has no machine code (see [`crate::pipeline::with_registers`]).
     pub allocated: Allocated,
     /// Its machine code, where it has any.
     pub native: Option<Code>,
@@ -304,14 +306,15 @@ impl Executor {
         self.root == self.id
     }
 
-    /// Bytes of everything but machine code, roughly.
+    /// Bytes of everything but machine code and what exits that are taken have, without the allocator's own.
     pub fn metadata_bytes(&self) -> usize {
-        use std::mem::size_of;
         size_of::<Executor>()
+            + self.recorded.bytes()
             + self.allocated.exits.bytes()
-            + self.recorded.trace.snaps.bytes()
-            + self.recorded.trace.insts.len() * size_of::<Inst>()
-            + self.allocated.items.len() * size_of::<Item>()
-            + self.exits.len() * size_of::<Exit>()
+            + size_of_val(&self.allocated.items[..])
+            + size_of_val(&self.allocated.label[..])
+            + size_of_val(&self.exits[..])
+            + size_of_val(&self.interface[..])
+            + self.native.as_ref().map_or(0, |native| size_of_val(&native.jumps[..]))
     }
 }

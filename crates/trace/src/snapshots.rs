@@ -177,6 +177,17 @@ impl Snapshots {
         SnapId(self.rows.len() as u32 - 1)
     }
 
+    /// Calls `visit` with each source of all snapshots, items of tuples included.
+    pub(crate) fn each_source(&self, visit: &mut impl FnMut(&Source)) {
+        fn inner(source: &Source, visit: &mut impl FnMut(&Source)) {
+            if let Source::Tuple(items, _) = source {
+                items.iter().for_each(|item| inner(item, visit));
+            }
+            visit(source);
+        }
+        self.sources.iter().for_each(|source| inner(source, visit));
+    }
+
     /// Calls `visit` with each value that some snapshot names.
     pub(crate) fn each_value(&self, visit: &mut impl FnMut(Val)) {
         self.frames.iter().filter_map(|row| row.head.real).for_each(&mut *visit);

@@ -85,6 +85,12 @@ impl LabelState {
         self.frames.iter().map(|frame| &**frame).enumerate().chain(suspended)
     }
 
+    /// Bytes in use, roughly.
+    pub fn bytes(&self) -> usize {
+        let slots = |frame: &FrameState| size_of_val(&frame.locals[..]) + size_of_val(&frame.stack[..]);
+        self.all_frames().map(|(_, frame)| size_of::<FrameState>() + slots(frame)).sum()
+    }
+
     /// Frames at the label, the entry frame included.
     pub fn depth(&self) -> usize {
         self.frames.len()

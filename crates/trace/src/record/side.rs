@@ -313,7 +313,7 @@ impl Recorder<'_> {
                 }
             }
             Source::Generator(number) => Sym::Gen(*number),
-            Source::Const(address) => Sym::Const(*self.consts.get(address).ok_or(AbortReason::Exit)?),
+            Source::Const(address) => Sym::Const(self.constant(*address).ok_or(AbortReason::Exit)?),
             Source::Tuple(items, id) => {
                 let id = self.old_box(*id);
                 if let Some(known) = tuples.get(&id) {
