@@ -575,25 +575,6 @@ impl Observer {
         }
     }
 
-    /// Whether the top of the stack is true as its class says nothing of truth.
-    unsafe fn truth(&mut self) -> Detail {
-        // SAFETY: stack objects are alive, and so are the tables of their types.
-        unsafe {
-            if self.top(1) == ffi::Py_None() {
-                return Detail::None;
-            }
-            let ty = ffi::Py_TYPE(self.top(1));
-            let says = (*ty).tp_as_number.as_ref().is_some_and(|table| table.nb_bool.is_some())
-                || (*ty).tp_as_mapping.as_ref().is_some_and(|table| table.mp_length.is_some())
-                || (*ty).tp_as_sequence.as_ref().is_some_and(|table| table.sq_length.is_some());
-            if says {
-                return Detail::None;
-            }
-            self.assume_type(ty);
-            Detail::True
-        }
-    }
-
     /// Where a return leads to that ends a `yield from`.
     unsafe fn undelegate(&mut self, calls: &mut dyn Calls) -> Detail {
         // SAFETY: the frame runs; what is below it lives.

@@ -6,6 +6,7 @@ use crate::explain;
 use crate::graves;
 use crate::invalidate::changed;
 use crate::options::{BadOption, Mode, Options, Stress};
+use crate::pipeline;
 use crate::state::{self, Engine};
 use crate::stats::{self, Counters, Entry};
 use crate::wishes::{self, Wish};
@@ -310,8 +311,9 @@ pub fn disassemble(code: *mut PyObject) -> String {
             };
             match &executor.native {
                 Some(native) => {
+                    let allocated = pipeline::with_registers(engine, &executor);
                     // SAFETY: the executor is valid, so that its code is in memory.
-                    let lines = unsafe { decal_native::disassemble::listing(native, &executor.allocated, &note) };
+                    let lines = unsafe { decal_native::disassemble::listing(native, &allocated, &note) };
                     text.push_str(&lines);
                 }
                 None => text.push_str("no machine code: it runs in the trace interpreter\n"),
@@ -333,7 +335,7 @@ pub fn traces(code: *mut PyObject) -> String {
                 let _ = writeln!(text, "# after optimizing ({} instructions)", executor.recorded.trace.insts.len());
             }
             let _ = writeln!(text, "{}", executor.recorded.trace);
-            let _ = writeln!(text, "# with registers\n{}", executor.allocated);
+            let _ = writeln!(text, "# with registers\n{}", pipeline::with_registers(engine, &executor));
         }
         text
     });

@@ -239,7 +239,7 @@ fn interpret(root: &Rc<Executor>, context: &mut Context, fuel: &mut u64) -> Opti
         match left {
             eval::Left::Exit { at, snap, values } => {
                 let index = current.exit_of(at, snap)?.0 as usize;
-                let side = current.exits.get(index)?.side.get();
+                let side = current.exits.get(index)?.side.get().map(|id| id as usize);
                 let side = side.and_then(|id| root.member(id));
                 let Some(side) = side else { return Some((current, index, values)) };
                 let trace = &side.recorded.trace;

@@ -21,12 +21,8 @@ pub struct Exit {
     pub at: Option<Val>,
     /// The state to rebuild.
     pub snap: SnapId,
-    /// How to rebuild it, once it was taken.
-    pub plan: OnceCell<Option<Plan>>,
-    /// The same where the frame returns and nobody can look at its locals.
-    pub returning: OnceCell<Option<Plan>>,
-    /// And in short.
-    pub brief: OnceCell<Brief>,
+    /// What is only known of exits that are taken, which most never are.
+    used: OnceCell<Box<Used>>,
     /// Times taken.
     pub taken: Cell<u64>,
     /// The constant that the entry frame returns there, for an instruction that returns one; else 0.
@@ -40,9 +36,32 @@ pub struct Exit {
     /// Tries so far.
     pub tries: Cell<u32>,
     /// The side trace that continues it.
-    pub side: Cell<Option<usize>>,
-    /// Why the last try failed, and on which line.
+    pub side: Cell<Option<u32>>,
+}
+
+/// What is known of an exit that was taken.
+#[derive(Debug, Default)]
+pub struct Used {
+    /// How to rebuild its state.
+    pub plan: OnceCell<Option<Plan>>,
+    /// The same where the frame returns and nobody can look at its locals.
+    pub returning: OnceCell<Option<Plan>>,
+    /// And in short.
+    pub brief: OnceCell<Brief>,
+    /// Why the last try to continue it failed, and on which line.
     pub last: RefCell<Option<(String, u32)>>,
+}
+
+impl Exit {
+    /// See [`Used`].
+    pub fn used(&self) -> &Used {
+        self.used.get_or_init(Box::default)
+    }
+
+    /// Why the last try to continue it failed, and on which line.
+    pub fn last_failure(&self) -> Option<(String, u32)> {
+        self.used.get()?.last.borrow().clone()
+    }
 }
 
 /// What the machine code of a root trace and its side traces asks after Python code ran.
@@ -78,11 +97,13 @@ pub struct Executor {
     pub line: u32,
     /// The trace.
     pub recorded: Recorded,
+    /// The exit that it continues.
+    pub continues: Option<(Weak<Executor>, ExitIndex)>,
     /// Number of the trace whose label its side traces join: the nearest that loops on the way to the root, or the root.
     pub trunk: usize,
     /// Its label's interface; nothing where it does not loop.
     pub interface: Vec<Val>,
-    /// The trace with registers.
+    /// The trace with registers; its code only where it has no machine code (see [`crate::pipeline::with_registers`]).
     pub allocated: Allocated,
     /// Its machine code, where it has any.
     pub native: Option<Code>,
@@ -153,9 +174,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
         .map(|map| Exit {
             at: None,
             snap: map.snap,
-            plan: OnceCell::new(),
-            returning: OnceCell::new(),
-            brief: OnceCell::new(),
+            used: OnceCell::new(),
             taken: Cell::new(0),
             constant: 0,
             attends: false,
@@ -163,7 +182,6 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             countdown: Cell::new(threshold),
             tries: Cell::new(0),
             side: Cell::new(None),
-            last: RefCell::new(None),
         })
         .collect();
     for item in &allocated.items {
@@ -230,16 +248,16 @@ impl Executor {
 
     /// How to rebuild Python's state at an exit.
     pub fn plan(&self, index: usize) -> Option<&Plan> {
-        let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
+        let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(ExitIndex(index as u32))?);
         let snapshot = self.recorded.trace.snaps.get(exit.snap)?;
-        exit.plan.get_or_init(|| Plan::new(&snapshot, map)).as_ref()
+        exit.used().plan.get_or_init(|| Plan::new(&snapshot, map)).as_ref()
     }
 
     /// The same for an exit at which the entry frame returns, unseen.
     pub fn plan_of_return(&self, index: usize) -> Option<&Plan> {
-        let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(index)?);
+        let (exit, map) = (self.exits.get(index)?, self.allocated.exits.get(ExitIndex(index as u32))?);
         let snapshot = self.recorded.trace.snaps.get(exit.snap)?;
-        exit.returning.get_or_init(|| Plan::returning(&snapshot, map)).as_ref()
+        exit.used().returning.get_or_init(|| Plan::returning(&snapshot, map)).as_ref()
     }
 
     /// The exit of an instruction, for the trace interpreter.
@@ -292,15 +310,15 @@ impl Executor {
         self.root == self.id
     }
 
-    /// Bytes of everything but machine code, roughly.
+    /// Bytes of everything but machine code and what exits that are taken have, without the allocator's own.
     pub fn metadata_bytes(&self) -> usize {
-        use std::mem::size_of;
-        let places: usize = self.allocated.exits.iter().map(|exit| exit.places.len() * size_of::<(Val, u64)>()).sum();
         size_of::<Executor>()
-            + places
-            + self.recorded.trace.snaps.bytes()
-            + self.recorded.trace.insts.len() * size_of::<Inst>()
-            + self.allocated.items.len() * size_of::<Item>()
-            + self.exits.len() * size_of::<Exit>()
+            + self.recorded.bytes()
+            + self.allocated.exits.bytes()
+            + size_of_val(&self.allocated.items[..])
+            + size_of_val(&self.allocated.label[..])
+            + size_of_val(&self.exits[..])
+            + size_of_val(&self.interface[..])
+            + self.native.as_ref().map_or(0, |native| size_of_val(&native.jumps[..]))
     }
 }

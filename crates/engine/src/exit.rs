@@ -62,7 +62,8 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     exit.taken.set(exit.taken.get() + 1);
     let unseen = snapshot.then == Then::Return && !site.frame.has_object();
     if unseen {
-        let brief = exit.brief.get_or_init(|| Brief::new(&snapshot, executor.plan_of_return(index), exit.constant));
+        let brief =
+            exit.used().brief.get_or_init(|| Brief::new(&snapshot, executor.plan_of_return(index), exit.constant));
         // SAFETY: the caller's.
         if let Some(left) = unsafe { return_briefly(site, brief, values) } {
             return left;

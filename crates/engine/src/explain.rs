@@ -145,7 +145,7 @@ fn exits_of(engine: &Engine, root: usize, text: &mut String) {
             let line = frame
                 .and_then(|frame| trace.codes.get(frame.code.0 as usize).map(|code| code.line(frame.offset)))
                 .unwrap_or(0);
-            let next = match (exit.side.get(), &*exit.last.borrow()) {
+            let next = match (exit.side.get(), &exit.last_failure()) {
                 (Some(id), _) => format!(", then continued by trace {id}"),
                 (None, Some((why, line))) => format!(", not continued: {why} (line {line})"),
                 (None, None) => String::new(),

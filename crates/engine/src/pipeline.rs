@@ -30,6 +30,7 @@ use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface}
 use decal_trace::snapshot::Then;
 use decal_trace::verify::verify;
 use decal_uops::Form;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -164,7 +165,6 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         return None;
     }
     let site = parent.exits.get(exit.0 as usize)?;
-    let map = parent.allocated.exits.get(exit.0 as usize)?;
     let trunk = engine.executors.get(parent.trunk)?.clone()?;
     let loops = root.sides.borrow().iter().filter(|id| engine.loops(**id)).count();
     let from = Parent {
@@ -204,18 +204,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         return None;
     }
     let built = recorded.and_then(|recorded| {
-        let mut params = Vec::with_capacity(recorded.trace.origins.len());
-        for origin in &recorded.trace.origins {
-            let place = map.places.iter().find(|(val, _)| val == origin).map(|(_, place)| *place);
-            params.push(place.ok_or_else(|| Failure::Other(format!("value v{} has no place at the exit", origin.0)))?);
-        }
-        let is_param = |val: &Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
-        let incoming = Incoming {
-            params,
-            first_spill: parent.allocated.spills.max(trunk.allocated.spills),
-            root_label: trunk.allocated.label.clone(),
-            keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
-        };
+        let incoming = incoming(&recorded, parent, exit, &trunk)?;
         build(engine, observation, recorded, &incoming, Some(&trunk), Rc::clone(&root.alive), begun)
     });
     match built {
@@ -240,7 +229,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
                 };
                 format!("compiled the way on from exit {} of trace {} as trace {id}{end}{unjoined}", exit.0, parent.id)
             });
-            site.side.set(Some(id));
+            site.side.set(u32::try_from(id).ok());
             site.countdown.set(0);
             root.sides.borrow_mut().push(id);
             if tree_size(engine, &root) < TRIAL_TREE {
@@ -261,10 +250,48 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             let again = tries < engine.options.max_tries && matches!(failure, Failure::Abort(_));
             let pause = engine.options.exit_threshold.saturating_mul(8u32.saturating_pow(tries)).max(8);
             site.countdown.set(if again { pause + engine.roll() % pause } else { 0 });
-            *site.last.borrow_mut() = Some((reason, line));
+            *site.used().last.borrow_mut() = Some((reason, line));
             None
         }
     }
+}
+
+/// What a side trace finds when it starts.
+fn incoming(recorded: &Recorded, parent: &Executor, exit: ExitIndex, trunk: &Executor) -> Result<Incoming, Failure> {
+    let map = parent.allocated.exits.get(exit);
+    let mut params = Vec::with_capacity(recorded.trace.origins.len());
+    for origin in &recorded.trace.origins {
+        let place = map.and_then(|map| map.place(*origin));
+        params.push(place.ok_or_else(|| Failure::Other(format!("value v{} has no place at the exit", origin.0)))?);
+    }
+    let is_param = |val: &Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
+    Ok(Incoming {
+        params,
+        first_spill: parent.allocated.spills.max(trunk.allocated.spills),
+        root_label: trunk.allocated.label.clone(),
+        keep: recorded.carried.iter().map(|(_, mine)| *mine).filter(is_param).collect(),
+    })
+}
+
+fn registers(engine: &Engine) -> Registers {
+    Registers { seed: engine.options.stress.registers, ..Registers::default() }
+}
+
+/// The trace of an executor with its registers, for people. Where it has machine code that is not kept, but worked out again:
+/// the same trace gets the same registers.
+pub fn with_registers<'e>(engine: &Engine, executor: &'e Executor) -> Cow<'e, Allocated> {
+    if executor.native.is_none() {
+        return Cow::Borrowed(&executor.allocated);
+    }
+    let parent = executor.continues.as_ref().and_then(|(parent, exit)| Some((parent.upgrade()?, *exit)));
+    let trunk = parent.as_ref().and_then(|(parent, _)| engine.executors.get(parent.trunk)?.as_ref());
+    let incoming = match (&parent, trunk) {
+        (Some((parent, exit)), Some(trunk)) => incoming(&executor.recorded, parent, *exit, trunk),
+        _ => Ok(Incoming::default()),
+    };
+    let allocated =
+        incoming.ok().and_then(|incoming| allocate_with(&executor.recorded.trace, &incoming, &registers(engine)).ok());
+    allocated.map_or(Cow::Borrowed(&executor.allocated), Cow::Owned)
 }
 
 /// Words for a failure, and the source line. Counts it.
@@ -331,7 +358,7 @@ fn build(
         worth::set_credit(&mut recorded.trace, alive.saved.as_ptr() as u64, saves - turn);
     }
     let started = Instant::now();
-    let registers = Registers { seed: engine.options.stress.registers, ..Registers::default() };
+    let registers = registers(engine);
     let allocated = contained(|| {
         allocate_with(&recorded.trace, incoming, &registers).map_err(|error| Failure::Other(error.to_string()))
     })?;
@@ -369,9 +396,13 @@ fn build(
         |inst: &Inst| matches!(inst, Inst::Uop(uop) if uop.region == Region::Any && uop.uop.info().form == Form::Fixed);
     let nests = recorded.max_depth > 0 || recorded.trace.insts.iter().any(calls);
     let (keeps, watched) = keeps(engine, observation);
-    let executor = Executor {
+    let mut executor = Executor {
         id,
         root: trunk.map_or(id, |trunk| trunk.root),
+        continues: match &observation.purpose {
+            Purpose::Side { parent, exit } => Some((Rc::downgrade(parent), *exit)),
+            Purpose::Root { .. } => None,
+        },
         trunk: trunk.filter(|_| recorded.label.is_none()).map_or(id, |trunk| trunk.id),
         code: observation.code,
         offset,
@@ -430,6 +461,9 @@ fn build(
     engine.log(4, || format!("trace {id} with registers\n{}", executor.allocated));
     if engine.options.debug >= 5 || engine.options.perf_map {
         show_code(engine, &executor);
+    }
+    if executor.native.is_some() {
+        executor.allocated.items = Vec::new();
     }
     Ok(executor)
 }

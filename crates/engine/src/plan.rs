@@ -116,7 +116,7 @@ fn takes_over(source: &Source) -> bool {
 }
 
 struct Planner<'a> {
-    map: &'a ExitMap,
+    map: ExitMap<'a>,
     boxes: Vec<BoxId>,
     /// The recorder's numbers of generators to be made.
     generators: Vec<u32>,
@@ -126,8 +126,7 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn wanted(&self, val: Val) -> Option<Wanted> {
-        let (_, place) = self.map.places.iter().find(|(known, _)| *known == val)?;
-        Some(Wanted { place: *place, val })
+        Some(Wanted { place: self.map.place(val)?, val })
     }
 
     fn boxed(&mut self, id: BoxId, new: impl FnOnce(&mut Self) -> Option<New>) -> Option<Make> {
@@ -175,14 +174,14 @@ impl Planner<'_> {
 
 impl Plan {
     /// The plan of an exit; none where the map lacks a value, which does not happen.
-    pub fn new(snapshot: &Snapshot<'_>, map: &ExitMap) -> Option<Plan> {
+    pub fn new(snapshot: &Snapshot<'_>, map: ExitMap<'_>) -> Option<Plan> {
         Plan::with(Planner { map, boxes: Vec::new(), generators: Vec::new(), returning: false }, snapshot)
     }
 
     /// The plan of an exit where the entry frame, the only one, is about to return: its locals will be dropped, and
     /// where no frame object exists nobody can look at them. So they keep what they have, but for those that take
     /// over a reference.
-    pub fn returning(snapshot: &Snapshot<'_>, map: &ExitMap) -> Option<Plan> {
+    pub fn returning(snapshot: &Snapshot<'_>, map: ExitMap<'_>) -> Option<Plan> {
         Plan::with(Planner { map, boxes: Vec::new(), generators: Vec::new(), returning: true }, snapshot)
     }
 

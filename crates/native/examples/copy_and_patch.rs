@@ -88,8 +88,8 @@ fn only_numbers(trace: &Trace) -> Result<(), String> {
 
 /// Prints what the exit's snapshot needs, from where the exit's map says that it is.
 fn show_exit(trace: &Trace, allocated: &Allocated, exit: ExitIndex, context: &Context) {
-    let Some(map) = allocated.exits.get(exit.0 as usize) else { return };
-    for &(val, place) in &map.places {
+    let Some(map) = allocated.exits.get(exit) else { return };
+    for (val, place) in map.places() {
         let bits = match place {
             Place::Int(register) => context.int_regs[usize::from(register.0)],
             Place::Float(register) => context.float_regs[usize::from(register.0)].to_bits(),

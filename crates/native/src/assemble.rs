@@ -64,13 +64,13 @@ pub enum Part {
     Stub(ExitIndex),
 }
 
-/// The way out of an exit: where jumps to it are.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ExitSite {
-    /// The stub's address.
-    pub stub: u64,
-    /// Addresses of the 32-bit distances that lead there.
-    pub jumps: Vec<u64>,
+/// A jump to an exit's stub.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Jump {
+    /// The exit.
+    pub exit: ExitIndex,
+    /// Offset of the 32-bit distance in the code.
+    pub at: u32,
 }
 
 /// Machine code in memory.
@@ -82,10 +82,39 @@ pub struct Code {
     pub size: usize,
     /// The loop's label.
     pub label: Option<u64>,
-    /// The exits.
-    pub exits: Vec<ExitSite>,
-    /// Offset of each stretch of code and what it belongs to, in order.
-    pub map: Vec<(u32, Part)>,
+    /// Offset of the first exit's stub. The others follow.
+    pub stubs: u32,
+    /// The jumps to stubs.
+    pub jumps: Vec<Jump>,
+}
+
+impl Code {
+    /// The address of an exit's stub.
+    pub fn stub(&self, exit: ExitIndex) -> u64 {
+        self.address + u64::from(self.stubs) + STUB as u64 * u64::from(exit.0)
+    }
+
+    /// Addresses of the 32-bit distances that lead to an exit's stub.
+    pub fn jumps_to(&self, exit: ExitIndex) -> impl Iterator<Item = u64> {
+        self.jumps.iter().filter(move |jump| jump.exit == exit).map(|jump| self.address + u64::from(jump.at))
+    }
+}
+
+/// Offset of each stretch of a trace's code and what it belongs to, in order.
+///
+/// # Errors
+/// As for [`assemble`].
+pub fn map(trace: &Allocated) -> Result<Vec<(u32, Part)>, AssembleError> {
+    let plan = Plan::new(trace)?;
+    let mut map: Vec<(u32, Part)> =
+        (0..).zip(&plan.hot[..trace.items.len()]).map(|(i, at)| (*at, Part::Hot(i))).collect();
+    for (i, stencil) in plan.stencils.iter().enumerate() {
+        if stencil.is_some_and(|stencil| !stencil.cold.is_empty()) {
+            map.push((plan.cold[i], Part::Cold(i as u32)));
+        }
+    }
+    map.extend((0..trace.exits.len() as u32).map(|i| (plan.stubs + STUB as u32 * i, Part::Stub(ExitIndex(i)))));
+    Ok(map)
 }
 
 /// Bytes of an exit's stub.
@@ -189,12 +218,9 @@ impl Plan {
         let mut bytes = vec![0u8; self.size];
         let label = trace.items.iter().position(|item| *item == Item::Label).map(|i| address + u64::from(self.hot[i]));
         let stub = |exit: ExitIndex| address + u64::from(self.stubs) + STUB as u64 * u64::from(exit.0);
-        let mut exits: Vec<ExitSite> =
-            (0..trace.exits.len() as u32).map(|i| ExitSite { stub: stub(ExitIndex(i)), jumps: Vec::new() }).collect();
-        let mut map = Vec::new();
+        let mut jumps = Vec::with_capacity(trace.exits.len());
         for (i, item) in trace.items.iter().enumerate() {
             let at = self.hot[i] as usize;
-            map.push((self.hot[i], Part::Hot(i as u32)));
             match item {
                 Item::Op(op) => {
                     let Some(stencil) = self.stencils[i] else { continue };
@@ -217,7 +243,7 @@ impl Plan {
                             HoleValue::Cold => address + u64::from(cold),
                             HoleValue::SideExit => {
                                 let exit = op.exit.ok_or(AssembleError::Exit)?;
-                                exits.get_mut(exit.0 as usize).ok_or(AssembleError::Exit)?.jumps.push(place);
+                                jumps.push(Jump { exit, at: at as u32 });
                                 stub(exit)
                             }
                         };
@@ -235,20 +261,14 @@ impl Plan {
                 Item::JumpLabel => jump(&mut bytes, at, address, label.ok_or(AssembleError::Label)?)?,
                 Item::JumpRoot => jump(&mut bytes, at, address, root_label.ok_or(AssembleError::Label)?)?,
                 Item::Exit(exit) => {
-                    exits.get_mut(exit.0 as usize).ok_or(AssembleError::Exit)?.jumps.push(address + at as u64 + 1);
+                    jumps.push(Jump { exit: *exit, at: at as u32 + 1 });
                     jump(&mut bytes, at, address, stub(*exit))?;
                 }
-            }
-        }
-        for (i, stencil) in self.stencils.iter().enumerate() {
-            if stencil.is_some_and(|stencil| !stencil.cold.is_empty()) {
-                map.push((self.cold[i], Part::Cold(i as u32)));
             }
         }
         for i in 0..trace.exits.len() {
             let number = *numbers.get(i).ok_or(AssembleError::Exit)?;
             let at = self.stubs as usize + STUB * i;
-            map.push((at as u32, Part::Stub(ExitIndex(i as u32))));
             // mov qword ptr [r12 + EXIT], number
             bytes[at..at + 4].copy_from_slice(&[0x49, 0xc7, 0x84, 0x24]);
             patch::abs32_signed(&mut bytes, at + 4, offset::EXIT.into())?;
@@ -257,7 +277,10 @@ impl Plan {
             bytes[at + 12..at + 16].copy_from_slice(&[0x41, 0xff, 0xa4, 0x24]);
             patch::abs32_signed(&mut bytes, at + 16, offset::LEAVE.into())?;
         }
-        Ok((bytes, Code { address, size: self.size, label, exits, map }))
+        if jumps.iter().any(|jump| jump.exit.0 as usize >= trace.exits.len()) {
+            return Err(AssembleError::Exit);
+        }
+        Ok((bytes, Code { address, size: self.size, label, stubs: self.stubs, jumps }))
     }
 }
 

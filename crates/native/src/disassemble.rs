@@ -1,7 +1,7 @@
 //! Makes machine code readable: address, bytes, instruction, and the uop that it came from.
 
-use crate::assemble::{Code, Part};
-use decal_trace::allocated::{Allocated, Item, Operand};
+use crate::assemble::{self, Code, Part};
+use decal_trace::allocated::{Allocated, ExitIndex, Item, Operand};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Formatter, Instruction, IntelFormatter};
 use std::fmt::Write;
 
@@ -51,26 +51,27 @@ pub fn describe(item: &Item) -> String {
 /// Disassembles code that is in memory.
 ///
 /// # Safety
-/// `code` is still in memory.
-pub unsafe fn lines(code: &Code) -> Vec<Line> {
+/// `code` is of `trace`, and still in memory.
+pub unsafe fn lines(code: &Code, trace: &Allocated) -> Vec<Line> {
     // SAFETY: the caller's; code pages are readable.
     let bytes = unsafe { std::slice::from_raw_parts(code.address as *const u8, code.size) };
-    decode(code, bytes)
+    decode(code, trace, bytes)
 }
 
-fn decode(code: &Code, bytes: &[u8]) -> Vec<Line> {
+fn decode(code: &Code, trace: &Allocated, bytes: &[u8]) -> Vec<Line> {
     let mut lines = Vec::new();
+    let map = assemble::map(trace).unwrap_or_default();
     let mut formatter = IntelFormatter::new();
-    for (i, (start, part)) in code.map.iter().enumerate() {
+    for (i, (start, part)) in map.iter().enumerate() {
         let start = *start as usize;
-        let end = code.map.get(i + 1).map_or(bytes.len(), |(next, _)| *next as usize);
+        let end = map.get(i + 1).map_or(bytes.len(), |(next, _)| *next as usize);
         let Some(slice) = bytes.get(start..end) else { continue };
         let mut decoder = Decoder::with_ip(64, slice, code.address + start as u64, DecoderOptions::NONE);
         while decoder.can_decode() {
             let instruction = decoder.decode();
             let mut text = String::new();
             formatter.format(&instruction, &mut text);
-            if let Some(target) = target(code, &instruction) {
+            if let Some(target) = target(code, trace, &instruction) {
                 text = format!("{} {target}", text.split(' ').next().unwrap_or(""));
             }
             let at = (instruction.ip() - code.address) as usize;
@@ -86,7 +87,7 @@ fn decode(code: &Code, bytes: &[u8]) -> Vec<Line> {
 }
 
 /// What a jump leads to, by name.
-fn target(code: &Code, instruction: &Instruction) -> Option<String> {
+fn target(code: &Code, trace: &Allocated, instruction: &Instruction) -> Option<String> {
     if !matches!(instruction.flow_control(), FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch) {
         return None;
     }
@@ -94,7 +95,7 @@ fn target(code: &Code, instruction: &Instruction) -> Option<String> {
     if code.label == Some(to) && instruction.ip() > to {
         return Some("label".into());
     }
-    if let Some(exit) = code.exits.iter().position(|site| site.stub == to) {
+    if let Some(exit) = (0..trace.exits.len() as u32).find(|exit| code.stub(ExitIndex(*exit)) == to) {
         return Some(format!("exit {exit}"));
     }
     let inside = to >= code.address && to < code.address + code.size as u64;
@@ -109,7 +110,7 @@ pub unsafe fn listing(code: &Code, trace: &Allocated, note: &dyn Fn(&Item) -> St
     let mut text = String::new();
     let mut last = None;
     // SAFETY: the caller's.
-    for line in unsafe { lines(code) } {
+    for line in unsafe { lines(code, trace) } {
         if last != Some(line.part) {
             last = Some(line.part);
             let heading = match line.part {

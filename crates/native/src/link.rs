@@ -14,11 +14,10 @@ use decal_trace::allocated::ExitIndex;
 /// # Errors
 /// [`AssembleError`].
 pub fn redirect(code: &Code, exit: ExitIndex, target: u64, memory: &mut CodeMemory) -> Result<(), AssembleError> {
-    let site = code.exits.get(exit.0 as usize).ok_or(AssembleError::Exit)?;
-    for place in &site.jumps {
+    for place in code.jumps_to(exit) {
         let mut bytes = [0; 4];
-        patch::rel32(&mut bytes, 0, *place, target, -4).map_err(|error: PatchError| AssembleError::from(error))?;
-        memory.write(*place, &bytes)?;
+        patch::rel32(&mut bytes, 0, place, target, -4).map_err(|error: PatchError| AssembleError::from(error))?;
+        memory.write(place, &bytes)?;
     }
     Ok(())
 }
@@ -28,6 +27,5 @@ pub fn redirect(code: &Code, exit: ExitIndex, target: u64, memory: &mut CodeMemo
 /// # Errors
 /// [`AssembleError`].
 pub fn restore(code: &Code, exit: ExitIndex, memory: &mut CodeMemory) -> Result<(), AssembleError> {
-    let stub = code.exits.get(exit.0 as usize).ok_or(AssembleError::Exit)?.stub;
-    redirect(code, exit, stub, memory)
+    redirect(code, exit, code.stub(exit), memory)
 }

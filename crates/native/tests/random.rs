@@ -85,8 +85,8 @@ fn after(bench: &Bench, context: &Context) -> Trail {
 
 /// The values that an exit names, as the machine has them.
 fn values(code: &Allocated, exit: ExitIndex, cpu: &Cpu, context: &mut Context) -> Vec<(Val, u64)> {
-    let places = &code.exits[exit.0 as usize].places;
-    places.iter().map(|&(val, place)| (val, cpu.read(place, &mut RawMachine(context)))).collect()
+    let places = code.exits.get(exit).unwrap().places();
+    places.map(|(val, place)| (val, cpu.read(place, &mut RawMachine(context)))).collect()
 }
 
 fn allocate_checked(trace: &Trace, incoming: &Incoming, registers: &Registers) -> Allocated {
@@ -116,7 +116,7 @@ fn three_ways(bench: &mut Bench, numbers: &[u32], side_numbers: &[u32], register
     let stop = cpu.run(&code, false, &mut RawMachine(&mut context), &mut { FUEL });
     let Stop::Exit(exit) = stop else { panic!("{stop:?}{}", show()) };
     assert_eq!(after(bench, &context), plain, "{}", show());
-    assert_eq!(code.exits[exit.0 as usize].snap, snap, "{}", show());
+    assert_eq!(code.exits.get(exit).unwrap().snap, snap, "{}", show());
     let meant = values(&code, exit, &cpu, &mut context);
     for (val, have) in &meant {
         assert_eq!(*have, bits[val.index()], "{val} at {exit:?} {at:?}{}", show());

@@ -9,7 +9,7 @@ mod common;
 
 use common::{Arena, Functions, RawMachine, TYPES, context, functions, log, run_native};
 use decal_native::{CodeMemory, assemble};
-use decal_trace::allocated::{Allocated, ExitIndex, ExitMap, Item, Operand, Operation};
+use decal_trace::allocated::{Allocated, ExitIndex, Exits, Item, Operand, Operands, Operation};
 use decal_trace::eval::allocated::{Cpu, Stop};
 use decal_trace::snapshot::SnapId;
 use decal_uops::{ALL, Class, FloatReg, Form, ImmKind, IntReg, Uop, offset};
@@ -208,8 +208,10 @@ impl Bench {
         }
         items.push(Item::Op(op.clone()));
         items.push(Item::Exit(ExitIndex(1)));
-        let map = ExitMap { snap: SnapId(0), places: Vec::new() };
-        let trace = Allocated { items, exits: vec![map.clone(), map], label: Vec::new(), spills: 40 };
+        let mut exits = Exits::default();
+        exits.push(SnapId(0));
+        exits.push(SnapId(0));
+        let trace = Allocated { items, exits, label: Vec::new(), spills: 40 };
         let code = assemble(&trace, &[0, 1], None, &mut self.memory)
             .unwrap_or_else(|error| panic!("{}: {error}", describe(op)));
 

@@ -3,9 +3,9 @@
 //! It is still a straight line. Each operation is a uop with its registers chosen, so that it names
 //! exactly one stencil; moves, spills and reloads are uops like all others.
 
+pub use crate::exits::{ExitMap, Exits};
 use crate::few::Few;
 use crate::ir::{MAX_ARGS, Val};
-use crate::snapshot::SnapId;
 use decal_uops::{Class, FloatReg, IntReg, Uop};
 
 /// Where a value is.
@@ -81,16 +81,6 @@ pub enum Item {
     Exit(ExitIndex),
 }
 
-/// An exit: the snapshot, and where each value that it needs is at that point.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ExitMap {
-    /// The snapshot.
-    pub snap: SnapId,
-    /// Place of each value that the snapshot needs, and, inside the loop, of each value of the label's
-    /// interface other than the phis, so that a side trace can come back to the label. No repetitions.
-    pub places: Vec<(Val, Place)>,
-}
-
 /// A value that code jumping to the label must put into a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LabelEntry {
@@ -114,7 +104,7 @@ pub struct Allocated {
     /// The code, in order.
     pub items: Vec<Item>,
     /// The exits.
-    pub exits: Vec<ExitMap>,
+    pub exits: Exits,
     /// What the label expects: the phis in order, then all other values that are live there. Empty
     /// where the trace does not loop.
     pub label: Vec<LabelEntry>,

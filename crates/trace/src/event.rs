@@ -465,8 +465,6 @@ pub enum Detail {
     Consume(Consumer, Resumed),
     /// `ForIter` over a generator: its frame goes on, and is observed.
     Resume(Resumed),
-    /// `ToBool` of an object whose class says nothing of truth: it is true.
-    True,
     /// `Send` to a generator: its frame goes on in place of the one that delegates to it.
     Delegate(Resumed),
     /// `Return` to a generator that delegates, whose frame goes on behind its `yield from`.

@@ -12,6 +12,7 @@ pub mod balance;
 pub mod bytecode;
 pub mod eval;
 pub mod event;
+mod exits;
 pub mod few;
 pub mod host;
 pub mod ir;

@@ -412,11 +412,11 @@ impl Checker<'_> {
 
     fn exit(&mut self, exit: ExitIndex, snap: SnapId) -> Result<(), Fault> {
         self.exits += 1;
-        let map = self.allocated.exits.get(exit.0 as usize).ok_or(Fault::Exit)?;
+        let map = self.allocated.exits.get(exit).ok_or(Fault::Exit)?;
         if map.snap != snap || exit.0 + 1 != self.exits {
             return Err(Fault::Exit);
         }
-        for &(val, place) in &map.places {
+        for (val, place) in map.places() {
             self.expect_place(place, val)?;
             if std::mem::replace(&mut self.seen[val.index()], self.exits) == self.exits {
                 return Err(Fault::Missing(val));

@@ -15,7 +15,8 @@
 use crate::bytecode::{BinaryOp, CompareOp};
 use crate::event::{CodeId, Consumer};
 use crate::ir::Val;
-pub use crate::snapshots::{Building, Frames, Snapshots, listed};
+pub(crate) use crate::snapshots::Seen;
+pub use crate::snapshots::{Building, Frames, RowId, Snapshots, listed};
 use std::rc::Rc;
 
 /// A snapshot, by its number in [`Trace::snaps`](crate::ir::Trace::snaps).

@@ -43,6 +43,10 @@ struct Row {
     then: Then,
 }
 
+/// A frame in the table, by its number.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct RowId(u32);
+
 /// See the module's text.
 #[derive(Clone, Default, Debug)]
 pub struct Snapshots {
@@ -173,6 +177,53 @@ impl Snapshots {
         SnapId(self.rows.len() as u32 - 1)
     }
 
+    /// Calls `visit` with each source of all snapshots, items of tuples included.
+    pub(crate) fn each_source(&self, visit: &mut impl FnMut(&Source)) {
+        fn inner(source: &Source, visit: &mut impl FnMut(&Source)) {
+            if let Source::Tuple(items, _) = source {
+                items.iter().for_each(|item| inner(item, visit));
+            }
+            visit(source);
+        }
+        self.sources.iter().for_each(|source| inner(source, visit));
+    }
+
+    /// Calls `visit` with each value that some snapshot names.
+    pub(crate) fn each_value(&self, visit: &mut impl FnMut(Val)) {
+        self.frames.iter().filter_map(|row| row.head.real).for_each(&mut *visit);
+        self.generators.iter().flat_map(Generator::values).for_each(&mut *visit);
+        self.sources.iter().for_each(|source| source.each_value(visit));
+        for store in &self.stores {
+            visit(store.base);
+            visit(store.value);
+        }
+    }
+
+    /// Calls `visit` with each value that this snapshot names, but for what it shares with those that were asked for
+    /// before.
+    pub(crate) fn each_new_value(&self, snap: SnapId, seen: &mut Seen, visit: &mut impl FnMut(Val)) {
+        let Some(row) = self.rows.get(snap.0 as usize) else { return };
+        seen.frames.resize(self.frames.len(), false);
+        seen.sources.resize(self.sources.len(), false);
+        for &number in row.frames.of(&self.lists) {
+            if std::mem::replace(&mut seen.frames[number as usize], true) {
+                continue;
+            }
+            let frame = &self.frames[number as usize];
+            frame.head.real.into_iter().for_each(&mut *visit);
+            self.generator(frame).iter().flat_map(Generator::values).for_each(&mut *visit);
+            for part in [frame.locals, frame.stack].into_iter().filter(|part| part.len > 0) {
+                if !std::mem::replace(&mut seen.sources[part.from as usize], true) {
+                    part.of(&self.sources).iter().for_each(|source| source.each_value(visit));
+                }
+            }
+        }
+        for store in row.stores.of(&self.stores) {
+            visit(store.base);
+            visit(store.value);
+        }
+    }
+
     /// Those for which `live` is set, with other numbers for their values.
     pub(crate) fn renumbered(&self, live: &[bool], number: &impl Fn(Val) -> Val) -> Snapshots {
         const NOT_YET: u32 = u32::MAX;
@@ -243,6 +294,14 @@ impl Snapshots {
     }
 }
 
+/// What was looked at of the snapshots of a trace.
+#[derive(Default)]
+pub(crate) struct Seen {
+    frames: Vec<bool>,
+    /// By where a part begins.
+    sources: Vec<bool>,
+}
+
 /// The slots in a list, for [`Building::frame`].
 pub fn listed(slots: &[Source]) -> (usize, impl Fn(usize) -> Source) {
     (slots.len(), |index| slots[index].clone())
@@ -258,23 +317,31 @@ pub struct Building<'a> {
 }
 
 impl Building<'_> {
-    /// Adds a frame. Its locals, and its stack: how many, and what is in each.
+    /// Adds a frame. Its locals, and its stack: how many, and what is in each. Where an earlier row has all but the head in
+    /// common with it, and that is known, nothing is looked at.
     pub fn frame(
         &mut self,
         head: Head,
         generator: Option<Generator>,
         locals: (usize, impl Fn(usize) -> Source),
         stack: (usize, impl Fn(usize) -> Source),
-    ) {
+        known: Option<RowId>,
+    ) -> RowId {
         let position = self.all.lists.len() - self.first as usize;
-        let before = self.before.of(&self.all.lists).get(position).copied();
+        let before = known.map(|row| row.0).or_else(|| self.before.of(&self.all.lists).get(position).copied());
         let row = before.map(|number| &self.all.frames[number as usize]);
-        let (known_locals, known_stack) = (row.map(|row| row.locals), row.map(|row| row.stack));
+        let (old_locals, old_stack) = (row.map(|row| row.locals), row.map(|row| row.stack));
         let same = row.is_some_and(|row| row.head == head && self.all.generator(row) == generator);
         let number = before.filter(|_| same);
-        let locals = self.slots(known_locals, locals);
-        let stack = self.slots(known_stack, stack);
-        let number = number.filter(|_| Some(locals) == known_locals && Some(stack) == known_stack);
+        let (locals, stack) = match (old_locals, old_stack, known) {
+            (Some(old_locals), Some(old_stack), Some(_)) => {
+                debug_assert_eq!(self.slots(Some(old_locals), locals), old_locals);
+                debug_assert_eq!(self.slots(Some(old_stack), stack), old_stack);
+                (old_locals, old_stack)
+            }
+            _ => (self.slots(old_locals, locals), self.slots(old_stack, stack)),
+        };
+        let number = number.filter(|_| Some(locals) == old_locals && Some(stack) == old_stack);
         let number = number.unwrap_or_else(|| {
             self.all.generators.extend(generator);
             let generator = if generator.is_some() { self.all.generators.len() as u32 } else { 0 };
@@ -282,6 +349,7 @@ impl Building<'_> {
             self.all.frames.len() as u32 - 1
         });
         self.all.lists.push(number);
+        RowId(number)
     }
 
     /// Slots as a part of the table: `known` where they are the same, and else a new one. Nothing is written before the first

@@ -37,9 +37,9 @@ fn compare_exit(trace: &Trace, code: &Allocated, exit: ExitIndex, left: &Left, c
     let Left::Exit { snap, values, .. } = left else {
         panic!("the trace did not exit: {left:?}");
     };
-    let map = &code.exits[exit.0 as usize];
+    let map = code.exits.get(exit).unwrap();
     assert_eq!(map.snap, *snap);
-    for &(val, place) in &map.places {
+    for (val, place) in map.places() {
         let bits = cpu.read(place, heap);
         assert!(
             same(trace, val, bits, values[val.index()]),

@@ -10,7 +10,7 @@
 //! part of the result. Linear in the trace, but for phis, which are walked until nothing changes.
 
 use crate::ir::{End, Inst, Trace, Val};
-use crate::snapshot::SnapId;
+use crate::snapshot::{Seen, SnapId};
 use decal_uops::Uop;
 
 /// See the module's text.
@@ -22,6 +22,8 @@ pub fn run(trace: Trace) -> (Trace, Vec<Option<Val>>) {
 struct Marks {
     insts: Vec<bool>,
     snaps: Vec<bool>,
+    /// What was marked of the snapshots.
+    seen: Seen,
 }
 
 /// Whether an instruction stays even if nobody uses its result.
@@ -54,7 +56,8 @@ fn exits_for_its_result(uop: Uop) -> bool {
 }
 
 fn mark(trace: &Trace) -> Marks {
-    let mut marks = Marks { insts: vec![false; trace.insts.len()], snaps: vec![false; trace.snaps.len()] };
+    let mut marks =
+        Marks { insts: vec![false; trace.insts.len()], snaps: vec![false; trace.snaps.len()], seen: Seen::default() };
     let mut work: Vec<Val> = Vec::new();
     let mark_val = |insts: &mut Vec<bool>, work: &mut Vec<Val>, val: Val| {
         if let Some(slot) = insts.get_mut(val.index())
@@ -101,13 +104,11 @@ fn mark(trace: &Trace) -> Marks {
 }
 
 fn mark_snap(trace: &Trace, snap: SnapId, marks: &mut Marks, work: &mut Vec<Val>) {
-    let (Some(slot), Some(snapshot)) = (marks.snaps.get_mut(snap.0 as usize), trace.snaps.get(snap)) else {
-        return;
-    };
+    let Some(slot) = marks.snaps.get_mut(snap.0 as usize) else { return };
     if std::mem::replace(slot, true) {
         return;
     }
-    snapshot.each_value(&mut |val| {
+    trace.snaps.each_new_value(snap, &mut marks.seen, &mut |val| {
         if let Some(slot) = marks.insts.get_mut(val.index())
             && !std::mem::replace(slot, true)
         {

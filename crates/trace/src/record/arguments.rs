@@ -145,7 +145,7 @@ impl Recorder<'_> {
         locals.resize(code.locals as usize, Local::of(Sym::Null));
         self.top().call = (event.offset, event.next);
         self.top().returns = returns;
-        self.frames.push(FrameState {
+        let frame = FrameState {
             code: callee.code,
             function: callee.function,
             real: None,
@@ -154,7 +154,8 @@ impl Recorder<'_> {
             stack: Vec::new(),
             call: (0, 0),
             returns: Returns::Value,
-        });
+        };
+        self.frames.push(frame.into());
         self.max_depth = self.max_depth.max(self.frames.len() as u32 - 1);
         self.drop_all(drops);
         Ok(())
@@ -185,7 +186,7 @@ impl Recorder<'_> {
         if returns == Returns::Instance {
             takes += 1;
         }
-        for local in left.locals.into_iter().filter(|local| local.sym != Sym::Null) {
+        for local in left.into_state().locals.into_iter().filter(|local| local.sym != Sym::Null) {
             self.push(local.sym);
             takes += 1;
         }

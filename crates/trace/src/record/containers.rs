@@ -229,7 +229,7 @@ impl Recorder<'_> {
     /// it cannot get a reference of its own before the guard that nobody else holds it, which is an exit.
     fn is_a_float_borrowed(&mut self) -> bool {
         let mut borrowed = Vec::new();
-        self.each_sym(&mut |sym| {
+        self.visit_syms(&mut |sym| {
             if let Sym::Obj(val, Own::Container) = sym {
                 borrowed.push(*val);
             }

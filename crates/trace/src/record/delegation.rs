@@ -10,6 +10,7 @@
 //! Between items the innermost one is in memory as well, so that the next turn, with another one, fits the same label.
 //! Not handled: other iterators than generators, and two chains at a time.
 
+use super::pictured::Pictured;
 use super::state::{FrameState, Own, PER_FRAME, Sym};
 use super::{AbortReason, MAX_DEPTH, Recorder, Step};
 use crate::bytecode::Op;
@@ -44,7 +45,7 @@ impl Recorder<'_> {
 
     /// Before a general operation: the chain that is to be linked for it.
     pub(super) fn find_chain(&mut self) -> Step<()> {
-        let delegated = |frame: &FrameState| frame.generator.is_some_and(|generator| generator.delegated);
+        let delegated = |frame: &Pictured| frame.generator.is_some_and(|generator| generator.delegated);
         if let Some(depth) = self.frames.iter().position(delegated) {
             let root = self.outermost_of(depth)?;
             self.ask(self.host.functions.find_innermost, [root, root]);
@@ -69,7 +70,7 @@ impl Recorder<'_> {
     }
 
     fn push_frame_of(&mut self, mut frame: FrameState) -> Step<()> {
-        let delegated = |frame: &FrameState| frame.generator.is_some_and(|generator| generator.delegated);
+        let delegated = |frame: &Pictured| frame.generator.is_some_and(|generator| generator.delegated);
         if self.frames.len() >= MAX_DEPTH || self.frames.iter().any(delegated) {
             return Err(AbortReason::Unstable("calls within calls"));
         }
@@ -78,7 +79,7 @@ impl Recorder<'_> {
             generator.delegated = true;
             self.met.retain(|met| met.0 != generator.number);
         }
-        self.frames.push(frame);
+        self.frames.push(frame.into());
         self.max_depth = self.max_depth.max(self.frames.len() as u32 - 1);
         Ok(())
     }
@@ -166,7 +167,7 @@ impl Recorder<'_> {
             Some(met) => met,
             None => {
                 let index = self.frame_of(&Sym::Obj(asked, Own::Virtual));
-                self.suspended.remove(index.ok_or(AbortReason::Inconsistent("generator"))?)
+                self.suspended.remove(index.ok_or(AbortReason::Inconsistent("generator"))?).into_state()
             }
         };
         // Its loop is a `SEND`, the `yield`, and the `RESUME` where it goes on.

@@ -316,8 +316,13 @@ impl Recorder<'_> {
         let mut owned = owned_items(self.all_frames());
         let mut vals = Vec::new();
         let mut consts = Vec::new();
-        self.each_place(&mut |sym, place| match sym {
-            Sym::Obj(val, own) if *own != Own::Owned => {
+        self.visit_places(&mut |sym, place| match sym {
+            Sym::Const(operand) if place.is_none() && is_mortal(operand) => consts.push(*operand),
+            _ => {}
+        });
+        let borrowed = |sym: &Sym| matches!(sym, Sym::Obj(_, own) if *own != Own::Owned);
+        self.each_place(borrowed, &mut |sym, place| {
+            if let Sym::Obj(val, own) = sym {
                 if place.is_none_or(|place| owned.insert(place)) {
                     *own = Own::Owned;
                     vals.push(*val);
@@ -325,8 +330,6 @@ impl Recorder<'_> {
                     *own = Own::Virtual;
                 }
             }
-            Sym::Const(operand) if place.is_none() && is_mortal(operand) => consts.push(*operand),
-            _ => {}
         });
         for val in vals {
             self.incref(val);
@@ -336,7 +339,12 @@ impl Recorder<'_> {
             self.incref(val);
         }
         let e = &mut self.e;
+        let is_one = |sym: &Sym| matches!(sym, Sym::Const(operand) if is_mortal(operand));
         for frame in &mut self.frames {
+            if !frame.locals.iter().map(|local| &local.sym).chain(&frame.stack).any(is_one) {
+                continue;
+            }
+            let frame = &mut **frame;
             for sym in frame.locals.iter_mut().map(|local| &mut local.sym).chain(&mut frame.stack) {
                 if let Sym::Const(operand) = sym
                     && is_mortal(operand)
@@ -356,18 +364,31 @@ impl Recorder<'_> {
     /// Slots that hold one object share a reference again: dropping two at once could be the object's end, which is an exit.
     fn share_again(&mut self) {
         let (mut seen, mut spare) = (Vec::new(), Vec::new());
-        self.each_place(&mut |sym, place| {
-            if let Sym::Obj(val, own @ Own::Owned) = sym
-                && place.is_none()
-            {
+        self.visit_places(&mut |sym, place| match sym {
+            Sym::Obj(val, Own::Owned) if place.is_none() => {
                 if seen.contains(val) {
-                    *own = Own::Virtual;
                     spare.push(*val);
                 } else {
                     seen.push(*val);
                 }
             }
+            _ => {}
         });
+        if !spare.is_empty() {
+            seen.clear();
+            let shared = |sym: &Sym| matches!(sym, Sym::Obj(val, Own::Owned) if spare.contains(val));
+            self.each_place(shared, &mut |sym, place| {
+                if let Sym::Obj(val, own) = sym
+                    && place.is_none()
+                {
+                    if seen.contains(val) {
+                        *own = Own::Virtual;
+                    } else {
+                        seen.push(*val);
+                    }
+                }
+            });
+        }
         for val in spare {
             self.decref_plain(val);
         }

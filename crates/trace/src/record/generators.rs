@@ -14,6 +14,7 @@
 //! and would run code when it is closed is only on operand stacks, so that it is seen where it ends.
 
 use super::label::{SUSPENDED, Slot};
+use super::pictured::Pictured;
 use super::snapshots::first_place;
 use super::state::{FrameState, Local, Own, Owners, PER_FRAME};
 use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
@@ -33,7 +34,7 @@ pub(super) type Given = (Sym, Vec<Sym>);
 impl Recorder<'_> {
     /// All frames, those of suspended generators behind the others.
     pub(super) fn all_frames(&self) -> impl Iterator<Item = &FrameState> {
-        self.frames.iter().chain(&self.suspended)
+        self.frames.iter().chain(&self.suspended).map(|frame| &**frame)
     }
 
     /// The number of a slot of the topmost frame, where that frame exists.
@@ -149,7 +150,7 @@ impl Recorder<'_> {
         }
         let mut frame = match (self.frame_of(&sym), sym) {
             (Some(index), _) if self.suspended[index].call.0 == resumed.at => self.suspended.remove(index),
-            (None, Sym::Obj(object, _)) => self.meet_generator(object, seen, resumed)?,
+            (None, Sym::Obj(object, _)) => self.meet_generator(object, seen, resumed)?.into(),
             _ => return Err(AbortReason::Unstable("where a generator is")),
         };
         frame.call = (0, 0);
@@ -261,7 +262,7 @@ impl Recorder<'_> {
             if let Sym::Obj(val, Own::Slot(_)) = sym {
                 let borrowed = |other: &Sym| matches!(other, Sym::Obj(known, Own::Slot(_)) if *known == val);
                 let mut count = 0;
-                self.each_sym(&mut |other| count += u32::from(borrowed(other)));
+                self.visit_syms(&mut |other| count += u32::from(borrowed(other)));
                 if matches!(seen.kind, Kind::Int | Kind::Float) && count < 2 {
                     self.e.guard_type(val, seen.ty, snap);
                     sym = match seen.kind {
@@ -311,11 +312,9 @@ impl Recorder<'_> {
             };
             self.suspended[index].locals[slot] = Local::of(sym);
         }
-        self.each_sym(&mut |sym| {
-            if let Sym::Obj(_, own @ Own::Slot(_)) = sym
-                && let Own::Slot(home) = *own
-                && home / PER_FRAME == number
-            {
+        let its = |sym: &Sym| matches!(sym, Sym::Obj(_, Own::Slot(home)) if home / PER_FRAME == number);
+        self.each_sym(its, &mut |sym| {
+            if let Sym::Obj(_, own) = sym {
                 *own = Own::Virtual;
             }
         });
@@ -442,7 +441,7 @@ impl Recorder<'_> {
         let locals = locals.into_iter().map(|sym| Local::of(self.lasting(sym))).collect();
         let maker = Maker { function: callee.function, code: code.object, globals, shell: None };
         let generator = Generator { number, made: Made::Never(maker), begun: false, quiet: true, delegated: false };
-        self.suspended.push(FrameState {
+        let frame = FrameState {
             code: callee.code,
             function: 0,
             real: None,
@@ -451,7 +450,8 @@ impl Recorder<'_> {
             stack: Vec::new(),
             call: (at, at),
             returns: Returns::Value,
-        });
+        };
+        self.suspended.push(frame.into());
         self.push(Sym::Gen(number));
         self.drop_all(&drops);
         Ok(())
@@ -469,7 +469,7 @@ impl Recorder<'_> {
     /// How many slots hold this generator, which was not made.
     fn holders_of(&mut self, number: u32) -> u32 {
         let mut count = 0;
-        self.each_sym(&mut |sym| count += u32::from(*sym == Sym::Gen(number)));
+        self.visit_syms(&mut |sym| count += u32::from(*sym == Sym::Gen(number)));
         count
     }
 
@@ -503,10 +503,9 @@ impl Recorder<'_> {
             names.push(object);
         }
         let mut owners = Owners::default();
-        self.each_place(&mut |sym, place| {
-            if *sym == Sym::Gen(number)
-                && let Some(object) = owners.object(place, || names.pop())
-            {
+        let is_it = |sym: &Sym| *sym == Sym::Gen(number);
+        self.each_place(is_it, &mut |sym, place| {
+            if let Some(object) = owners.object(place, || names.pop()) {
                 *sym = object;
             }
         });
@@ -668,7 +667,7 @@ impl Recorder<'_> {
     /// Brings the generators that are suspended up to date in memory, and forgets them.
     pub(super) fn settle_suspended(&mut self, event: &Event) -> Step<()> {
         loop {
-            let made = |frame: &FrameState| frame.generator.is_some_and(|generator| generator.object().is_some());
+            let made = |frame: &Pictured| frame.generator.is_some_and(|generator| generator.object().is_some());
             let Some(last) = self.suspended.iter().position(made) else { return Ok(()) };
             let frame = &self.suspended[last];
             let (at, depth) = (frame.call.0, frame.stack.len() as u32);
@@ -743,6 +742,7 @@ impl Recorder<'_> {
     fn end_unmade(&mut self) -> Step<()> {
         let result = self.pop()?;
         let Some(frame) = self.frames.pop() else { return Err(AbortReason::Inconsistent("generator")) };
+        let frame = frame.into_state();
         let mut syms: Vec<Sym> = frame.locals.into_iter().map(|local| local.sym).collect();
         syms.extend(frame.stack);
         syms.push(result);
@@ -785,6 +785,7 @@ impl Recorder<'_> {
             let shell = frame.generator.and_then(|generator| generator.shell());
             self.shells.extend(shell);
             self.nullable.extend(shell);
+            let frame = frame.into_state();
             let its: Vec<Sym> = frame.locals.into_iter().map(|local| local.sym).chain(frame.stack).collect();
             find(&its, &mut numbers);
             all.extend(its);
@@ -795,7 +796,7 @@ impl Recorder<'_> {
     /// Before an instruction: generators that it could not take as they are.
     pub(super) fn settle_generators(&mut self, event: &Event) -> Step<()> {
         // Those that would run code when they are closed are seen where they end only on the stack.
-        let loud = |frame: &FrameState| {
+        let loud = |frame: &Pictured| {
             let generator = frame.generator.filter(|generator| generator.object().is_none() && !generator.quiet)?;
             Some(generator.number)
         };
@@ -837,7 +838,7 @@ impl Recorder<'_> {
             self.renew_snap(event);
         }
         // One that no loop holds may end without a sign.
-        let made = |frame: &FrameState| frame.generator.and_then(|generator| generator.object());
+        let made = |frame: &Pictured| frame.generator.and_then(|generator| generator.object());
         let objects: Vec<Val> = self.suspended.iter().filter_map(made).collect();
         if objects.into_iter().any(|object| !self.on_stack(object)) {
             self.settle_suspended(event)?;
@@ -847,14 +848,14 @@ impl Recorder<'_> {
 
     /// Gives what is borrowed from a generator's frame references of its own.
     pub(super) fn own_of_generator(&mut self, number: u32) {
-        let its = |place: u32| place / PER_FRAME == number;
+        let its = |sym: &Sym| match sym {
+            Sym::Obj(_, Own::Slot(home) | Own::StackSlot(home)) => home / PER_FRAME == number,
+            _ => false,
+        };
         let mut owned = super::state::owned_items(self.all_frames());
         let mut vals = Vec::new();
-        self.each_place(&mut |sym, place| {
-            if let Sym::Obj(val, own) = sym
-                && let Own::Slot(home) | Own::StackSlot(home) = *own
-                && its(home)
-            {
+        self.each_place(its, &mut |sym, place| {
+            if let Sym::Obj(val, own) = sym {
                 if place.is_none_or(|place| owned.insert(place)) {
                     vals.push(*val);
                     *own = Own::Owned;

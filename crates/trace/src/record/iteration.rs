@@ -157,11 +157,8 @@ impl Recorder<'_> {
             let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
             let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
             // A generator's frame has its iterator in two slots.
-            self.each_sym(&mut |sym| {
-                if matches!(sym, Sym::RangeIter(.., known) if *known == id) {
-                    *sym = Sym::RangeIter(after, step, fewer, id);
-                }
-            });
+            let is_it = |sym: &Sym| matches!(sym, Sym::RangeIter(.., known) if *known == id);
+            self.each_sym(is_it, &mut |sym| *sym = Sym::RangeIter(after, step, fewer, id));
             let value = self.int_sym(next);
             self.push(value);
             return Ok(false);

@@ -5,6 +5,7 @@
 //! and what cannot stay in registers from turn to turn is put into memory. Whether a later state is the same again is
 //! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](mod@super::side)).
 
+use super::pictured::Pictured;
 use super::state::{FrameState, IterState, Local, Own, PER_FRAME, Sym};
 use super::written::Places;
 use super::{AbortReason, Failure, Recorder, Step};
@@ -48,9 +49,9 @@ pub enum Carries {
 pub struct LabelState {
     /// The loop's head, in the innermost frame.
     pub head: u32,
-    pub(super) frames: Vec<FrameState>,
+    pub(super) frames: Vec<Pictured>,
     /// Frames of suspended generators.
-    pub(super) suspended: Vec<FrameState>,
+    pub(super) suspended: Vec<Pictured>,
     /// Addresses of the frames' code objects.
     pub(super) codes: Vec<u64>,
     pub(super) iters: Vec<IterState>,
@@ -84,8 +85,14 @@ impl LabelState {
 
     /// All frames, with their numbers in a [`Slot`].
     pub(super) fn all_frames(&self) -> impl Iterator<Item = (usize, &FrameState)> {
-        let suspended = self.suspended.iter().enumerate().map(|(index, frame)| (SUSPENDED + index, frame));
-        self.frames.iter().enumerate().chain(suspended)
+        let suspended = self.suspended.iter().enumerate().map(|(index, frame)| (SUSPENDED + index, &**frame));
+        self.frames.iter().map(|frame| &**frame).enumerate().chain(suspended)
+    }
+
+    /// Bytes in use, roughly.
+    pub fn bytes(&self) -> usize {
+        let slots = |frame: &FrameState| size_of_val(&frame.locals[..]) + size_of_val(&frame.stack[..]);
+        self.all_frames().map(|(_, frame)| size_of::<FrameState>() + slots(frame)).sum()
     }
 
     /// Frames at the label, the entry frame included.
@@ -371,7 +378,7 @@ impl Recorder<'_> {
     fn has_slot(&self, (depth, stack, index): Slot) -> bool {
         let depth = depth as usize;
         let suspended = || self.suspended.get(depth.checked_sub(SUSPENDED)?);
-        let holds = |frame: &FrameState| index < (if stack { frame.stack.len() } else { frame.locals.len() }) as u32;
+        let holds = |frame: &Pictured| index < (if stack { frame.stack.len() } else { frame.locals.len() }) as u32;
         self.frames.get(depth).or_else(suspended).is_some_and(holds)
     }
 
@@ -382,7 +389,7 @@ impl Recorder<'_> {
     }
 
     pub(super) fn code_objects(&self) -> Vec<u64> {
-        let object = |frame: &FrameState| self.rec.codes.get(frame.code.0 as usize).map_or(0, |code| code.object);
+        let object = |frame: &Pictured| self.rec.codes.get(frame.code.0 as usize).map_or(0, |code| code.object);
         self.frames.iter().map(object).collect()
     }
 
@@ -543,11 +550,8 @@ impl Recorder<'_> {
             if slot.0 == 0 && *self.slot_mut(*slot) == Sym::Obj(val, Own::StackSlot(slot.2)) {
                 // The reference that memory has is the trace's from now on.
                 let home = Own::StackSlot(slot.2);
-                self.each_sym(&mut |sym| {
-                    if *sym == Sym::Obj(val, home) {
-                        *sym = Sym::Obj(val, Own::Virtual);
-                    }
-                });
+                let is_it = |sym: &Sym| *sym == Sym::Obj(val, home);
+                self.each_sym(is_it, &mut |sym| *sym = Sym::Obj(val, Own::Virtual));
                 *self.slot_mut(*slot) = Sym::Obj(val, Own::Owned);
             } else if !matches!(self.slot_mut(*slot), Sym::Obj(_, Own::Owned)) {
                 self.incref(val);
@@ -557,12 +561,10 @@ impl Recorder<'_> {
             *self.slot_mut(*slot) = Sym::Null;
             let mut owned = super::state::owned_items(self.all_frames());
             let mut borrowers = 0;
-            self.each_place(&mut |sym, place| {
-                if let Sym::Obj(known, own @ Own::Virtual) = sym
-                    && *known == val
-                    && place.is_none_or(|place| owned.insert(place))
-                {
-                    *own = Own::Owned;
+            let borrows = |sym: &Sym| *sym == Sym::Obj(val, Own::Virtual);
+            self.each_place(borrows, &mut |sym, place| {
+                if place.is_none_or(|place| owned.insert(place)) {
+                    *sym = Sym::Obj(val, Own::Owned);
                     borrowers += 1;
                 }
             });

@@ -12,14 +12,14 @@ use decal_uops::Uop;
 impl Recorder<'_> {
     /// A local's symbol, loaded from memory where it was not looked at yet.
     pub(super) fn local(&mut self, slot: u32) -> Step<Sym> {
-        let local = self.top().locals.get(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?.clone();
+        let local = self.here().locals.get(slot as usize).ok_or(AbortReason::Inconsistent("no such local"))?;
         if local.sym == Sym::Unchanged
             && let Some(place) = self.place(slot)
         {
             let val = self.memory_of(place);
             self.top().locals[slot as usize].sym = Sym::Obj(val, Own::Slot(place));
         }
-        Ok(Self::duplicate(&self.top().locals[slot as usize].sym.clone()))
+        Ok(Self::duplicate(&self.here().locals[slot as usize].sym))
     }
 
     /// What memory of a local holds.
@@ -225,14 +225,8 @@ impl Recorder<'_> {
     fn reborrow(&mut self, val: Val, holder: Own, at: usize) {
         let top = self.frames.len() - 1;
         let kept = self.frames[top].stack[at].clone();
-        self.each_sym(&mut |sym| {
-            if let Sym::Obj(v, own) = sym
-                && *v == val
-                && *own == holder
-            {
-                *own = Own::Virtual;
-            }
-        });
+        let is_it = |sym: &Sym| *sym == Sym::Obj(val, holder);
+        self.each_sym(is_it, &mut |sym| *sym = Sym::Obj(val, Own::Virtual));
         self.frames[top].stack[at] = kept;
     }
 

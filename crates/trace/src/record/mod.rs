@@ -19,6 +19,7 @@ mod arguments;
 mod attributes;
 mod build;
 mod calls;
+mod consts;
 mod consume;
 mod containers;
 mod delegation;
@@ -35,6 +36,7 @@ mod lists;
 mod locals;
 mod names;
 mod numbers;
+mod pictured;
 mod realize;
 mod renew;
 mod side;
@@ -51,16 +53,17 @@ pub use side::{Parent, may_refuse};
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::{GeneralOp, Op};
-use crate::event::{Attribute, Bind, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording, Resumed};
+use crate::event::{CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording, Resumed};
 use crate::host::Host;
 use crate::ir::{End, Region, Regions, Start, Trace, Val};
 use crate::opt::emit::Emitter;
 use crate::snapshot::{Returns, SnapId, Then};
 use decal_uops::Uop;
 use general::has_general_form;
+use pictured::Pictured;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use written::{Places, Wrote};
 
@@ -149,8 +152,8 @@ pub struct Recorded {
     pub misfit: Hint,
     /// The same in words, for people who work on decal.
     pub unjoined: Vec<String>,
-    /// Constants that snapshots name.
-    pub consts: BTreeMap<u64, Operand>,
+    /// Constants that snapshots name, by their addresses in order.
+    pub consts: Vec<Operand>,
     /// Instructions that are general operations, and why no fast form fitted.
     pub general: Vec<(CodeId, u32, AbortReason)>,
     /// Events of the recording that it has taken in.
@@ -163,15 +166,32 @@ pub struct Recorded {
     pub before: Option<Box<Trace>>,
 }
 
+impl Recorded {
+    /// Bytes in use, but for the trace before its passes.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.trace.insts[..])
+            + self.trace.snaps.bytes()
+            + size_of_val(&self.trace.codes[..])
+            + size_of_val(&self.trace.origins[..])
+            + size_of_val(&self.consts[..])
+            + size_of_val(&self.carried[..])
+            + size_of_val(&self.wrote[..])
+            + size_of_val(&self.general[..])
+            + self.label.as_ref().map_or(0, LabelState::bytes)
+    }
+}
+
 /// The recorder of one trace.
 pub(crate) struct Recorder<'a> {
     rec: &'a Recording,
     host: &'a Host,
     options: &'a Options,
     e: Emitter,
-    frames: Vec<FrameState>,
+    frames: Vec<Pictured>,
     /// Frames of generators that are suspended.
-    suspended: Vec<FrameState>,
+    suspended: Vec<Pictured>,
+    /// What [`Recorder::find_named`] gave for the last snapshot.
+    named: Vec<Val>,
     /// How generators were resumed last, by their numbers, and what their locals held.
     met: Vec<(u32, Resumed, Vec<Operand>)>,
     /// What is to be dropped with other things: what is left of generators that were not made.
@@ -193,7 +213,8 @@ pub(crate) struct Recorder<'a> {
     /// Slots that hold something else in each turn: locals of the entry frame are put into memory at its end, slots of calls
     /// are carried as objects.
     varying: BTreeSet<Slot>,
-    consts: BTreeMap<u64, Operand>,
+    /// Those of the parent.
+    consts: Vec<Operand>,
     snap: SnapId,
     /// The snapshot of the instruction at hand was not taken yet: its offset.
     unsnapped: Option<u32>,
@@ -429,6 +450,7 @@ impl<'a> Recorder<'a> {
             e: Emitter::new(options.optimize),
             frames: Vec::new(),
             suspended: Vec::new(),
+            named: Vec::new(),
             met: Vec::new(),
             shells: Vec::new(),
             nullable: BTreeSet::new(),
@@ -440,7 +462,7 @@ impl<'a> Recorder<'a> {
             wrote: Vec::new(),
             noted: Wrote::default(),
             varying: BTreeSet::new(),
-            consts: BTreeMap::new(),
+            consts: Vec::new(),
             snap: SnapId(0),
             unsnapped: None,
             performed: Vec::new(),
@@ -464,7 +486,7 @@ impl<'a> Recorder<'a> {
     /// The entry frame: everything is in memory.
     fn enter_root(&mut self, code: CodeId, stack: u32) {
         let locals = self.rec.codes.get(code.0 as usize).map_or(0, |code| code.locals);
-        self.frames.push(FrameState {
+        let frame = FrameState {
             code,
             function: 0,
             real: None,
@@ -473,7 +495,8 @@ impl<'a> Recorder<'a> {
             stack: vec![Sym::Unchanged; stack as usize],
             call: (0, 0),
             returns: Returns::Value,
-        });
+        };
+        self.frames.push(frame.into());
     }
 
     fn record_root(&mut self, head: u32) -> Result<(End, Option<LabelState>), Failure> {
@@ -1027,16 +1050,14 @@ impl<'a> Recorder<'a> {
     }
 
     fn finish_trace(mut self, start: Start, end: End, label: Option<LabelState>, carried: Vec<(Val, Val)>) -> Recorded {
-        self.remember_consts();
         let emitted = self.e.len();
         let mut covers: Vec<CodeId> = self.rec.events.iter().map(|event| event.code).collect();
         covers.sort();
         covers.dedup();
         let max_depth = self.max_depth;
         let general = std::mem::take(&mut self.performed);
-        let consts = std::mem::take(&mut self.consts);
         let mut wrote = std::mem::take(&mut self.wrote);
-        let (insts, snaps, origins, first_phi) = self.e.into_parts();
+        let (insts, snaps, origins, first_phi) = std::mem::replace(&mut self.e, Emitter::new(false)).into_parts();
         let mut trace =
             Trace { start, codes: self.rec.codes.clone(), insts, label: first_phi, end, snaps, origins, covers };
         let (mut label, mut carried) = (label, carried);
@@ -1054,6 +1075,7 @@ impl<'a> Recorder<'a> {
                 carried = carried.into_iter().filter_map(|(root, mine)| Some((root, renumber(mine)?))).collect();
             }
         }
+        let consts = self.named_consts(&trace);
         Recorded {
             misfit: Hint::default(),
             unjoined: Vec::new(),
@@ -1067,51 +1089,6 @@ impl<'a> Recorder<'a> {
             max_depth,
             emitted,
             before,
-        }
-    }
-
-    fn remember_consts(&mut self) {
-        for event in &self.rec.events {
-            for bind in &event.binds {
-                match bind {
-                    Bind::Default(operand) | Bind::Cell(operand) => {
-                        self.consts.insert(operand.object, *operand);
-                    }
-                    Bind::Keywords(names) => self.consts.extend(names.iter().map(|(name, _)| (name.object, *name))),
-                    Bind::Argument(_) | Bind::Rest(..) | Bind::Closure(_) | Bind::Unbound => {}
-                }
-            }
-            if let (Detail::Known(KnownCall::ByType(_)), Some(result)) = (event.detail, event.operands.last()) {
-                self.consts.insert(result.object, *result);
-            }
-            let operand = match event.detail {
-                Detail::Const(operand)
-                | Detail::Global(operand)
-                | Detail::Cell(operand, _)
-                | Detail::Function(operand, _) => operand,
-                Detail::Attribute(Attribute::Constant { value, .. }) => value,
-                Detail::Attribute(Attribute::Method { function, .. }) => function,
-                Detail::Attribute(Attribute::ClassMethod { function, class, .. }) => {
-                    self.consts.insert(class.object, class);
-                    function
-                }
-                _ => Operand::NULL,
-            };
-            self.consts.insert(operand.object, operand);
-            if let Op::CopyFreeVars(_) = event.op {
-                self.consts.extend(event.operands.iter().map(|cell| (cell.object, *cell)));
-            }
-        }
-        for items in self.rec.tuples.values() {
-            self.consts.extend(items.iter().map(|item| (item.object, *item)));
-        }
-        let objects = &self.host.objects;
-        let none = Operand { object: objects.none, ty: objects.none_type, kind: Kind::None, bits: 0 };
-        self.consts.insert(none.object, none);
-        for value in [false, true] {
-            if let Sym::Const(operand) = self.bool_const(value) {
-                self.consts.insert(operand.object, operand);
-            }
         }
     }
 }

@@ -614,13 +614,6 @@ impl Recorder<'_> {
                         let length = self.length(&value, seen)?;
                         Test::Int(CompareOp::Ne, length, zero)
                     }
-                    _ if event.detail == Detail::True => {
-                        self.guard_seen_type(&value, seen.ty)?;
-                        let sym = self.bool_const(true);
-                        self.discard(&[value])?;
-                        self.push(sym);
-                        return Ok(false);
-                    }
                     _ => return Err(AbortReason::Truth),
                 }
             }

@@ -54,7 +54,7 @@ impl Recorder<'_> {
     /// The items of a tuple of the state.
     fn items_of(&mut self, id: BoxId) -> Step<Vec<Sym>> {
         let mut found = None;
-        self.each_sym(&mut |sym| {
+        self.visit_syms(&mut |sym| {
             // The last one, which is the one that its maker looks at.
             if let Sym::Tuple(items, i) = sym
                 && *i == id
@@ -80,9 +80,9 @@ impl Recorder<'_> {
                 }
                 Sym::Bool(bit) => {
                     let object = self.make_bool(*bit);
-                    self.each_sym(&mut |sym| {
-                        if let Sym::Tuple(items, i) = sym
-                            && *i == id
+                    let is_it = |sym: &Sym| matches!(sym, Sym::Tuple(_, i) if *i == id);
+                    self.each_sym(is_it, &mut |sym| {
+                        if let Sym::Tuple(items, _) = sym
                             && let Some(item) = Rc::make_mut(items).get_mut(position)
                         {
                             *item = Sym::Obj(object, Own::Owned);
@@ -127,9 +127,9 @@ impl Recorder<'_> {
             names.push(name);
         }
         let (mut instances, mut owners) = (Vec::new(), Owners::default());
-        self.each_place(&mut |sym, place| {
-            if let Sym::Tuple(items, i) = sym
-                && *i == id
+        let is_it = |sym: &Sym| matches!(sym, Sym::Tuple(_, i) if *i == id);
+        self.each_place(is_it, &mut |sym, place| {
+            if let Sym::Tuple(items, _) = sym
                 && let Some(object) = owners.object(place, || names.pop())
             {
                 instances.push(std::mem::take(Rc::make_mut(items)));

@@ -15,7 +15,8 @@
 //! before anything else happens. Cost: linear in the first pass, times the number of checks that lead to each other.
 
 use super::label::{GONE, LabelState, SUSPENDED};
-use super::state::{FrameState, Own, Sym};
+use super::pictured::Pictured;
+use super::state::{Own, Sym};
 use super::{Parent, Recorder};
 use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Trace, UopInst, Val};
@@ -126,7 +127,7 @@ fn needed(trace: &Trace, label: &LabelState, interface: &[Val]) -> Attempt<Vec<b
 
 impl Recorder<'_> {
     /// All frames, with their numbers in a slot.
-    fn numbered_frames(&self) -> impl Iterator<Item = (usize, &FrameState)> {
+    fn numbered_frames(&self) -> impl Iterator<Item = (usize, &Pictured)> {
         let suspended = self.suspended.iter().enumerate().map(|(index, frame)| (SUSPENDED + index, frame));
         self.frames.iter().enumerate().chain(suspended)
     }

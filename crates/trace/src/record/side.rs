@@ -208,7 +208,7 @@ impl Recorder<'_> {
             }
             let call = if index + 1 == depth { (0, 0) } else { (frame.offset, frame.after) };
             let frames = if index < depth { &mut self.frames } else { &mut self.suspended };
-            frames.push(super::FrameState {
+            let frame = super::FrameState {
                 code: crate::event::CodeId(code as u32),
                 function: frame.function,
                 real: frame.real.map(|real| map.get(&real).copied().ok_or(AbortReason::Exit)).transpose()?,
@@ -217,7 +217,8 @@ impl Recorder<'_> {
                 stack,
                 call,
                 returns: frame.returns,
-            });
+            };
+            frames.push(frame.into());
         }
         self.max_depth = depth as u32 - 1;
         let layout = self.host.layout.clone();
@@ -314,7 +315,7 @@ impl Recorder<'_> {
                 }
             }
             Source::Generator(number) => Sym::Gen(*number),
-            Source::Const(address) => Sym::Const(*self.consts.get(address).ok_or(AbortReason::Exit)?),
+            Source::Const(address) => Sym::Const(self.constant(*address).ok_or(AbortReason::Exit)?),
             Source::Tuple(items, id) => {
                 let id = self.old_box(*id);
                 if let Some(known) = tuples.get(&id) {

@@ -28,25 +28,21 @@ impl Recorder<'_> {
         snap
     }
 
-    /// Objects in slots of frames that exist that other slots or iterators' fields mean too.
-    fn named(&self) -> Vec<Val> {
+    /// Objects in slots of frames that exist that other slots or iterators' fields mean too; and whether there are tuples that
+    /// were not made.
+    fn find_named(&mut self) -> (Vec<Val>, bool) {
         let mut named: Vec<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
-        named.extend(self.all_frames().filter_map(|frame| frame.generator?.object()));
-        for (index, frame) in self.all_frames().enumerate() {
-            let first = first_place(index, frame.generator);
-            // A slot that holds what its own place holds names nothing.
-            let mut note = |sym: &Sym, own_place: Option<Own>| match sym {
-                Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) != own_place => named.push(*val),
-                _ => {}
-            };
-            let place = |slot: usize| first.map(|first| first + slot as u32);
-            let locals = frame.locals.iter().enumerate();
-            locals.for_each(|(slot, local)| note(&local.sym, place(slot).map(Own::Slot)));
-            frame.stack.iter().enumerate().for_each(|(slot, sym)| note(sym, place(slot).map(Own::StackSlot)));
+        let mut tuples = false;
+        for (index, frame) in self.frames.iter_mut().chain(&mut self.suspended).enumerate() {
+            let generator = frame.generator;
+            named.extend(generator.and_then(|generator| generator.object()));
+            let found = frame.look(first_place(index, generator));
+            named.extend(&found.foreign);
+            tuples |= found.tuples;
         }
         named.sort();
         named.dedup();
-        named
+        (named, tuples)
     }
 
     /// See [`Snapshot::plain`].
@@ -65,10 +61,15 @@ impl Recorder<'_> {
         self.unsnapped = None;
         self.note_writes();
         let (depth, plain) = (self.frames.len(), self.plain_locals());
-        let (named, owned) = (self.named(), owned_items(self.all_frames()));
+        let (named, tuples) = self.find_named();
+        let owned = if tuples { owned_items(self.all_frames()) } else { Items::default() };
+        let same_named = self.named == named;
         let mut snapshot = self.e.snapshot();
-        for (index, frame) in self.frames.iter().chain(&self.suspended).enumerate() {
+        for (index, frame) in self.frames.iter_mut().chain(&mut self.suspended).enumerate() {
             let innermost = index + 1 == depth;
+            let first = first_place(index, frame.generator);
+            let is_same = (same_named || first.is_none()) && !frame.look(first).tuples;
+            let known = frame.row.filter(|_| is_same);
             let head = Head {
                 code: frame.code,
                 function: frame.function,
@@ -77,7 +78,6 @@ impl Recorder<'_> {
                 after: if innermost { offset } else { frame.call.1 },
                 returns: if innermost { Returns::Value } else { frame.returns },
             };
-            let first = first_place(index, frame.generator);
             let place = |slot: usize| first.map(|first| first + slot as u32);
             let kept = frame.real.is_some() && frame.generator.is_none();
             let local = |slot: usize| match &frame.locals[slot].sym {
@@ -86,8 +86,10 @@ impl Recorder<'_> {
                 sym => source(sym, place(slot).map(Own::Slot), &named, &owned),
             };
             let stack = |slot: usize| source(&frame.stack[slot], place(slot).map(Own::StackSlot), &named, &owned);
-            snapshot.frame(head, frame.generator, (frame.locals.len(), local), (frame.stack.len(), stack));
+            let slots = ((frame.locals.len(), local), (frame.stack.len(), stack));
+            frame.row = Some(snapshot.frame(head, frame.generator, slots.0, slots.1, known));
         }
+        self.named = named;
         let layout = &self.host.layout;
         let stores = self.iters.iter().filter(|iter| iter.dirty).flat_map(|iter| {
             let store = |disp: i32, value: Val| FieldStore { base: iter.iterator, disp, value };
@@ -106,7 +108,7 @@ pub(super) fn first_place(index: usize, generator: Option<Generator>) -> Option<
     }
 }
 
-/// What a snapshot says of a slot. `place` is the slot's own place in memory; `named` see [`Recorder::named`].
+/// What a snapshot says of a slot. `place` is the slot's own place in memory; `named` see [`Recorder::find_named`].
 /// `owned` are the items that some description of their tuple owns: all descriptions say so, as the tuple is made once.
 #[inline]
 fn source(sym: &Sym, place: Option<Own>, named: &[Val], owned: &Items) -> Source {

@@ -252,6 +252,12 @@ impl Recorder<'_> {
         Sym::Const(Operand { object, ty: objects.bool_, kind: Kind::Bool, bits: value as u64 })
     }
 
+    /// The innermost frame, to be looked at.
+    pub(super) fn here(&self) -> &FrameState {
+        &self.frames[self.frames.len() - 1]
+    }
+
+    /// The innermost frame, to be changed.
     pub(super) fn top(&mut self) -> &mut FrameState {
         let last = self.frames.len() - 1;
         &mut self.frames[last]
@@ -291,14 +297,14 @@ impl Recorder<'_> {
 
     /// Looks at the stack's nth slot from the top, which is 1, without taking it.
     pub(super) fn peek(&mut self, n: u32) -> Step<Sym> {
-        let len = self.top().stack.len();
+        let len = self.here().stack.len();
         let slot = len.checked_sub(n as usize).ok_or(AbortReason::Inconsistent("short stack"))?;
-        if self.top().stack[slot] == Sym::Unchanged {
+        if self.here().stack[slot] == Sym::Unchanged {
             let place = self.place(slot as u32).ok_or(AbortReason::Inconsistent("stack"))?;
             let val = self.load_stack(place);
             self.top().stack[slot] = Sym::Obj(val, Own::StackSlot(place));
         }
-        Ok(self.top().stack[slot].clone())
+        Ok(self.here().stack[slot].clone())
     }
 
     /// A copy of a symbol for another slot: what was owned stays with the original.
@@ -323,29 +329,69 @@ impl Recorder<'_> {
         self.e.type_of(val).is_some_and(|ty| ty == self.host.objects.int || ty == self.host.objects.float)
     }
 
-    /// Applies `change` to every symbol of the state, items of tuples included.
-    pub(super) fn each_sym(&mut self, change: &mut impl FnMut(&mut Sym)) {
-        self.each_place(&mut |sym, _| change(sym));
+    /// Looks at every symbol of the state, items of tuples included.
+    pub(super) fn visit_syms(&self, visit: &mut impl FnMut(&Sym)) {
+        self.visit_places(&mut |sym, _| visit(sym));
     }
 
     /// The same, with the place of an item. Slots that hold one tuple each have a description of its items, but
     /// the tuple has one reference to each: only one of the descriptions owns an item.
-    pub(super) fn each_place(&mut self, change: &mut impl FnMut(&mut Sym, Option<Position>)) {
-        fn visit(sym: &mut Sym, place: Option<Position>, change: &mut impl FnMut(&mut Sym, Option<Position>)) {
+    pub(super) fn visit_places(&self, visit: &mut impl FnMut(&Sym, Option<Position>)) {
+        fn inner(sym: &Sym, place: Option<Position>, visit: &mut impl FnMut(&Sym, Option<Position>)) {
             if let Sym::Tuple(items, id) = sym {
-                let id = *id;
-                for (position, item) in Rc::make_mut(items).iter_mut().enumerate() {
-                    visit(item, Some((id, position)), change);
+                for (position, item) in items.iter().enumerate() {
+                    inner(item, Some((*id, position)), visit);
                 }
             }
-            change(sym, place);
+            visit(sym, place);
+        }
+        for frame in self.all_frames() {
+            frame.locals.iter().for_each(|local| inner(&local.sym, None, visit));
+            frame.stack.iter().for_each(|sym| inner(sym, None, visit));
+        }
+    }
+
+    /// Applies `change` to every symbol of the state that `concerns` is true for, items of tuples included.
+    pub(super) fn each_sym(&mut self, concerns: impl Fn(&Sym) -> bool, change: &mut impl FnMut(&mut Sym)) {
+        self.each_place(concerns, &mut |sym, _| change(sym));
+    }
+
+    /// The same, with the place of an item. Frames without such a symbol stay as they are.
+    pub(super) fn each_place(
+        &mut self,
+        concerns: impl Fn(&Sym) -> bool,
+        change: &mut impl FnMut(&mut Sym, Option<Position>),
+    ) {
+        fn has(sym: &Sym, concerns: &impl Fn(&Sym) -> bool) -> bool {
+            concerns(sym) || matches!(sym, Sym::Tuple(items, _) if items.iter().any(|item| has(item, concerns)))
+        }
+        fn inner(
+            sym: &mut Sym,
+            place: Option<Position>,
+            concerns: &impl Fn(&Sym) -> bool,
+            change: &mut impl FnMut(&mut Sym, Option<Position>),
+        ) {
+            if let Sym::Tuple(items, id) = sym {
+                for position in 0..items.len() {
+                    if has(&items[position], concerns) {
+                        inner(&mut Rc::make_mut(items)[position], Some((*id, position)), concerns, change);
+                    }
+                }
+            }
+            if concerns(sym) {
+                change(sym, place);
+            }
         }
         for frame in self.frames.iter_mut().chain(&mut self.suspended) {
-            for local in &mut frame.locals {
-                visit(&mut local.sym, None, change);
+            for slot in 0..frame.locals.len() {
+                if has(&frame.locals[slot].sym, &concerns) {
+                    inner(&mut frame.locals[slot].sym, None, &concerns, change);
+                }
             }
-            for sym in &mut frame.stack {
-                visit(sym, None, change);
+            for slot in 0..frame.stack.len() {
+                if has(&frame.stack[slot], &concerns) {
+                    inner(&mut frame.stack[slot], None, &concerns, change);
+                }
             }
         }
     }
@@ -355,16 +401,12 @@ impl Recorder<'_> {
     pub(super) fn hand_over(&mut self, val: Val, holder: Own) -> bool {
         let mut owned = owned_items(self.all_frames());
         let mut found = false;
-        self.each_place(&mut |sym, place| {
-            if let Sym::Obj(v, own) = sym
-                && *v == val
-                && *own == holder
-            {
-                // The first heir takes the reference; the others borrow from it.
-                let heir = !found && place.is_none_or(|place| owned.insert(place));
-                *own = if heir { Own::Owned } else { Own::Virtual };
-                found |= heir;
-            }
+        let is_it = |sym: &Sym| matches!(sym, Sym::Obj(known, own) if (*known, *own) == (val, holder));
+        self.each_place(is_it, &mut |sym, place| {
+            // The first heir takes the reference; the others borrow from it.
+            let heir = !found && place.is_none_or(|place| owned.insert(place));
+            *sym = Sym::Obj(val, if heir { Own::Owned } else { Own::Virtual });
+            found |= heir;
         });
         found
     }
@@ -492,8 +534,9 @@ impl Recorder<'_> {
     pub(super) fn own_borrowed(&mut self) {
         let mut owned = owned_items(self.all_frames());
         let mut vals = Vec::new();
-        self.each_place(&mut |sym, place| {
-            if let Sym::Obj(val, own @ Own::Container) = sym {
+        let borrowed = |sym: &Sym| matches!(sym, Sym::Obj(_, Own::Container));
+        self.each_place(borrowed, &mut |sym, place| {
+            if let Sym::Obj(val, own) = sym {
                 if place.is_none_or(|place| owned.insert(place)) {
                     *own = Own::Owned;
                     vals.push(*val);
@@ -552,10 +595,10 @@ impl Recorder<'_> {
             names.push(name);
         }
         let mut owners = Owners::default();
-        self.each_place(&mut |sym, place| {
-            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::RangeIter(_, _, _, i) if *i == id)
-                && let Some(object) = owners.object(place, || names.pop())
-            {
+        let is_it =
+            |sym: &Sym| matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::RangeIter(_, _, _, i) if *i == id);
+        self.each_place(is_it, &mut |sym, place| {
+            if let Some(object) = owners.object(place, || names.pop()) {
                 *sym = object;
             }
         });
@@ -586,9 +629,9 @@ impl Recorder<'_> {
     }
 
     /// How many slots and items hold this identity.
-    pub(super) fn uses(&mut self, id: BoxId) -> u32 {
+    pub(super) fn uses(&self, id: BoxId) -> u32 {
         let (mut uses, mut items) = (0, Items::default());
-        self.each_place(&mut |sym, place| {
+        self.visit_places(&mut |sym, place| {
             if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::Tuple(_, i) | Sym::RangeIter(_, _, _, i) if *i == id)
                 && place.is_none_or(|place| items.insert(place))
             {

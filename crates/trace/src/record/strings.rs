@@ -149,7 +149,7 @@ impl Recorder<'_> {
         // Others that borrow it from the local need references of their own.
         let (right, left) = (self.pop()?, self.pop()?);
         let mut borrowers = 0;
-        self.each_sym(&mut |sym| borrowers += usize::from(*sym == Sym::Obj(val, holder)));
+        self.visit_syms(&mut |sym| borrowers += usize::from(*sym == Sym::Obj(val, holder)));
         // The local itself is one of them where memory holds it.
         if borrowers > usize::from(self.place(slot).is_some()) || matches!(&right, Sym::Obj(other, _) if *other == val)
         {

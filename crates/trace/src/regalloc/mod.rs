@@ -28,7 +28,8 @@ pub(crate) use state::slot_displacement;
 pub(crate) use uses::constant;
 pub use uses::label_interface;
 
-use crate::allocated::{Allocated, ExitIndex, ExitMap, Item, LabelEntry, Operand, Operands, Operation, Place};
+use crate::allocated::{Allocated, ExitIndex, Item, LabelEntry, Operand, Operands, Operation, Place};
+use crate::exits::Listing;
 use crate::ir::{End, Inst, Trace, UopInst, Val};
 use crate::regalloc_check::{CheckError, check};
 use crate::snapshot::SnapId;
@@ -143,12 +144,13 @@ pub fn allocate_with(trace: &Trace, incoming: &Incoming, registers: &Registers) 
     let uses = Uses::new(trace, &consts, &keep, &interface, &incoming.root_label);
     let mut allocator = Allocator {
         state: State::new(trace, &consts, uses, incoming.first_spill, registers),
-        exits: Vec::new(),
+        exits: Listing::new(trace.insts.len()),
         label: Vec::new(),
         keep,
         noted: vec![0; trace.insts.len()],
         notes: 0,
         snap_values: Vec::new(),
+        listed: (None, 0),
         dying: Vec::new(),
     };
     allocator.start(&incoming.params)?;
@@ -181,7 +183,7 @@ pub fn allocate_with(trace: &Trace, incoming: &Incoming, registers: &Registers) 
     }
     let allocated = Allocated {
         items: allocator.state.items,
-        exits: allocator.exits,
+        exits: allocator.exits.finish(),
         label: allocator.label,
         spills: allocator.state.next_slot,
     };
@@ -214,14 +216,14 @@ fn is_whole(trace: &Trace) -> bool {
         End::Exit(last) => snap(last),
     };
     let mut snaps = true;
-    trace.snaps.iter().for_each(|snap| snap.each_value(&mut |val| snaps &= value(&val)));
+    trace.snaps.each_value(&mut |val| snaps &= value(&val));
     insts && end && snaps && trace.label.is_none_or(|label| label as usize <= trace.insts.len())
 }
 
 /// The walk.
 struct Allocator<'a> {
     state: State<'a>,
-    exits: Vec<ExitMap>,
+    exits: Listing,
     label: Vec<LabelEntry>,
     /// Values that every exit from here on names.
     keep: Vec<Val>,
@@ -230,6 +232,8 @@ struct Allocator<'a> {
     notes: u32,
     /// Values that the current instruction's exit names, without repetition.
     snap_values: Vec<Val>,
+    /// For which snapshot they were listed, and how many other values there were to name.
+    listed: (Option<SnapId>, usize),
     /// Values that the current instruction uses last.
     dying: Vec<Val>,
 }
@@ -264,7 +268,12 @@ impl Allocator<'_> {
 
     /// Lists the values that an exit through `snap` names here.
     fn list_snap_values(&mut self, snap: Option<SnapId>) {
+        // An instruction has several exits to one snapshot, as a rule.
+        if snap.is_some() && self.listed == (snap, self.keep.len()) {
+            return;
+        }
         self.snap_values.clear();
+        self.listed = (snap, self.keep.len());
         let Some(snap) = snap else { return };
         self.notes += 1;
         let (noted, notes, list) = (&mut self.noted, self.notes, &mut self.snap_values);
@@ -281,13 +290,7 @@ impl Allocator<'_> {
 
     /// Makes an exit from the listed values, as they are now.
     fn make_exit(&mut self, snap: SnapId) -> Result<ExitIndex, AllocError> {
-        let mut places = Vec::with_capacity(self.snap_values.len());
-        for &val in &self.snap_values {
-            places.push((val, self.state.place(val)?));
-        }
-        let index = ExitIndex(self.exits.len() as u32);
-        self.exits.push(ExitMap { snap, places });
-        Ok(index)
+        self.exits.add(snap, &self.snap_values, |val| self.state.place(val))
     }
 
     fn exit(&mut self, snap: SnapId) -> Result<ExitIndex, AllocError> {

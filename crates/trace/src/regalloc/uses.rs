@@ -10,6 +10,7 @@
 
 use crate::allocated::{LabelEntry, Place};
 use crate::ir::{End, Inst, Trace, UopInst, Val};
+use crate::snapshot::{Seen, SnapId};
 use decal_uops::{Class, Form, Uop};
 
 /// No further use.
@@ -64,30 +65,23 @@ pub fn label_interface(trace: &Trace) -> Vec<Val> {
         return Vec::new();
     };
     let mut used = vec![false; label as usize];
-    let mut snaps = vec![false; trace.snaps.len()];
-    let mut mark = |val: &Val| {
+    let mut seen = Seen::default();
+    let mut mark = |val: Val| {
         if let Some(slot) = used.get_mut(val.index()) {
             *slot = true;
         }
     };
     for inst in trace.insts.iter().skip(label as usize) {
         if let Inst::Uop(inst) = inst {
-            inst.args.iter().for_each(&mut mark);
-            if let Some(slot) = inst.snap.and_then(|snap| snaps.get_mut(snap.0 as usize)) {
-                *slot = true;
+            inst.args.iter().copied().for_each(&mut mark);
+            if let Some(snap) = inst.snap {
+                trace.snaps.each_new_value(snap, &mut seen, &mut mark);
             }
         }
     }
     match &trace.end {
-        End::Loop(values) | End::Join(values) => values.iter().for_each(&mut mark),
-        End::Exit(snap) => {
-            if let Some(slot) = snaps.get_mut(snap.0 as usize) {
-                *slot = true;
-            }
-        }
-    }
-    for (snap, _) in trace.snaps.iter().zip(&snaps).filter(|(_, used)| **used) {
-        snap.each_value(&mut |val| mark(&val));
+        End::Loop(values) | End::Join(values) => values.iter().copied().for_each(&mut mark),
+        End::Exit(snap) => trace.snaps.each_new_value(*snap, &mut seen, &mut mark),
     }
     let others = used.iter().enumerate().filter(|(_, used)| **used);
     trace.phis().chain(others.map(|(index, _)| Val(index as u32))).collect()
@@ -167,11 +161,23 @@ impl Uses {
         for val in values.iter().chain(keep).chain(invariants) {
             last[val.index()] = end;
         }
-        for (snap, &position) in trace.snaps.iter().zip(&snap_last) {
-            snap.each_value(&mut |val| {
+        // From the last position back, so that what snapshots share is met where it is needed last.
+        let mut seen = Seen::default();
+        let mut need = |snap: SnapId, position: u32| {
+            trace.snaps.each_new_value(snap, &mut seen, &mut |val| {
                 let last = &mut last[val.index()];
                 *last = position.max(*last);
             });
+        };
+        if let End::Exit(snap) = &trace.end {
+            need(*snap, end);
+        }
+        for (position, inst) in trace.insts.iter().enumerate().rev() {
+            if let Inst::Uop(UopInst { snap: Some(snap), .. }) = inst
+                && snap_last[snap.0 as usize] == position as u32
+            {
+                need(*snap, position as u32);
+            }
         }
         Uses { start, at, cursor, last, snap_last, calls }
     }

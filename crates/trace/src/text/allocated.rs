@@ -83,7 +83,7 @@ impl Display for Allocated {
         }
         for (index, exit) in self.exits.iter().enumerate() {
             write!(f, "e{index}: s{}", exit.snap.0)?;
-            for (index, (val, place)) in exit.places.iter().enumerate() {
+            for (index, (val, place)) in exit.places().enumerate() {
                 let separator = if index == 0 { " " } else { ", " };
                 write!(f, "{separator}{val} {place}")?;
             }

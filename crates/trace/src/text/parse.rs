@@ -424,6 +424,7 @@ impl<'a> Words<'a, '_> {
                 generator,
                 listed(&locals),
                 listed(&stack),
+                None,
             );
             let more = suspended == 0 && self.take("/");
             let waits = !more && self.take("+");

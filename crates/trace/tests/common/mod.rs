@@ -521,8 +521,8 @@ impl Root {
         let recorded = side(recording, &host(), &parent, &Options::default())
             .unwrap_or_else(|abort| panic!("{}: {abort:?}", abort.reason));
         let index = self.exit_index(exit);
-        let map = &self.allocated.exits[index.0 as usize];
-        let place = |origin: &Val| map.places.iter().find(|(val, _)| val == origin).map(|(_, place)| *place);
+        let map = self.allocated.exits.get(index).unwrap();
+        let place = |origin: &Val| map.place(*origin);
         let is_param = |val: &Val| matches!(recorded.trace.insts.get(val.index()), Some(Inst::Param(_)));
         let incoming = Incoming {
             params: recorded.trace.origins.iter().map(|origin| place(origin).expect("a place")).collect(),

@@ -72,9 +72,9 @@ pub struct World {
 /// root's label wants, the side trace goes back there.
 pub fn continuation(root: &Trace, code: &Allocated, exit: ExitIndex) -> (Side, Incoming) {
     let interface = label_interface(root);
-    let map = &code.exits[exit.0 as usize];
+    let map = code.exits.get(exit).unwrap();
     let params: Vec<(Class, Val)> =
-        map.places.iter().filter_map(|&(val, _)| root.class(val).map(|class| (class, val))).collect();
+        map.places().filter_map(|(val, _)| root.class(val).map(|class| (class, val))).collect();
     let phis = root.phis().count();
     let entry = |val: &Val| params.iter().position(|(_, origin)| origin == val);
     let in_body = root.label.is_some() && interface[phis..].iter().all(|val| entry(val).is_some());
@@ -88,7 +88,7 @@ pub fn continuation(root: &Trace, code: &Allocated, exit: ExitIndex) -> (Side, I
         let entries = interface.iter().enumerate();
         entries.map(|(at, val)| (class(val), if at < phis { None } else { entry(val) })).collect()
     });
-    let places = map.places.iter().map(|&(_, place)| place).collect();
+    let places = map.places().map(|(_, place)| place).collect();
     let root_label = if in_body { code.label.clone() } else { Vec::new() };
     (Side { params, label }, Incoming { params: places, first_spill: code.spills, root_label, keep })
 }
@@ -310,10 +310,10 @@ impl Builder<'_, '_> {
         let after = if calls { offset + 4 } else { offset };
         let outer = Head { code: CodeId(0), function: 0, real: None, offset, after, returns: Returns::Value };
         let mut snapshot = self.trace.snaps.begin();
-        snapshot.frame(outer, None, listed(&locals), listed(&stack));
+        snapshot.frame(outer, None, listed(&locals), listed(&stack), None);
         if calls {
             let inner = Head { function: 0x5000, offset: 7, after: 7, ..outer };
-            snapshot.frame(inner, None, (3, |_| Source::Null), listed(&[]));
+            snapshot.frame(inner, None, (3, |_| Source::Null), listed(&[]), None);
         }
         snapshot.finish(0, stores, Then::Resume, 0)
     }
