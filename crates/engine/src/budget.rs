@@ -10,6 +10,9 @@ use crate::state::Engine;
 
 /// Nanoseconds that any program is worth.
 const FREE: u64 = 3_000_000;
+/// Nanoseconds that are spent at the full share of the time. If nothing was saved by then, little will be: what comes after is
+/// spent at a hundredth of the time.
+const TRUST: u128 = 15_000_000;
 /// Part of what traces have saved, by estimate, that may be spent on more of them.
 const REINVESTED: u64 = 4;
 
@@ -20,7 +23,9 @@ impl Engine {
             return false;
         }
         let spent = self.counters.nanoseconds.iter().sum::<u64>().saturating_add(self.counters.lost);
-        let share = u128::from(self.options.compile_share) * self.born.elapsed().as_nanos() / 100;
+        let hundredth = self.born.elapsed().as_nanos() / 100;
+        let share = u128::from(self.options.compile_share) * hundredth;
+        let share = share.min(TRUST + hundredth);
         let free = FREE.saturating_add(self.counters.saved / REINVESTED);
         u128::from(spent.saturating_sub(free)) <= share
     }
