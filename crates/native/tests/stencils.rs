@@ -414,7 +414,8 @@ fn run_all(uops: impl Iterator<Item = Uop>) -> BTreeMap<Uop, Seen> {
                 let (imm32, imm64, operand_imm) = cases[(number + i) % cases.len()];
                 let exit = uop.info().effects.exits.then_some(ExitIndex(0));
                 let operands = operands.clone();
-                let op = Operation { uop, operands: operands.into(), result, imm32, imm64, operand_imm, exit, source: None };
+                let op =
+                    Operation { uop, operands: operands.into(), result, imm32, imm64, operand_imm, exit, source: None };
                 bench.variant(&op, number + i, thorough, &mut seen);
             }
         }
