@@ -30,6 +30,8 @@ use std::time::Instant;
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
 const MAX_FOREIGN: u32 = 5000;
+/// Events that there is room for at first.
+const EVENTS: usize = 128;
 /// Passes that may find a loop in a call left at once before that is taken as the rule.
 const PATIENCE: u32 = 3;
 /// Turns of a hot loop in a call that are followed one by one; each comes to the head twice, by the jump and by the instruction.
@@ -172,7 +174,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         names: (outer.globals() as u64, outer.builtins() as u64),
         recording: Recording {
             codes: Vec::new(),
-            events: Vec::new(),
+            events: Vec::with_capacity(EVENTS),
             stack,
             nested: false,
             arrival: None,

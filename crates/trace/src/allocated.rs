@@ -22,20 +22,15 @@ pub enum Place {
 }
 
 /// An operand as the stencil sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub enum Operand {
     /// In an integer register.
     Int(IntReg),
     /// In a float register.
     Float(FloatReg),
     /// A constant in the stencil's operand hole (the value is in [`Operation::operand_imm`]).
+    #[default]
     Imm,
-}
-
-impl Default for Operand {
-    fn default() -> Operand {
-        Operand::Imm
-    }
 }
 
 /// The operands of a uop.

@@ -43,9 +43,14 @@ struct Row {
     then: Then,
 }
 
-/// A frame in the table, by its number.
+/// What is known of a frame before it is described.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct RowId(u32);
+pub struct Known {
+    /// The number of an earlier row with the same locals.
+    row: u32,
+    /// Whether the stack is the same, too.
+    pub stack: bool,
+}
 
 /// See the module's text.
 #[derive(Clone, Default, Debug)]
@@ -117,6 +122,14 @@ impl PartialEq for Snapshots {
 }
 
 impl Snapshots {
+    /// Makes room for so many.
+    pub(crate) fn reserve(&mut self, snaps: usize) {
+        self.rows.reserve(snaps);
+        self.lists.reserve(2 * snaps);
+        self.frames.reserve(snaps);
+        self.sources.reserve(8 * snaps);
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -317,29 +330,35 @@ pub struct Building<'a> {
 }
 
 impl Building<'_> {
-    /// Adds a frame. Its locals, and its stack: how many, and what is in each. Where an earlier row has all but the head in
-    /// common with it, and that is known, nothing is looked at.
+    /// Adds a frame. Its locals, and its stack: how many, and what is in each. What is known to be
+    /// the same in an earlier row is not looked at.
     pub fn frame(
         &mut self,
         head: Head,
         generator: Option<Generator>,
         locals: (usize, impl Fn(usize) -> Source),
         stack: (usize, impl Fn(usize) -> Source),
-        known: Option<RowId>,
-    ) -> RowId {
+        known: Option<Known>,
+    ) -> Known {
         let position = self.all.lists.len() - self.first as usize;
-        let before = known.map(|row| row.0).or_else(|| self.before.of(&self.all.lists).get(position).copied());
+        let before = known.map(|known| known.row).or_else(|| self.before.of(&self.all.lists).get(position).copied());
         let row = before.map(|number| &self.all.frames[number as usize]);
         let (old_locals, old_stack) = (row.map(|row| row.locals), row.map(|row| row.stack));
         let same = row.is_some_and(|row| row.head == head && self.all.generator(row) == generator);
         let number = before.filter(|_| same);
-        let (locals, stack) = match (old_locals, old_stack, known) {
-            (Some(old_locals), Some(old_stack), Some(_)) => {
-                debug_assert_eq!(self.slots(Some(old_locals), locals), old_locals);
-                debug_assert_eq!(self.slots(Some(old_stack), stack), old_stack);
-                (old_locals, old_stack)
+        let locals = match (old_locals, known) {
+            (Some(old), Some(_)) => {
+                debug_assert_eq!(self.slots(Some(old), locals), old);
+                old
             }
-            _ => (self.slots(old_locals, locals), self.slots(old_stack, stack)),
+            _ => self.slots(old_locals, locals),
+        };
+        let stack = match (old_stack, known) {
+            (Some(old), Some(Known { stack: true, .. })) => {
+                debug_assert_eq!(self.slots(Some(old), stack), old);
+                old
+            }
+            _ => self.slots(old_stack, stack),
         };
         let number = number.filter(|_| Some(locals) == old_locals && Some(stack) == old_stack);
         let number = number.unwrap_or_else(|| {
@@ -349,7 +368,7 @@ impl Building<'_> {
             self.all.frames.len() as u32 - 1
         });
         self.all.lists.push(number);
-        RowId(number)
+        Known { row: number, stack: true }
     }
 
     /// Slots as a part of the table: `known` where they are the same, and else a new one. Nothing is written before the first

@@ -85,6 +85,15 @@ impl Emitter {
         }
     }
 
+    /// The same with room for what so many instructions of Python become, as a rule.
+    pub fn with_room(optimize: bool, events: usize) -> Emitter {
+        let mut emitter = Emitter::new(optimize);
+        emitter.insts.reserve(4 * events);
+        emitter.types.reserve(4 * events);
+        emitter.snaps.reserve(events);
+        emitter
+    }
+
     /// What is known of memory.
     pub fn heap(&mut self) -> &mut Heap {
         &mut self.heap

@@ -190,7 +190,7 @@ impl Recorder<'_> {
             self.push(local.sym);
             takes += 1;
         }
-        let code = self.top().code;
+        let code = self.here().code;
         let caller = Event { depth: event.depth.saturating_sub(1), code, offset, next, ..event.clone() };
         self.drop_many(&caller, takes)
     }

@@ -130,7 +130,7 @@ impl Recorder<'_> {
             _ => return self.not_consumed(),
         };
         // It may die here, and must not run code then.
-        let generator = self.top().generator.ok_or(AbortReason::Inconsistent("consumer"))?;
+        let generator = self.here().generator.ok_or(AbortReason::Inconsistent("consumer"))?;
         let caller = self.frames.len() - 2;
         let stack = &self.frames[caller].stack;
         let at = stack.len().checked_sub(consumer.holds() as usize + 1).ok_or(AbortReason::Inconsistent("consumer"))?;

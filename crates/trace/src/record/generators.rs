@@ -541,7 +541,7 @@ impl Recorder<'_> {
 
     /// A generator hands an item to the loop below, which goes on.
     pub(super) fn yield_value(&mut self, quiet: bool, event: &Event, next: Option<&Event>) -> Step<()> {
-        if self.top().generator.is_none() || self.frames.len() < 2 {
+        if self.here().generator.is_none() || self.frames.len() < 2 {
             return Err(AbortReason::Yields);
         }
         self.snap();
@@ -568,7 +568,7 @@ impl Recorder<'_> {
 
     /// A generator comes to its end, with the result on top of its stack: the loop below is over.
     pub(super) fn end_generator(&mut self, event: &Event) -> Step<()> {
-        let Some(generator) = self.top().generator else {
+        let Some(generator) = self.here().generator else {
             return Err(AbortReason::Inconsistent("generator"));
         };
         self.snap();
@@ -587,8 +587,8 @@ impl Recorder<'_> {
         };
         // What it holds goes where its frame is cleared.
         let first = number * PER_FRAME;
-        for slot in 0..self.top().locals.len() as u32 {
-            if matches!(self.top().locals[slot as usize].sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..)) {
+        for slot in 0..self.here().locals.len() as u32 {
+            if matches!(self.here().locals[slot as usize].sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..)) {
                 self.flush_local(first + slot)?;
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;
@@ -600,7 +600,7 @@ impl Recorder<'_> {
         let zero = self.e.int(0);
         self.e.pure(Uop::guard_ne_int, &[may, zero], 0, 0, Some(snap));
         let result = self.pop()?;
-        let rest = std::mem::take(&mut self.top().stack);
+        let rest = std::mem::take(self.top_stack());
         let drops = self.guard_discard(&[vec![result], rest].concat());
         let Some(frame) = self.frames.pop() else { return Err(AbortReason::Inconsistent("generator")) };
         let (iterator, given) = self.end_of_items()?;
@@ -825,7 +825,7 @@ impl Recorder<'_> {
             _ if moves || matches!(event.detail, Detail::Enter(_) | Detail::Generate(_) | Detail::Consume(..)) => 0,
             op => op.taken(),
         };
-        let stack = &self.top().stack;
+        let stack = &self.here().stack;
         for sym in stack.iter().rev().take(taken as usize) {
             if let Sym::Gen(number) = sym
                 && !numbers.contains(number)

@@ -183,7 +183,7 @@ impl Recorder<'_> {
         let snap = self.snap();
         if seen.kind == Kind::Null {
             self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
-            let stack = &mut self.top().stack;
+            let stack = self.top_stack();
             let slot = stack.len() - nth as usize;
             stack[slot] = Sym::Null;
         } else {
@@ -210,7 +210,7 @@ impl Recorder<'_> {
             // The stack takes the slot's reference over.
             self.empty_slot(place);
             self.push(Sym::Obj(val, Own::Owned));
-            let at = self.top().stack.len() - 1;
+            let at = self.here().stack.len() - 1;
             *self.home(place) = Local { sym: Sym::Null, memory: None, plain: true };
             self.reborrow(val, Own::Slot(place), at);
             return Ok(());

@@ -447,7 +447,7 @@ impl<'a> Recorder<'a> {
             rec,
             host,
             options,
-            e: Emitter::new(options.optimize),
+            e: Emitter::with_room(options.optimize, rec.events.len()),
             frames: Vec::new(),
             suspended: Vec::new(),
             named: Vec::new(),
@@ -1029,7 +1029,7 @@ impl<'a> Recorder<'a> {
             Sym::Obj(val, Own::StackSlot(_)) => Sym::Obj(val, Own::Owned),
             other => other,
         };
-        let stack = &mut self.top().stack;
+        let stack = self.top_stack();
         let (top, other) = (stack.len() - 1, stack.len() - n as usize);
         stack[top] = own(b);
         stack[other] = own(a);

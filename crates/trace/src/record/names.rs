@@ -39,7 +39,7 @@ impl Recorder<'_> {
             return Ok(()); // the frame was entered long ago, or its start was observed: memory has the cells
         }
         let cells = event.operands.clone();
-        let locals = self.top().locals.len();
+        let locals = self.here().locals.len();
         let first = locals.checked_sub(count as usize).ok_or(AbortReason::Inconsistent("free variables"))?;
         if cells.len() != count as usize {
             return Err(AbortReason::Cell);
@@ -74,7 +74,7 @@ impl Recorder<'_> {
     /// of comprehensions are made within a trace, whose slots are empty before.
     pub(super) fn make_cell(&mut self, slot: u32, event: &Event) -> Step<()> {
         let at = slot as usize;
-        let sym = self.top().locals.get(at).ok_or(AbortReason::Inconsistent("cell"))?.sym.clone();
+        let sym = self.here().locals.get(at).ok_or(AbortReason::Inconsistent("cell"))?.sym.clone();
         if self.place(slot).is_some() && sym != Sym::Null {
             return Err(AbortReason::Cell);
         }
@@ -85,7 +85,7 @@ impl Recorder<'_> {
             self.top().locals[at].sym = Sym::Obj(val, Own::Owned);
             self.restart(event.offset);
         }
-        let held = self.top().locals[at].sym.clone();
+        let held = self.here().locals[at].sym.clone();
         let functions = self.host.functions.clone();
         let (content, function) = match &held {
             Sym::Null => (self.e.object(self.host.objects.none, self.host.objects.none_type), functions.new_empty_cell),

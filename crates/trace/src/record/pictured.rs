@@ -1,12 +1,12 @@
 //! A frame of the recorder's picture, and how the last snapshot described it.
 //!
-//! From one snapshot to the next most frames stay as they are. Whoever changes one does so by [`DerefMut`], which
-//! forgets the description, so that there is nothing to remember elsewhere. Copies of the whole picture, to go back to,
-//! share the frames until they change.
+//! From one snapshot to the next most frames stay as they are, and of the innermost one as a rule only the stack changes.
+//! Whoever changes a frame does so by [`DerefMut`], or by [`Pictured::stack_mut`], which forget what was found there, so that there
+//! is nothing to remember elsewhere. Copies of the whole picture, to go back to, share the frames until they change.
 
 use super::state::{FrameState, Own, Sym};
 use crate::ir::Val;
-use crate::snapshot::RowId;
+use crate::snapshot::Known;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
@@ -14,18 +14,37 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub(super) struct Pictured {
     state: Rc<FrameState>,
-    found: Option<Found>,
-    /// The frame in the last snapshot.
-    pub(super) row: Option<RowId>,
+    locals: Option<Found>,
+    stack: Option<Found>,
+    /// The frame in the last snapshot, where its locals are still so.
+    known: Option<Known>,
 }
 
 /// What the description of other frames depends on.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Found {
-    /// Objects in other slots of frames that exist that slots of this frame mean.
+    /// Objects in other slots of frames that exist that these slots mean.
     pub(super) foreign: Vec<Val>,
     /// Whether there are tuples that were not made.
     pub(super) tuples: bool,
+    /// Of the entry frame's locals one bit for each of the first ones: memory of it holds something plain, as far as the slot
+    /// says.
+    pub(super) plain: u64,
+    /// Other ones that hold what their own places hold, by their numbers: they are plain where their values are.
+    pub(super) own: Vec<(u8, Val)>,
+}
+
+impl Found {
+    fn note(&mut self, sym: &Sym, own_place: Option<Own>) {
+        match sym {
+            // A slot that holds what its own place holds names nothing.
+            Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) != own_place => {
+                self.foreign.push(*val)
+            }
+            Sym::Tuple(..) => self.tuples = true,
+            _ => {}
+        }
+    }
 }
 
 impl Pictured {
@@ -34,31 +53,60 @@ impl Pictured {
         Rc::unwrap_or_clone(self.state)
     }
 
+    /// The operand stack, to be changed.
+    pub(super) fn stack_mut(&mut self) -> &mut Vec<Sym> {
+        self.stack = None;
+        if let Some(known) = &mut self.known {
+            known.stack = false;
+        }
+        &mut Rc::make_mut(&mut self.state).stack
+    }
+
+    /// How it was described, where it is still so.
+    pub(super) fn known(&self) -> Option<Known> {
+        self.known
+    }
+
+    /// Notes how it is described.
+    pub(super) fn describe(&mut self, known: Known) {
+        self.known = Some(known);
+    }
+
     /// Looks through its slots. `first` is the number of its first slot, where it exists.
-    pub(super) fn look(&mut self, first: Option<u32>) -> &Found {
+    pub(super) fn look(&mut self, first: Option<u32>) {
         let state = &self.state;
-        self.found.get_or_insert_with(|| {
+        let place = |slot: usize| first.map(|first| first + slot as u32);
+        self.locals.get_or_insert_with(|| {
             let mut found = Found::default();
-            let mut note = |sym: &Sym, own_place: Option<Own>| match sym {
-                // A slot that holds what its own place holds names nothing.
-                Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) != own_place => {
-                    found.foreign.push(*val);
+            for (slot, local) in state.locals.iter().enumerate() {
+                found.note(&local.sym, place(slot).map(Own::Slot));
+                if first != Some(0) || slot >= u64::BITS as usize {
+                    continue;
                 }
-                Sym::Tuple(..) => found.tuples = true,
-                _ => {}
-            };
-            let place = |slot: usize| first.map(|first| first + slot as u32);
-            let locals = state.locals.iter().enumerate();
-            locals.for_each(|(slot, local)| note(&local.sym, place(slot).map(Own::Slot)));
-            state.stack.iter().enumerate().for_each(|(slot, sym)| note(sym, place(slot).map(Own::StackSlot)));
+                match local.sym {
+                    _ if local.plain => found.plain |= 1 << slot,
+                    Sym::Obj(val, Own::Slot(home)) if home as usize == slot => found.own.push((slot as u8, val)),
+                    _ => {}
+                }
+            }
             found
-        })
+        });
+        self.stack.get_or_insert_with(|| {
+            let mut found = Found::default();
+            state.stack.iter().enumerate().for_each(|(slot, sym)| found.note(sym, place(slot).map(Own::StackSlot)));
+            found
+        });
+    }
+
+    /// What was found in its locals and on its stack, since it changed last.
+    pub(super) fn found(&self) -> impl Iterator<Item = &Found> {
+        self.locals.iter().chain(&self.stack)
     }
 }
 
 impl From<FrameState> for Pictured {
     fn from(state: FrameState) -> Pictured {
-        Pictured { state: Rc::new(state), found: None, row: None }
+        Pictured { state: Rc::new(state), locals: None, stack: None, known: None }
     }
 }
 
@@ -72,7 +120,7 @@ impl Deref for Pictured {
 
 impl DerefMut for Pictured {
     fn deref_mut(&mut self) -> &mut FrameState {
-        (self.found, self.row) = (None, None);
+        (self.locals, self.stack, self.known) = (None, None, None);
         Rc::make_mut(&mut self.state)
     }
 }

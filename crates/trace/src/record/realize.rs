@@ -21,7 +21,7 @@ impl Recorder<'_> {
         if matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
             return Ok(());
         }
-        let stack = &mut self.top().stack;
+        let stack = self.top_stack();
         let slot = stack.len() - n as usize;
         stack[slot] = Sym::Null;
         let mut val = self.owned_object(&sym, seen)?;
@@ -31,7 +31,7 @@ impl Recorder<'_> {
             self.e.set_type(val, self.host.objects.int);
             self.e.learn_pure(Uop::unbox_int, val, number);
         }
-        self.top().stack[slot] = Sym::Obj(val, Own::Owned);
+        self.top_stack()[slot] = Sym::Obj(val, Own::Owned);
         Ok(())
     }
 
@@ -47,7 +47,7 @@ impl Recorder<'_> {
             self.fill_tuple(id, tuple)?;
             val = Some(tuple);
         }
-        self.top().stack.pop();
+        self.top_stack().pop();
         val.ok_or(AbortReason::Inconsistent("tuple"))
     }
 

@@ -3,7 +3,7 @@
 //! One is taken at each instruction's start, before it changes anything, so that CPython can run the instruction again.
 
 use super::Recorder;
-use super::state::{Items, Local, Own, PER_FRAME, Sym, owned_items};
+use super::state::{Items, Own, PER_FRAME, Sym, owned_items};
 use crate::ir::Val;
 use crate::snapshot::{BoxId, FieldStore, Generator, Head, Returns, SnapId, Source, Then};
 use std::rc::Rc;
@@ -36,40 +36,38 @@ impl Recorder<'_> {
         for (index, frame) in self.frames.iter_mut().chain(&mut self.suspended).enumerate() {
             let generator = frame.generator;
             named.extend(generator.and_then(|generator| generator.object()));
-            let found = frame.look(first_place(index, generator));
-            named.extend(&found.foreign);
-            tuples |= found.tuples;
+            frame.look(first_place(index, generator));
+            for found in frame.found() {
+                named.extend(&found.foreign);
+                tuples |= found.tuples;
+            }
         }
         named.sort();
         named.dedup();
         (named, tuples)
     }
 
-    /// See [`Snapshot::plain`].
+    /// See [`Snapshot::plain`](crate::snapshot::Snapshot::plain).
     fn plain_locals(&self) -> u64 {
-        let Some(frame) = self.frames.first() else { return 0 };
-        let plain = |(slot, local): (usize, &Local)| match &local.sym {
-            Sym::Obj(val, Own::Slot(home)) if *home as usize == slot => local.plain || self.is_plain(*val),
-            _ => local.plain,
-        };
-        let locals = frame.locals.iter().take(64).enumerate();
-        locals.map(|(slot, local)| u64::from(plain((slot, local))) << slot).sum()
+        let Some(found) = self.frames.first().and_then(|frame| frame.found().next()) else { return 0 };
+        let own = found.own.iter().filter(|(_, val)| self.is_plain(*val));
+        own.fold(found.plain, |plain, (slot, _)| plain | 1 << slot)
     }
 
     /// A snapshot of the state as it is, standing at `offset` of the innermost frame.
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
         self.unsnapped = None;
         self.note_writes();
-        let (depth, plain) = (self.frames.len(), self.plain_locals());
         let (named, tuples) = self.find_named();
+        let (depth, plain) = (self.frames.len(), self.plain_locals());
         let owned = if tuples { owned_items(self.all_frames()) } else { Items::default() };
         let same_named = self.named == named;
         let mut snapshot = self.e.snapshot();
         for (index, frame) in self.frames.iter_mut().chain(&mut self.suspended).enumerate() {
             let innermost = index + 1 == depth;
             let first = first_place(index, frame.generator);
-            let is_same = (same_named || first.is_none()) && !frame.look(first).tuples;
-            let known = frame.row.filter(|_| is_same);
+            let is_same = (same_named || first.is_none()) && !frame.found().any(|found| found.tuples);
+            let known = frame.known().filter(|_| is_same);
             let head = Head {
                 code: frame.code,
                 function: frame.function,
@@ -87,7 +85,8 @@ impl Recorder<'_> {
             };
             let stack = |slot: usize| source(&frame.stack[slot], place(slot).map(Own::StackSlot), &named, &owned);
             let slots = ((frame.locals.len(), local), (frame.stack.len(), stack));
-            frame.row = Some(snapshot.frame(head, frame.generator, slots.0, slots.1, known));
+            let known = snapshot.frame(head, frame.generator, slots.0, slots.1, known);
+            frame.describe(known);
         }
         self.named = named;
         let layout = &self.host.layout;

@@ -45,7 +45,7 @@ impl Recorder<'_> {
 
     /// Leaves an inlined function with the result on top of its stack.
     pub(super) fn leave(&mut self, event: &Event) -> Step<()> {
-        if self.top().generator.is_some() {
+        if self.here().generator.is_some() {
             return self.end_generator(event);
         }
         let below = self.frames.len() - 2;

@@ -263,8 +263,14 @@ impl Recorder<'_> {
         &mut self.frames[last]
     }
 
+    /// The operand stack of the innermost frame, to be changed.
+    pub(super) fn top_stack(&mut self) -> &mut Vec<Sym> {
+        let last = self.frames.len() - 1;
+        self.frames[last].stack_mut()
+    }
+
     pub(super) fn push(&mut self, sym: Sym) {
-        self.top().stack.push(sym);
+        self.top_stack().push(sym);
     }
 
     pub(super) fn stack_disp(&self, slot: u32) -> i32 {
@@ -279,8 +285,8 @@ impl Recorder<'_> {
 
     /// Takes the top of the stack. What memory held is then owned by the trace.
     pub(super) fn pop(&mut self) -> Step<Sym> {
-        let sym = self.top().stack.pop().ok_or(AbortReason::Inconsistent("empty stack"))?;
-        let slot = self.top().stack.len() as u32;
+        let sym = self.top_stack().pop().ok_or(AbortReason::Inconsistent("empty stack"))?;
+        let slot = self.here().stack.len() as u32;
         let place = self.place(slot);
         Ok(match (sym, place) {
             (Sym::Unchanged, Some(place)) => Sym::Obj(self.load_stack(place), Own::Owned),
@@ -302,7 +308,7 @@ impl Recorder<'_> {
         if self.here().stack[slot] == Sym::Unchanged {
             let place = self.place(slot as u32).ok_or(AbortReason::Inconsistent("stack"))?;
             let val = self.load_stack(place);
-            self.top().stack[slot] = Sym::Obj(val, Own::StackSlot(place));
+            self.top_stack()[slot] = Sym::Obj(val, Own::StackSlot(place));
         }
         Ok(self.here().stack[slot].clone())
     }
