@@ -130,8 +130,9 @@ pub struct Executor {
     /// How many times it is under way (roots): Python code that it called may make it invalid, and then it is freed
     /// only when the last one has left.
     pub running: Cell<u32>,
-    /// The side traces themselves (roots), so that one that is under way finds them whatever happens to the engine.
-    pub family: RefCell<Vec<Rc<Executor>>>,
+    /// The side traces themselves (roots), so that one that is under way finds them whatever happens to the engine; with the numbers of
+    /// their first exits, so that looking for one stays in one place of memory.
+    pub family: RefCell<Vec<(u32, Rc<Executor>)>>,
     /// Times entered (roots).
     pub entries: Cell<u64>,
     /// Turns of its loop (roots, side traces included).
@@ -277,7 +278,7 @@ impl Executor {
     pub fn let_go(&self) {
         let family = std::mem::take(&mut *self.family.borrow_mut());
         self.links.borrow_mut().clear();
-        family.iter().for_each(|side| side.release_keeps());
+        family.iter().for_each(|(_, side)| side.release_keeps());
         self.release_keeps();
     }
 
@@ -286,7 +287,7 @@ impl Executor {
         if self.id == id {
             return Some(Rc::clone(self));
         }
-        self.family.borrow().iter().find(|side| side.id == id).cloned()
+        self.family.borrow().iter().map(|(_, side)| side).find(|side| side.id == id).cloned()
     }
 
     /// The executor with this exit among a root trace and its side traces, and the exit's index there.
@@ -300,8 +301,8 @@ impl Executor {
         }
         // Their exits were numbered in the order in which they joined the family.
         let family = self.family.borrow();
-        let at = family.partition_point(|side| u64::from(side.first_exit) <= number).checked_sub(1)?;
-        let side = family.get(at)?;
+        let at = family.partition_point(|(first, _)| u64::from(*first) <= number).checked_sub(1)?;
+        let (_, side) = family.get(at)?;
         Some((Rc::clone(side), index(side)?))
     }
 

@@ -114,7 +114,7 @@ impl Engine {
     /// that was switched off since, whose numbers mean others here.
     pub fn bury(&mut self, root: &Rc<Executor>) {
         let family = root.family.borrow();
-        for executor in family.iter().chain([root]) {
+        for executor in family.iter().map(|(_, side)| side).chain([root]) {
             let Some(slot) = self.executors.get_mut(executor.id) else { continue };
             if slot.as_ref().is_none_or(|known| !Rc::ptr_eq(known, executor)) {
                 continue;

@@ -238,7 +238,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             }
             links::absorb(&root, executor.max_depth.get(), executor.nests.get(), &executor.covers.borrow());
             let executor = Rc::new(executor);
-            root.family.borrow_mut().push(Rc::clone(&executor));
+            root.family.borrow_mut().push((executor.first_exit, Rc::clone(&executor)));
             engine.executors.push(Some(executor));
             Some(id)
         }

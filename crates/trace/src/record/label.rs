@@ -175,7 +175,7 @@ impl Recorder<'_> {
     pub(super) fn begin_loop(&mut self, head: u32) -> Result<LabelState, Failure> {
         self.end_turn(head)?;
         self.adopt_generators(head)?;
-        self.adopt_ranges();
+        self.adopt_ranges(head, |_| true);
         self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
         self.settle_bools();
         self.check_stack()?;
@@ -401,7 +401,7 @@ impl Recorder<'_> {
 
     /// The iterator of a `range` that only the entry frame's stack holds becomes virtual, so that a turn of an outer loop
     /// can come back to the label with another one.
-    fn adopt_ranges(&mut self) {
+    pub(super) fn adopt_ranges(&mut self, head: u32, wanted: impl Fn(Slot) -> bool) {
         if !self.options.optimize {
             return;
         }
@@ -418,7 +418,7 @@ impl Recorder<'_> {
                 };
                 let Some(position) = self.iters.iter().position(|iter| iter.iterator == iterator) else { continue };
                 let IterState { next, left: Some(left), sole: true, .. } = self.iters[position] else { continue };
-                if !alone {
+                if !alone || !wanted((self.slot_depth(index), true, slot as u32)) {
                     continue;
                 }
                 let snap = self.snap();
@@ -430,6 +430,9 @@ impl Recorder<'_> {
                 self.iters.remove(position);
                 self.drop_all(&[iterator]);
                 self.e.heap().forget(iterator);
+                // The next one's exit must not find this one.
+                self.snap = self.build_snapshot(head, Then::Resume);
+                self.raise_snap = None;
             }
         }
     }

@@ -69,9 +69,13 @@ impl Recorder<'_> {
             return Ok(());
         }
         let previous = self.home(place).sym.clone();
+        let mut sym = sym;
         if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
             self.home(place).sym = Sym::Null;
+            // The value may be borrowed from this very slot, and takes its reference over then.
+            self.push(sym);
             self.discard(&[previous])?;
+            sym = self.pop()?;
         }
         self.write_local(place, &sym, seen, old)
     }

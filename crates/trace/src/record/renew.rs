@@ -176,6 +176,38 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// Iterators of ranges that the label has as numbers are taken apart, where nobody else holds them.
+    fn settle_ranges(&mut self, label: &LabelState, head: u32) -> Attempt<()> {
+        let mut wanted = Vec::new();
+        for ((depth, want), (_, have)) in label.all_frames().zip(self.numbered_frames()) {
+            for (slot, pair) in want.stack.iter().zip(&have.stack).enumerate() {
+                if let (Sym::RangeIter(..), Sym::Obj(..) | Sym::Unchanged) = pair {
+                    wanted.push((depth as u32, true, slot as u32));
+                }
+            }
+        }
+        let ty = self.host.objects.range_iter;
+        for slot in &wanted {
+            if *self.slot_mut(*slot) == Sym::Unchanged && slot.0 == 0 {
+                let (frame, disp) = (self.e.frame(), self.stack_disp(slot.2));
+                let iterator = self.e.load(Uop::load_obj_unchecked, frame, None, disp, Region::Frame, None);
+                *self.slot_mut(*slot) = Sym::Obj(iterator, Own::StackSlot(slot.2));
+            }
+            let Sym::Obj(iterator, _) = *self.slot_mut(*slot) else { return Err("a range's iterator".to_string()) };
+            if self.e.type_of(iterator).is_some_and(|known| known != ty) {
+                return Err("an iterator of another kind".to_string());
+            }
+            let snap = self.snap();
+            self.e.guard_type(iterator, ty, snap);
+            self.iter_state(iterator, Operand { kind: Kind::RangeIter, ty, bits: 1, ..Operand::NULL });
+        }
+        if !wanted.is_empty() {
+            self.look_at(head);
+            self.adopt_ranges(head, |slot| wanted.contains(&slot));
+        }
+        Ok(())
+    }
+
     fn look_at(&mut self, head: u32) {
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
@@ -204,6 +236,7 @@ impl Recorder<'_> {
         }
         self.sort_suspended();
         self.settle_homes(label, head)?;
+        self.settle_ranges(label, head)?;
         let counterparts = self.counterparts(label);
         let kept: Vec<Val> = label.iters.iter().filter_map(|iter| counterparts.get(&iter.iterator).copied()).collect();
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));

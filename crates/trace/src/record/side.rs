@@ -2,8 +2,9 @@
 //!
 //! An exit's snapshot says what each slot held and where the values are. A side trace starts from just that: the values become its
 //! parameters, in the registers where the exit leaves them, and slots that memory of the entry frame holds stay there. A side
-//! trace whose final state fits its trunk's label jumps there directly; one that does not fit puts everything into
-//! the frame and enters the root trace at its start, or loops by itself.
+//! trace whose final state fits its trunk's label jumps there directly, where need be after it has computed anew what the label
+//! takes for granted ([`renew`](super::renew)); one that does not fit puts everything into the frame and enters the root trace at its
+//! start, or loops by itself.
 
 use super::label::{Carries, LabelState, Slot};
 use super::snapshots::first_place;
@@ -427,7 +428,8 @@ impl Recorder<'_> {
         list.join("; ")
     }
 
-    /// The values to jump to the root's label with, if the state fits; none where it does not.
+    /// The values to jump to the root's label with, if the state fits; none where it does not. `may_renew` says that what the label
+    /// takes for granted may be computed anew.
     pub(super) fn join(
         &mut self,
         parent: &Parent<'_>,
