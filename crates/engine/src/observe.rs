@@ -646,8 +646,9 @@ impl Observation {
             return None;
         }
         if depth > 1 {
+            let short = self.arrival.is_none() && engine.is_short_loop(code, offset);
             let side = matches!(self.purpose, Purpose::Side { .. });
-            if side || self.arrival.is_some() {
+            if side || short || self.arrival.is_some() {
                 // A loop of a few turns is followed as it goes.
                 let turns = self.turns.entry((frame, offset)).or_default();
                 *turns += 1;
