@@ -225,7 +225,7 @@ pub const MAX_ALIKE: u32 = 8;
 /// Entries after which it is known how long a loop runs, and turns from which on it is not a short one.
 const KNOWN: u64 = 20;
 /// See above.
-const SHORT: u64 = 8;
+const SHORT: u64 = 4;
 
 impl Executor {
     /// Whether its loop is left after a few turns as a rule. (Roots.)
