@@ -125,6 +125,7 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
     engine.counters.withdrawn += 1;
     let threshold = engine.threshold(offset);
     if let Some(location) = engine.locations.get_mut(&(code as usize, offset)) {
+        location.short = executor.is_short();
         location.withdrawn(threshold, executor.turn_saves < 0);
     }
     false

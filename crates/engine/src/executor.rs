@@ -223,7 +223,18 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
 /// more do, each new trace would most likely only ask the same again.
 pub const MAX_ALIKE: u32 = 8;
 
+/// Entries after which it is known how long a loop runs, and turns from which on it is not a short one.
+const KNOWN: u64 = 20;
+/// See above.
+const SHORT: u64 = 4;
+
 impl Executor {
+    /// Whether its loop is left after a few turns as a rule. (Roots.)
+    pub fn is_short(&self) -> bool {
+        let (entries, turns) = (self.entries.get(), self.turns.get());
+        entries >= KNOWN && turns < entries.saturating_mul(SHORT)
+    }
+
     /// What leaves at an exit, and where: uop, code object, offset.
     pub fn check_at(&self, index: ExitIndex) -> Option<(Uop, u64, u32)> {
         let exit = self.exits.get(index.0 as usize)?;

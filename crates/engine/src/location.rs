@@ -69,6 +69,8 @@ pub struct Location {
     pub invalidated: u32,
     /// How often what was compiled did not pay.
     pub withdrawn: u32,
+    /// Whether its loop was seen to be left after a few turns as a rule.
+    pub short: bool,
     /// What its trace should not take for granted, and how often it was recorded again because of that.
     pub hint: Hint,
     /// See `hint`.
@@ -103,6 +105,7 @@ impl Location {
             left: 0,
             invalidated: 0,
             withdrawn: 0,
+            short: false,
             hint: Hint::default(),
             hinted: 0,
             sparing: 0,

@@ -36,6 +36,8 @@ const EVENTS: usize = 128;
 const PATIENCE: u32 = 3;
 /// Turns of a hot loop in a call that are followed one by one; each comes to the head twice, by the jump and by the instruction.
 const MAX_UNROLLED: u32 = 16;
+/// Turns of a loop in a call that make it the loop to close.
+const FEW: u32 = 5;
 /// Changes of one thing that traces took as fixed, after which they do not any more.
 const VOLATILE: u32 = 2;
 /// How deep calls are followed by sparing passes.
@@ -100,7 +102,11 @@ struct Arrival {
     depth: usize,
     frame: u64,
     offset: u32,
-    event: u32,
+    /// The last time, and the second one: events.
+    last: u32,
+    second: Option<u32>,
+    /// How often it came back.
+    turns: u32,
 }
 
 /// A pass that is under way.
@@ -134,6 +140,8 @@ pub struct Observation {
     thread: Thread,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
     arrival: Option<Arrival>,
+    /// Loops in calls that were left after a few turns, by code and offset.
+    short: FxHashSet<(usize, u32)>,
     /// How often the pass came to the heads of hot loops in calls, by frame and offset.
     turns: FxHashMap<(u64, u32), u32>,
     /// How sparing it is with calls that it follows: 1 leaves out functions with loops, 2 deep ones too, 3 all.
@@ -195,6 +203,7 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         // SAFETY: the caller's.
         thread: unsafe { Thread::current() },
         arrival: None,
+        short: FxHashSet::default(),
         turns: FxHashMap::default(),
         sparing,
         stale: false,
@@ -380,6 +389,10 @@ impl Observation {
 
     /// The topmost frame is gone.
     fn leave_call(&mut self) {
+        let root = matches!(self.purpose, Purpose::Root { .. });
+        if root && self.arrival.as_ref().is_some_and(|it| it.depth == self.frames.len() && it.second.is_some()) {
+            self.pass_over();
+        }
         if let Some(gone) = self.frames.pop() {
             self.turns.retain(|(frame, _), _| *frame != gone.frame);
         }
@@ -595,19 +608,32 @@ impl Observation {
         if !top.decoded.is_head(offset) {
             return None;
         }
-        let (depth, frame) = (self.frames.len(), top.frame);
-        if let Some(arrival) = &self.arrival
+        let (depth, frame, id) = (self.frames.len(), top.frame, top.code);
+        let root = matches!(self.purpose, Purpose::Root { .. });
+        if let Some(arrival) = &mut self.arrival
             && (arrival.depth, arrival.frame, arrival.offset) == (depth, frame, offset)
         {
-            if self.recording.events.len() as u32 == arrival.event {
+            let now = self.recording.events.len() as u32;
+            if arrival.last == now {
                 return None;
             }
-            self.recording.ending = Ending::Turn;
-            return Some(Progress::Finished);
+            let turns = |event: &Event| event.op == Op::JumpBackward(offset) && event.depth as usize + 1 == depth;
+            if !root || depth == 1 {
+                self.recording.ending = Ending::Turn;
+                return Some(Progress::Finished);
+            }
+            if self.recording.events.last().is_some_and(turns) {
+                arrival.last = now;
+                arrival.turns += 1;
+                arrival.second.get_or_insert(now);
+                return if arrival.turns < FEW { None } else { self.turns_on() };
+            }
+            // It was left after a few turns, and begins anew.
+            self.pass_over();
         }
-        let code = *self.codes.get(top.code.0 as usize)?;
+        let code = *self.codes.get(id.0 as usize)?;
         let event = self.recording.events.len() as u32;
-        let arrival = Arrival { depth, frame, offset, event };
+        let arrival = Arrival { depth, frame, offset, last: event, second: None, turns: 0 };
         match &self.purpose {
             Purpose::Root { offset: head, .. } if depth == 1 && *head == offset => {
                 if event == 0 {
@@ -648,8 +674,10 @@ impl Observation {
             return None;
         }
         if depth > 1 {
+            let short = self.arrival.is_none()
+                && (self.short.contains(&(code as usize, offset)) || engine.is_short_loop(code, offset));
             let side = matches!(self.purpose, Purpose::Side { .. });
-            if side || self.arrival.is_some() {
+            if side || short || self.arrival.is_some() {
                 // A loop of a few turns is followed as it goes.
                 let turns = self.turns.entry((frame, offset)).or_default();
                 *turns += 1;
@@ -663,12 +691,31 @@ impl Observation {
         engine.executor_at(code, offset).filter(|executor| executor.recorded.label.is_some())?;
         let within = match &self.purpose {
             Purpose::Root { offset: head, function: false } => {
-                offset > *head && loop_end(&top.decoded, *head).is_some_and(|end| offset < end)
+                offset > *head && loop_end(&self.frames.last()?.decoded, *head).is_some_and(|end| offset < end)
             }
             _ => true,
         };
         self.recording.ending = if within { Ending::Head(offset) } else { Ending::Left };
         Some(Progress::Finished)
+    }
+
+    /// The loop in a call that may be the one to close goes on: it is, and its first turn is all that counts.
+    fn turns_on(&mut self) -> Option<Progress> {
+        let second = self.arrival.as_ref().and_then(|arrival| arrival.second)?;
+        self.recording.events.truncate(second as usize);
+        self.recording.ending = Ending::Turn;
+        Some(Progress::Finished)
+    }
+
+    /// The loop in a call that might have been the one to close was left after a few turns, which follow one another in the trace.
+    fn pass_over(&mut self) {
+        if let Some(arrival) = self.arrival.take()
+            && let Some(watched) = self.frames.get(arrival.depth - 1)
+            && let Some(code) = self.codes.get(watched.code.0 as usize)
+        {
+            self.short.insert((*code as usize, arrival.offset));
+        }
+        self.recording.arrival = None;
     }
 
     /// Whether the loop that is being observed was left.
@@ -763,6 +810,9 @@ impl Observation {
         offset: u32,
     ) -> Progress {
         if self.recording.events.len() >= engine.options.max_events {
+            if let Some(progress) = self.turns_on() {
+                return progress;
+            }
             self.recording.ending = Ending::TooLong;
             return Progress::Finished;
         }
@@ -822,7 +872,7 @@ impl Observation {
             }
             (_, Detail::Undelegate(resumed)) if self.frames.len() > 1 => return self.undelegate(&resumed),
             // Nobody can follow from here; the recorder names the reason.
-            (Op::Unsupported(_), _) => return Progress::Finished,
+            (Op::Unsupported(_), _) => return self.turns_on().unwrap_or(Progress::Finished),
             // Only a generator that is resumed in the trace yields there.
             (Op::Yield { .. }, _) if self.frames.len() == 1 => return Progress::Finished,
             // A builtin asks for the next item at once.

@@ -138,6 +138,17 @@ impl Engine {
         })
     }
 
+    /// Whether a loop is left after a few turns as a rule: within a trace its turns follow one another, and its head is no label.
+    pub fn is_short_loop(&self, code: *mut PyObject, offset: u32) -> bool {
+        let Some(location) = self.locations.get(&(code as usize, offset)) else { return false };
+        match location.state {
+            State::Compiled(id) | State::Waiting(Some(id)) => {
+                self.executors.get(id).and_then(Option::as_ref).is_some_and(|executor| executor.is_short())
+            }
+            _ => location.short,
+        }
+    }
+
     /// Whether this trace loops by itself.
     pub fn loops(&self, id: usize) -> bool {
         self.executors.get(id).and_then(Option::as_ref).is_some_and(|executor| executor.recorded.label.is_some())
