@@ -32,6 +32,9 @@ const NATIVE_MARGIN: i32 = 500;
 /// What a root trace may lose while traces that continue it are to come, in nanoseconds.
 const MOST_LOST: i64 = 5_000_000;
 
+/// How many times as much as it lost a root trace must have saved, all in all, to be kept in spite of that.
+const LOSS_BORNE: i64 = 4;
+
 /// Where we are: in a callback of this frame.
 #[derive(Clone, Copy)]
 pub struct Site {
@@ -108,6 +111,10 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         }
         engine.counters.lost += lost as u64;
         executor.lost.set(executor.lost.get() + lost);
+        // What has saved much may be in a bad phase.
+        if gained - worth::least(executor, entries) > executor.lost.get().saturating_mul(LOSS_BORNE) {
+            return true;
+        }
         // While side traces are to come nobody knows what it will gain with them.
         let growing = open.saturating_sub(last_open) * 2 >= entered && executor.lost.get() < MOST_LOST;
         if growing {

@@ -173,7 +173,7 @@ pub fn loses(root: &Executor) -> bool {
 }
 
 /// What compiling an instruction of a trace costs.
-const COMPILING: i64 = 6000;
+const COMPILING: i64 = 3000;
 /// Instructions of a root trace and its side traces that need not have paid yet; the same where the root trace by itself loses.
 const ADVANCE: [i64; 2] = [1200, 300];
 
