@@ -28,7 +28,7 @@ WAYS: dict[str, dict[str, str]] = {
     "native-unoptimized": {"DECAL_JIT": "1", "DECAL_OPTIMIZE": "0"},
     "native-registers": {"DECAL_JIT": "1", "DECAL_STRESS": "hot,registers:1"},
     "native-registers-2": {"DECAL_JIT": "1", "DECAL_STRESS": "registers:20"},
-    "native-twice": {"DECAL_JIT": "1", "DECAL_STRESS": "hot,twice"},
+    "native-twice": {"DECAL_JIT": "1", "DECAL_STRESS": "hot,twice,waits"},
     "unoptimized-hot": {"DECAL_JIT": "1", "DECAL_OPTIMIZE": "0", "DECAL_STRESS": "hot"},
 }
 JITTED = [way for way in WAYS if way != "plain"]
