@@ -105,7 +105,8 @@ def any_of(objects, rounds):
 def main():
     slotted = Slotted()
     slotted.x = 1
-    objects = [Plain(), None, slotted, WithLength(0), WithLength(2), Made, Made(), Meta, count, print, text, 0, "", 1.5, [], ()]
+    objects = [Plain(), None, slotted, WithLength(0), WithLength(2), Made, Made(), Meta, count, print, text]
+    objects += [0, "", 1.5, [], ()]
     print(text(count(objects, 60)))
     print(text(count([Plain(), Plain(), None], 60)))
     print(text(made(200)))

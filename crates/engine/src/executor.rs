@@ -48,6 +48,8 @@ pub struct Used {
     pub returning: OnceCell<Option<Plan>>,
     /// And in short.
     pub brief: OnceCell<Brief>,
+    /// Times that it was taken by an exception, behind which no trace goes on.
+    pub raised: Cell<u64>,
     /// Why the last try to continue it failed, and on which line.
     pub last: RefCell<Option<(String, u32)>>,
 }
@@ -56,6 +58,11 @@ impl Exit {
     /// See [`Used`].
     pub fn used(&self) -> &Used {
         self.used.get_or_init(Box::default)
+    }
+
+    /// Times taken that a side trace could have continued.
+    pub fn continuable(&self) -> u64 {
+        self.taken.get() - self.used.get().map_or(0, |used| used.raised.get())
     }
 
     /// Why the last try to continue it failed, and on which line.

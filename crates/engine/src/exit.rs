@@ -96,7 +96,10 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
             throw = site.thread.attend().is_err();
             drop(guard);
         }
-        if exit.countdown.get() > 0 && !throw {
+        if throw {
+            let raised = &exit.used().raised;
+            raised.set(raised.get() + 1);
+        } else if exit.countdown.get() > 0 {
             exit.countdown.set(exit.countdown.get() - 1);
             if exit.countdown.get() == 0
                 && state::with(|engine| observe_on(engine, executor, index, &frames)) != Some(true)

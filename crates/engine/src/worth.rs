@@ -217,7 +217,7 @@ pub fn credit(engine: &mut Engine, root: &Executor, saved: i64) {
 /// as often as each other get hot late.
 pub fn left_open(engine: &Engine, root: &Executor) -> u64 {
     let open = |exit: &Exit| exit.at.is_some() && exit.countdown.get() > 0;
-    sum(engine, root, |exit| if open(exit) { exit.taken.get() as i64 } else { 0 }) as u64
+    sum(engine, root, |exit| if open(exit) { exit.continuable() as i64 } else { 0 }) as u64
 }
 
 /// The sum over the exits of a root trace and its side traces.
