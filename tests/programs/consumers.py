@@ -76,6 +76,15 @@ def other_sums():
     return sorted(seen)
 
 
+def sum_that_becomes_complex():
+    seen = set()
+    for i in range(TURNS):
+        # What is left of the sum after that is added by decal's own code.
+        late = i >= TURNS - 3
+        seen.add(repr(sum(complex(x, 1) if late and x == ROW[0] else x for x in ROW)))
+    return sorted(seen)
+
+
 def sum_of_text():
     s = 0
     for i in range(TURNS):
@@ -372,6 +381,7 @@ PROGRAMS = [
     large_sums,
     infinite_sums,
     other_sums,
+    sum_that_becomes_complex,
     sum_of_text,
     found,
     truth_of_objects,

@@ -216,7 +216,9 @@ impl Builtin {
                         return Err(Raised);
                     }
                 }
-                let (fits, ints) = (self.both_long(total, item), !any);
+                // As long as nothing else was met, the total is an int.
+                let ints = !any;
+                let fits = ints && self.both_long(total, item);
                 let sum = ffi::PyNumber_Add(total, item);
                 objects::decref(item);
                 objects::decref(std::mem::replace(&mut total, sum));
@@ -236,7 +238,7 @@ impl Builtin {
         }
     }
 
-    /// Whether an int (or a bool) is added to a total that is a machine number, and the sum is one.
+    /// Whether an int (or a bool) is added to a total, an int, that is a machine number, and the sum is one.
     unsafe fn both_long(self, total: *mut PyObject, item: *mut PyObject) -> bool {
         // SAFETY: as above.
         unsafe {
