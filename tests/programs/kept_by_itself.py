@@ -54,7 +54,7 @@ def kept_pair(n, box):
 def main():
     box = Box(3)
     before = sys.getrefcount(box)
-    for n in (1, 60, 300):
+    for n in (1, 60, 300, 1500):
         print(text(kept(n, box)), text(kept_float(n, box)), text(kept_pair(n, box)))
     print(sys.getrefcount(box) - before)
 

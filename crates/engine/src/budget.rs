@@ -22,6 +22,9 @@ impl Engine {
         if self.options.stress.waits && !self.roll().is_multiple_of(4) {
             return false;
         }
+        if self.options.stress.hot {
+            return true;
+        }
         let spent = self.counters.nanoseconds.iter().sum::<u64>().saturating_add(self.counters.lost);
         let hundredth = self.born.elapsed().as_nanos() / 100;
         let share = u128::from(self.options.compile_share) * hundredth;

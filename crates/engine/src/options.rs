@@ -187,7 +187,6 @@ impl Options {
             options.loop_threshold = 1;
             options.call_threshold = 1;
             options.least_units = 0;
-            options.compile_share = u32::MAX;
             options.exit_threshold = 1;
             options.trial_entries = u64::MAX;
         }
