@@ -653,7 +653,7 @@ impl<'a> Recorder<'a> {
     /// Translates these events.
     fn run(&mut self, from: usize, to: usize) -> Step<()> {
         let rec = self.rec;
-        let mut index = from;
+        let (mut index, mut unfinished) = (from, false);
         while let Some(event) = rec.events.get(index)
             && index < to
         {
@@ -675,6 +675,8 @@ impl<'a> Recorder<'a> {
                     (1 + inside.count(), 1)
                 }
             };
+            // A call that goes through CPython: nothing behind it was seen, where it is the last.
+            unfinished = covered > 1 && done == 1;
             index += covered;
             if let Some(address) = self.options.count {
                 self.count_instructions(address, done);
@@ -683,7 +685,7 @@ impl<'a> Recorder<'a> {
             self.events = self.events.max(index);
         }
         // A loop to close, or the end of what was seen, lies in a call that was not followed.
-        if index > to.min(rec.events.len()) {
+        if index > to.min(rec.events.len()) || unfinished && index == rec.events.len() {
             Err(AbortReason::Call("its loop is in a call that is not inlined"))
         } else {
             Ok(())
