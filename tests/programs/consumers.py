@@ -340,6 +340,19 @@ def methods():
     return s
 
 
+def counting(n):
+    return (i + n for i in range(n))
+
+
+def returned_by_a_trace():
+    s = 0
+    for _ in range(3):
+        # The function is called from C, and has a trace of its own, which makes the generator when it returns.
+        for made in map(counting, [i % 6 for i in range(TURNS)]):
+            s += sum(made)
+    return s
+
+
 def redefined():
     global sum
     s = 0
@@ -404,6 +417,7 @@ PROGRAMS = [
     through_functions,
     long_ones,
     methods,
+    returned_by_a_trace,
     redefined,
     reference_counts,
     growing_list,

@@ -161,7 +161,8 @@ impl Planner<'_> {
     fn locals(&mut self, frame: &Frame<'_>) -> Option<Vec<(u32, Make)>> {
         // A frame that exists has them.
         let has = frame.real.is_some() && frame.generator.is_none();
-        let forgotten = self.returning;
+        // What returns may be a generator, which keeps its own.
+        let forgotten = self.returning && frame.generator.is_none();
         if has { Some(Vec::new()) } else { self.slots(frame.locals, |source| !forgotten || takes_over(source)) }
     }
 
