@@ -7,13 +7,16 @@
 //!
 //! Cost: about a microsecond for each instruction, once per trace.
 
+mod heads;
+mod inlining;
+
 use crate::executor::Executor;
 use crate::state::Engine;
 use decal_cpython::code::DecodedCode;
 use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
-use decal_cpython::monitoring::{LocalEvents, only_decal};
-use decal_cpython::observe::{Assumption, Calls, observe};
+use decal_cpython::monitoring::LocalEvents;
+use decal_cpython::observe::{Assumption, observe};
 use decal_cpython::specialized::Specialized;
 use decal_cpython::thread::Thread;
 use decal_cpython::watch::Changed;
@@ -21,7 +24,8 @@ use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Attribute, Bind, CodeId, Consumer, Detail, Ending, Event, Kind, Operand, Recording, Resumed};
-use decal_trace::record::MAX_DEPTH;
+use heads::{Arrival, is_nested};
+use inlining::Inlining;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -32,19 +36,6 @@ use std::time::Instant;
 const MAX_FOREIGN: u32 = 5000;
 /// Events that there is room for at first.
 const EVENTS: usize = 128;
-/// Passes that may find a loop in a call left at once before that is taken as the rule.
-const PATIENCE: u32 = 3;
-/// Turns of a hot loop in a call that are followed one by one; each comes to the head twice, by the jump and by the instruction.
-const MAX_UNROLLED: u32 = 16;
-/// Turns of a loop in a call that make it the loop to close.
-const FEW: u32 = 5;
-/// Changes of one thing that traces took as fixed, after which they do not any more.
-const VOLATILE: u32 = 2;
-/// How deep calls are followed by sparing passes.
-const SPARING_DEPTH: u32 = 3;
-/// How often the same code may be among the frames: recursion is followed so far.
-const MAX_RECURSION: usize = 4;
-
 /// What is observed, and for what.
 #[derive(Clone, Debug)]
 pub enum Purpose {
@@ -94,19 +85,6 @@ impl Entering {
     fn generator(resumed: &Resumed, frame: Option<u64>, instead: bool) -> Entering {
         Entering { code: resumed.code, through_c: true, resumed: Some(resumed.at), frame, instead }
     }
-}
-
-/// The first time at a loop's head.
-#[derive(Debug)]
-struct Arrival {
-    depth: usize,
-    frame: u64,
-    offset: u32,
-    /// The last time, and the second one: events.
-    last: u32,
-    second: Option<u32>,
-    /// How often it came back.
-    turns: u32,
 }
 
 /// A pass that is under way.
@@ -457,103 +435,9 @@ fn end_behind(decoded: &DecodedCode, offset: u32) -> Option<u32> {
     })
 }
 
-/// Whether the loop with this head lies within another one.
-fn is_nested(decoded: &DecodedCode, head: u32) -> bool {
-    let end = loop_end(decoded, head);
-    decoded.heads.iter().any(|outer| *outer < head && loop_end(decoded, *outer) > end)
-}
-
-/// Where the last jump back to a loop's head is.
-fn loop_end(decoded: &DecodedCode, head: u32) -> Option<u32> {
-    let back = |instruction: &&decal_cpython::code::Instruction| instruction.op == Op::JumpBackward(head);
-    decoded.instructions.iter().flatten().filter(back).map(|instruction| instruction.start).max()
-}
-
 fn clear_error() {
     // SAFETY: the GIL is held whenever the engine works.
     unsafe { decal_cpython::thread::Thread::current() }.clear_exception();
-}
-
-/// What the observer asks about calls.
-struct Inlining<'a> {
-    engine: &'a mut Engine,
-    observation: &'a mut Observation,
-}
-
-impl Calls for Inlining<'_> {
-    fn generate(&mut self, code: *mut PyObject) -> Result<(CodeId, u32), &'static str> {
-        let (id, keeps) = self.resume(code, 0)?;
-        if !keeps {
-            return Err("a generator function around this loop");
-        }
-        let Some(decoded) = self.engine.code(code) else { return Err("a generator that cannot be read") };
-        let first = decoded.starting_at(0);
-        let first = match first.map(|first| (first.op, first.next)) {
-            Some((Op::CopyFreeVars(_), next)) => decoded.starting_at(next),
-            _ => first,
-        };
-        let begin = first.filter(|first| first.op == Op::Unsupported("RETURN_GENERATOR"));
-        begin.map(|begin| (id, begin.next)).ok_or("a generator function that is not plain")
-    }
-
-    fn resume(&mut self, code: *mut PyObject, depth: u32) -> Result<(CodeId, bool), &'static str> {
-        let Some(decoded) = self.engine.code(code) else { return Err("a generator that cannot be read") };
-        decoded.resumable?;
-        if depth as usize >= MAX_DEPTH {
-            return Err("calls within calls, deeper than traces follow");
-        }
-        if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
-            return Err("a function with @decal.nojit");
-        }
-        // SAFETY: the generator's code is alive.
-        if !unsafe { only_decal(code) } {
-            return Err("a function that another tool watches");
-        }
-        let id = self.observation.code_id(self.engine, code).map(|(id, _)| id);
-        // A trace keeps the code of what it makes, which must not keep the trace's own.
-        // SAFETY: code of a live frame and of a live generator or function.
-        let keeps = unsafe { !objects::contains_code(code, self.observation.code) };
-        id.map(|id| (id, keeps)).ok_or("a function that cannot be watched")
-    }
-
-    fn is_observed(&self, frame: Frame) -> bool {
-        self.observation.frames.iter().any(|watched| watched.frame == frame.address())
-    }
-
-    fn enter(&mut self, _: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str> {
-        let Some(decoded) = self.engine.code(code) else { return Err("a function that cannot be read") };
-        decoded.inlinable?;
-        if depth as usize >= MAX_DEPTH {
-            return Err("calls within calls, deeper than traces follow");
-        }
-        if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
-            return Err("a function with @decal.nojit");
-        }
-        let sparing = self.observation.sparing;
-        if sparing >= 1 && !decoded.heads.is_empty() {
-            return Err("a function with loops, in a pass that would be too long with it");
-        }
-        if sparing >= 3 || sparing >= 2 && depth > SPARING_DEPTH {
-            return Err("a call that would make the pass too long");
-        }
-        let same = self.observation.frames.iter().filter(|watched| watched.decoded.code.object == code as u64);
-        if same.count() >= MAX_RECURSION {
-            return Err("recursion that is deeper than traces follow");
-        }
-        let known = self.observation.code_id(self.engine, code);
-        let (id, _) = known.ok_or("a function that cannot be watched")?;
-        // Asked only now, because code that has not run for long learns only here which tools there are.
-        // SAFETY: the function's code is alive.
-        if unsafe { only_decal(code) } { Ok(id) } else { Err("a function that another tool watches") }
-    }
-
-    fn is_volatile(&self, what: Assumption) -> bool {
-        let place = match what {
-            Assumption::Dict { dict, key } => (dict, key),
-            Assumption::Type(address) | Assumption::Function(address) => (address, 0),
-        };
-        self.engine.changes.get(&place).is_some_and(|changes| *changes >= VOLATILE)
-    }
 }
 
 /// An INSTRUCTION event, while a pass is under way.
@@ -600,130 +484,6 @@ impl Observation {
             return Progress::Finished;
         }
         if self.foreign > MAX_FOREIGN { Progress::Cancelled } else { Progress::Continue }
-    }
-
-    /// The topmost frame comes to a loop's head: whether the pass ends.
-    fn at_head(&mut self, engine: &Engine, offset: u32) -> Option<Progress> {
-        let top = self.frames.last()?;
-        if !top.decoded.is_head(offset) {
-            return None;
-        }
-        let (depth, frame, id) = (self.frames.len(), top.frame, top.code);
-        let root = matches!(self.purpose, Purpose::Root { .. });
-        if let Some(arrival) = &mut self.arrival
-            && (arrival.depth, arrival.frame, arrival.offset) == (depth, frame, offset)
-        {
-            let now = self.recording.events.len() as u32;
-            if arrival.last == now {
-                return None;
-            }
-            let turns = |event: &Event| event.op == Op::JumpBackward(offset) && event.depth as usize + 1 == depth;
-            if !root || depth == 1 {
-                self.recording.ending = Ending::Turn;
-                return Some(Progress::Finished);
-            }
-            if self.recording.events.last().is_some_and(turns) {
-                arrival.last = now;
-                arrival.turns += 1;
-                arrival.second.get_or_insert(now);
-                return if arrival.turns < FEW { None } else { self.turns_on() };
-            }
-            // It was left after a few turns, and begins anew.
-            self.pass_over();
-        }
-        let code = *self.codes.get(id.0 as usize)?;
-        let event = self.recording.events.len() as u32;
-        let arrival = Arrival { depth, frame, offset, last: event, second: None, turns: 0 };
-        match &self.purpose {
-            Purpose::Root { offset: head, .. } if depth == 1 && *head == offset => {
-                if event == 0 {
-                    return None;
-                }
-                // A loop inside of a call was left at once: some other pass may stay in it, unless that is the rule.
-                let location = engine.locations.get(&(self.code as usize, offset));
-                let wait = self.arrival.is_some() && location.is_none_or(|location| location.left < PATIENCE);
-                self.recording.ending = if wait { Ending::Left } else { Ending::Head(offset) };
-                if !wait {
-                    self.recording.arrival = None;
-                }
-                return Some(Progress::Finished);
-            }
-            Purpose::Side { parent, .. } if event > 0 => {
-                let root = engine.executors.get(parent.root).and_then(Option::as_ref)?;
-                let trunk = engine.executors.get(parent.trunk).and_then(Option::as_ref)?;
-                let label = trunk.recorded.label.as_ref();
-                if label.is_some_and(|label| (label.depth(), label.code(), label.head) == (depth, code as u64, offset))
-                {
-                    self.recording.arrival = Some(event);
-                    self.arrival = Some(arrival);
-                    return None;
-                }
-                if depth == 1 && root.offset == offset {
-                    // Where the root trace loops elsewhere, in a call, one pass around it leads there.
-                    let around = label.is_some_and(|label| (label.depth(), label.head) != (1, offset));
-                    if around && self.arrival.is_none() && *self.recording.around.get_or_insert(event) == event {
-                        return None;
-                    }
-                    self.recording.ending = Ending::Head(offset);
-                    return Some(Progress::Finished);
-                }
-            }
-            _ => {}
-        }
-        if event == 0 || !engine.is_hot_loop(code, offset) {
-            return None;
-        }
-        if depth > 1 {
-            let short = self.arrival.is_none()
-                && (self.short.contains(&(code as usize, offset)) || engine.is_short_loop(code, offset));
-            let side = matches!(self.purpose, Purpose::Side { .. });
-            if side || short || self.arrival.is_some() {
-                // A loop of a few turns is followed as it goes.
-                let turns = self.turns.entry((frame, offset)).or_default();
-                *turns += 1;
-                return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
-            }
-            self.recording.arrival = Some(event);
-            self.arrival = Some(arrival);
-            return None;
-        }
-        // A trace that does not loop only leads to one that does, as this pass may do by itself.
-        engine.executor_at(code, offset).filter(|executor| executor.recorded.label.is_some())?;
-        let within = match &self.purpose {
-            Purpose::Root { offset: head, function: false } => {
-                offset > *head && loop_end(&self.frames.last()?.decoded, *head).is_some_and(|end| offset < end)
-            }
-            _ => true,
-        };
-        self.recording.ending = if within { Ending::Head(offset) } else { Ending::Left };
-        Some(Progress::Finished)
-    }
-
-    /// The loop in a call that may be the one to close goes on: it is, and its first turn is all that counts.
-    fn turns_on(&mut self) -> Option<Progress> {
-        let second = self.arrival.as_ref().and_then(|arrival| arrival.second)?;
-        self.recording.events.truncate(second as usize);
-        self.recording.ending = Ending::Turn;
-        Some(Progress::Finished)
-    }
-
-    /// The loop in a call that might have been the one to close was left after a few turns, which follow one another in the trace.
-    fn pass_over(&mut self) {
-        if let Some(arrival) = self.arrival.take()
-            && let Some(watched) = self.frames.get(arrival.depth - 1)
-            && let Some(code) = self.codes.get(watched.code.0 as usize)
-        {
-            self.short.insert((*code as usize, arrival.offset));
-        }
-        self.recording.arrival = None;
-    }
-
-    /// Whether the loop that is being observed was left.
-    fn left_loop(&self, start: u32) -> bool {
-        let (Purpose::Root { offset: head, function: false }, [top]) = (&self.purpose, self.frames.as_slice()) else {
-            return false;
-        };
-        start < *head || loop_end(&top.decoded, *head).is_some_and(|end| start > end)
     }
 
     unsafe fn instruction(&mut self, engine: &mut Engine, frame: Frame, offset: u32) -> Progress {

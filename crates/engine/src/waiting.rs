@@ -45,11 +45,6 @@ impl Waiting {
         self.awake = self.awake.filter(|place| place.0 != code);
         self.asleep.retain(|place| place.0 != code);
     }
-
-    /// Locations that wait with their events off.
-    pub fn asleep(&self) -> usize {
-        self.asleep.len()
-    }
 }
 
 impl Engine {

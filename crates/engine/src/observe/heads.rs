@@ -1,0 +1,168 @@
+//! Heads of loops that a pass comes to: which one the trace is to close, and where the pass ends.
+//!
+//! A root trace closes the loop that it starts at, or one in a call, where most of the time is spent then; a side trace comes back to its
+//! trunk's. A loop in a call that is left after a few turns is followed as it goes, as a part of the turn around it: so
+//! one is only chosen once it has come round [`FEW`] times, and what was seen since its second turn is cut off.
+
+use super::{Observation, Progress, Purpose};
+use crate::state::Engine;
+use decal_cpython::code::DecodedCode;
+use decal_trace::bytecode::Op;
+use decal_trace::event::{Ending, Event};
+
+/// Passes that may find a loop in a call left at once before that is taken as the rule.
+const PATIENCE: u32 = 3;
+/// Turns of a hot loop in a call that are followed one by one; each comes to the head twice, by the jump and by the instruction.
+const MAX_UNROLLED: u32 = 16;
+/// Turns of a loop in a call that make it the loop to close.
+const FEW: u32 = 5;
+/// The first time at a loop's head.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) depth: usize,
+    pub(super) frame: u64,
+    pub(super) offset: u32,
+    /// The last time, and the second one: events.
+    pub(super) last: u32,
+    pub(super) second: Option<u32>,
+    /// How often it came back.
+    pub(super) turns: u32,
+}
+
+/// Whether the loop with this head lies within another one.
+pub(super) fn is_nested(decoded: &DecodedCode, head: u32) -> bool {
+    let end = loop_end(decoded, head);
+    decoded.heads.iter().any(|outer| *outer < head && loop_end(decoded, *outer) > end)
+}
+
+/// Where the last jump back to a loop's head is.
+fn loop_end(decoded: &DecodedCode, head: u32) -> Option<u32> {
+    let back = |instruction: &&decal_cpython::code::Instruction| instruction.op == Op::JumpBackward(head);
+    decoded.instructions.iter().flatten().filter(back).map(|instruction| instruction.start).max()
+}
+
+impl Observation {
+    /// The topmost frame comes to a loop's head: whether the pass ends.
+    pub(super) fn at_head(&mut self, engine: &Engine, offset: u32) -> Option<Progress> {
+        let top = self.frames.last()?;
+        if !top.decoded.is_head(offset) {
+            return None;
+        }
+        let (depth, frame, id) = (self.frames.len(), top.frame, top.code);
+        let root = matches!(self.purpose, Purpose::Root { .. });
+        if let Some(arrival) = &mut self.arrival
+            && (arrival.depth, arrival.frame, arrival.offset) == (depth, frame, offset)
+        {
+            let now = self.recording.events.len() as u32;
+            if arrival.last == now {
+                return None;
+            }
+            let turns = |event: &Event| event.op == Op::JumpBackward(offset) && event.depth as usize + 1 == depth;
+            if !root || depth == 1 {
+                self.recording.ending = Ending::Turn;
+                return Some(Progress::Finished);
+            }
+            if self.recording.events.last().is_some_and(turns) {
+                arrival.last = now;
+                arrival.turns += 1;
+                arrival.second.get_or_insert(now);
+                return if arrival.turns < FEW { None } else { self.turns_on() };
+            }
+            // It was left after a few turns, and begins anew.
+            self.pass_over();
+        }
+        let code = *self.codes.get(id.0 as usize)?;
+        let event = self.recording.events.len() as u32;
+        let arrival = Arrival { depth, frame, offset, last: event, second: None, turns: 0 };
+        match &self.purpose {
+            Purpose::Root { offset: head, .. } if depth == 1 && *head == offset => {
+                if event == 0 {
+                    return None;
+                }
+                // A loop inside of a call was left at once: some other pass may stay in it, unless that is the rule.
+                let location = engine.locations.get(&(self.code as usize, offset));
+                let wait = self.arrival.is_some() && location.is_none_or(|location| location.left < PATIENCE);
+                self.recording.ending = if wait { Ending::Left } else { Ending::Head(offset) };
+                if !wait {
+                    self.recording.arrival = None;
+                }
+                return Some(Progress::Finished);
+            }
+            Purpose::Side { parent, .. } if event > 0 => {
+                let root = engine.executors.get(parent.root).and_then(Option::as_ref)?;
+                let trunk = engine.executors.get(parent.trunk).and_then(Option::as_ref)?;
+                let label = trunk.recorded.label.as_ref();
+                if label.is_some_and(|label| (label.depth(), label.code(), label.head) == (depth, code as u64, offset))
+                {
+                    self.recording.arrival = Some(event);
+                    self.arrival = Some(arrival);
+                    return None;
+                }
+                if depth == 1 && root.offset == offset {
+                    // Where the root trace loops elsewhere, in a call, one pass around it leads there.
+                    let around = label.is_some_and(|label| (label.depth(), label.head) != (1, offset));
+                    if around && self.arrival.is_none() && *self.recording.around.get_or_insert(event) == event {
+                        return None;
+                    }
+                    self.recording.ending = Ending::Head(offset);
+                    return Some(Progress::Finished);
+                }
+            }
+            _ => {}
+        }
+        if event == 0 || !engine.is_hot_loop(code, offset) {
+            return None;
+        }
+        if depth > 1 {
+            let short = self.arrival.is_none()
+                && (self.short.contains(&(code as usize, offset)) || engine.is_short_loop(code, offset));
+            let side = matches!(self.purpose, Purpose::Side { .. });
+            if side || short || self.arrival.is_some() {
+                // A loop of a few turns is followed as it goes.
+                let turns = self.turns.entry((frame, offset)).or_default();
+                *turns += 1;
+                return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
+            }
+            self.recording.arrival = Some(event);
+            self.arrival = Some(arrival);
+            return None;
+        }
+        // A trace that does not loop only leads to one that does, as this pass may do by itself.
+        engine.executor_at(code, offset).filter(|executor| executor.recorded.label.is_some())?;
+        let within = match &self.purpose {
+            Purpose::Root { offset: head, function: false } => {
+                offset > *head && loop_end(&self.frames.last()?.decoded, *head).is_some_and(|end| offset < end)
+            }
+            _ => true,
+        };
+        self.recording.ending = if within { Ending::Head(offset) } else { Ending::Left };
+        Some(Progress::Finished)
+    }
+
+    /// The loop in a call that may be the one to close goes on: it is, and its first turn is all that counts.
+    pub(super) fn turns_on(&mut self) -> Option<Progress> {
+        let second = self.arrival.as_ref().and_then(|arrival| arrival.second)?;
+        self.recording.events.truncate(second as usize);
+        self.recording.ending = Ending::Turn;
+        Some(Progress::Finished)
+    }
+
+    /// The loop in a call that might have been the one to close was left after a few turns, which follow one another in the trace.
+    pub(super) fn pass_over(&mut self) {
+        if let Some(arrival) = self.arrival.take()
+            && let Some(watched) = self.frames.get(arrival.depth - 1)
+            && let Some(code) = self.codes.get(watched.code.0 as usize)
+        {
+            self.short.insert((*code as usize, arrival.offset));
+        }
+        self.recording.arrival = None;
+    }
+
+    /// Whether the loop that is being observed was left.
+    pub(super) fn left_loop(&self, start: u32) -> bool {
+        let (Purpose::Root { offset: head, function: false }, [top]) = (&self.purpose, self.frames.as_slice()) else {
+            return false;
+        };
+        start < *head || loop_end(&top.decoded, *head).is_some_and(|end| start > end)
+    }
+}
