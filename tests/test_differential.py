@@ -24,7 +24,7 @@ EXAMPLE_SIZES = {
     "sieve_bytearray": 3000,
 }
 RUNS: dict[str, list[str]] = {
-    **{path.stem: [str(path)] for path in sorted(PROGRAMS.glob("*.py")) if path.stem != "common"},
+    **{path.stem: [str(path)] for path in sorted(PROGRAMS.glob("*.py")) if path.stem not in ("chains", "common")},
     **{f"example-{name}": [str(EXAMPLES / f"{name}.py"), str(size)] for name, size in EXAMPLE_SIZES.items()},
 }
 # Nothing but recursion: functions without a loop are not compiled unless they are asked for.

@@ -4,41 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
-import traceback
 import weakref
 from typing import Any
 
+from chains import Tree, deep, names_below, outer, tree
 from common import show
 
 TURNS = 120
-
-
-class Tree:
-    def __init__(self, left, value, right):
-        self.left = left
-        self.value = value
-        self.right = right
-
-    def __iter__(self):
-        if self.left:
-            yield from self.left
-        yield self.value
-        if self.right:
-            yield from self.right
-
-    def walk(self):
-        if self.left is not None:
-            yield from self.left.walk()
-        yield self.value
-        if self.right is not None:
-            yield from self.right.walk()
-
-
-def tree(values):
-    if not values:
-        return None
-    middle = len(values) // 2
-    return Tree(tree(values[:middle]), values[middle], tree(values[middle + 1 :]))
 
 
 def digest(iterable):
@@ -106,42 +78,6 @@ def leaving():
     return results
 
 
-def inner(n, log):
-    try:
-        for i in range(n):
-            if i == 7:
-                raise ValueError(i)
-            got = yield i
-            if got is not None:
-                log.append(got)
-    finally:
-        log.append("finally")
-    return "done"
-
-
-def middle(n, log):
-    while True:
-        try:
-            log.append((yield from inner(n, log)))
-            yield -1
-            return 5
-        except ValueError as error:
-            log.append(str(error))
-            n = 3
-            frame, names = sys._getframe(), []
-            while frame and frame.f_code.co_name != "<module>":
-                names.append(frame.f_code.co_name)
-                frame = frame.f_back
-            log.append(names)
-            log.append(traceback.format_exc().count("in inner"))
-
-
-def outer(n, log):
-    log.append((yield from middle(n, log)))
-    log.append((yield from [1, 2, 3]))
-    return 9
-
-
 def results_and_exceptions():
     results = []
     for k in range(40):
@@ -180,16 +116,12 @@ def throwing():
 
 
 def stack():
-    frame, names = sys._getframe(1), []
-    while frame and frame.f_code.co_name != "show":
-        names.append((frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno))
-        frame = frame.f_back
-    return names
+    return names_below(sys._getframe(1))
 
 
 def looks(n):
     for i in range(n):
-        yield tuple(stack())
+        yield stack()
 
 
 def passes(n, depth):
@@ -228,14 +160,6 @@ def tracebacks():
                 tb = tb.tb_next
             result = s, len(lines), lines[:4], error.__context__
     return result
-
-
-def deep(n):
-    if n:
-        yield from deep(n - 1)
-    else:
-        while True:
-            yield n
 
 
 def endless(n):

@@ -3,29 +3,10 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import Any
 
+from chains import deep, names_below, outer, tree
 from common import show
-
-
-class Tree:
-    def __init__(self, left, value, right):
-        self.left, self.value, self.right = left, value, right
-
-    def __iter__(self):
-        if self.left:
-            yield from self.left
-        yield self.value
-        if self.right:
-            yield from self.right
-
-
-def tree(items):
-    if not items:
-        return None
-    middle = len(items) // 2
-    return Tree(tree(items[:middle]), items[middle], tree(items[middle + 1 :]))
 
 
 def trees():
@@ -37,46 +18,6 @@ def trees():
             s = (s * 3 + x) & 0xFFFF
         found.add(s)
     return found
-
-
-def names_below(frame):
-    names = []
-    while frame and frame.f_code.co_name not in ("show", "<module>"):
-        names.append((frame.f_code.co_name, frame.f_lineno - frame.f_code.co_firstlineno))
-        frame = frame.f_back
-    return tuple(names)
-
-
-def inner(n, log):
-    try:
-        for i in range(n):
-            if i == 7:
-                raise ValueError(i)
-            got = yield i
-            if got is not None:
-                log.append(got)
-    finally:
-        log.append("end")
-    return "done"
-
-
-def middle(n, log):
-    while True:
-        try:
-            log.append((yield from inner(n, log)))
-            yield -1
-            return 5
-        except ValueError as error:
-            log.append(str(error))
-            n = 3
-            log.append(names_below(sys._getframe())[:2])
-            log.append(traceback.format_exc().count("in inner"))
-
-
-def outer(n, log):
-    log.append((yield from middle(n, log)))
-    log.append((yield from [1, 2, 3]))
-    return 9
 
 
 def results():
@@ -143,14 +84,6 @@ def exceptions():
                 trace = trace.tb_next
             found.append((s, len(places), places[1:3], error.__context__))
     return found[-9:]
-
-
-def deep(n):
-    if n:
-        yield from deep(n - 1)
-    else:
-        while True:
-            yield n
 
 
 def too_deep():

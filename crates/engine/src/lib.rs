@@ -2,7 +2,7 @@
 //!
 //! [`callbacks`] hears of backward jumps and counts them in [`location`]s; a hot one is observed for one pass
 //! ([`observe`]), compiled ([`pipeline`]) and becomes an [`executor`], which is entered at the next jump
-//! ([`enter`]) and left through [`exit`]s. What an executor takes for granted is watched ([`invalidate`]).
+//! ([`enter`]) and left through [`exit`]s. All that is spent in advance comes from one [`budget`]; what finds none is [`waiting`]. What an executor takes for granted is watched ([`invalidate`]).
 //! [`api`] is what the extension module calls; [`stats`] and [`explain`] tell the user what happened.
 //!
 //! Layouts of CPython are in `decal_cpython`, machine code in `decal_native`, and everything between in

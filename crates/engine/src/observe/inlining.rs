@@ -24,6 +24,18 @@ pub(super) struct Inlining<'a> {
     pub(super) observation: &'a mut Observation,
 }
 
+impl Inlining<'_> {
+    fn may_follow(&self, code: *mut PyObject, depth: u32) -> Result<(), &'static str> {
+        if depth as usize >= MAX_DEPTH {
+            return Err("calls within calls, deeper than traces follow");
+        }
+        if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
+            return Err("a function with @decal.nojit");
+        }
+        Ok(())
+    }
+}
+
 impl Calls for Inlining<'_> {
     fn generate(&mut self, code: *mut PyObject) -> Result<(CodeId, u32), &'static str> {
         let (id, keeps) = self.resume(code, 0)?;
@@ -43,12 +55,7 @@ impl Calls for Inlining<'_> {
     fn resume(&mut self, code: *mut PyObject, depth: u32) -> Result<(CodeId, bool), &'static str> {
         let Some(decoded) = self.engine.code(code) else { return Err("a generator that cannot be read") };
         decoded.resumable?;
-        if depth as usize >= MAX_DEPTH {
-            return Err("calls within calls, deeper than traces follow");
-        }
-        if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
-            return Err("a function with @decal.nojit");
-        }
+        self.may_follow(code, depth)?;
         // SAFETY: the generator's code is alive.
         if !unsafe { only_decal(code) } {
             return Err("a function that another tool watches");
@@ -67,12 +74,7 @@ impl Calls for Inlining<'_> {
     fn enter(&mut self, _: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str> {
         let Some(decoded) = self.engine.code(code) else { return Err("a function that cannot be read") };
         decoded.inlinable?;
-        if depth as usize >= MAX_DEPTH {
-            return Err("calls within calls, deeper than traces follow");
-        }
-        if self.engine.codes.get(&(code as usize)).is_some_and(|state| state.forbidden) {
-            return Err("a function with @decal.nojit");
-        }
+        self.may_follow(code, depth)?;
         let sparing = self.observation.sparing;
         if sparing >= 1 && !decoded.heads.is_empty() {
             return Err("a function with loops, in a pass that would be too long with it");
