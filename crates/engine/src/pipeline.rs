@@ -355,7 +355,7 @@ fn build(
         let root = engine.executors.get(trunk.root).and_then(Option::as_ref);
         let turn = root.map_or(0, |root| root.turn_saves);
         let saves = if recorded.label.is_some() { weight.turn } else { weight.before - trunk.saved_before };
-        worth::set_credit(&mut recorded.trace, alive.saved.as_ptr() as u64, saves - turn);
+        worth::set_credit(&mut recorded, saves - turn);
     }
     let started = Instant::now();
     let registers = registers(engine);

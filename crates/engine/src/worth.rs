@@ -14,7 +14,7 @@ use crate::state::{Engine, FUNCTION_START};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{CodeId, Detail, Event, Kind, Recording};
-use decal_trace::ir::{Inst, Region, Trace, Val};
+use decal_trace::ir::{Inst, Region};
 use decal_trace::record::Recorded;
 use decal_uops::{Form, Uop};
 
@@ -144,21 +144,9 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
 }
 
 /// Puts into a side trace what its way round the root trace's loop saves beyond what a turn of that does, which is what is counted.
-pub fn set_credit(trace: &mut Trace, counter: u64, saves: i32) {
-    let value = |trace: &Trace, val: Val, nth: usize, uop: Uop| match trace.insts.get(val.index()) {
-        Some(Inst::Uop(inst)) if inst.uop == uop => inst.args.get(nth).copied(),
-        _ => None,
-    };
-    let is_counter = |trace: &Trace, val: Val| matches!(trace.insts.get(val.index()), Some(Inst::Uop(inst)) if inst.uop == Uop::const_raw && inst.imm64 == counter);
-    let store = (0..trace.insts.len() as u32)
-        .rev()
-        .map(Val)
-        .find(|val| value(trace, *val, 0, Uop::store_int).is_some_and(|base| is_counter(trace, base)));
-    let sum = store.and_then(|store| value(trace, store, 1, Uop::store_int));
-    let amount = sum.and_then(|sum| value(trace, sum, 1, Uop::wrap_add_int));
-    if let Some(Inst::Uop(inst)) = amount.and_then(|amount| trace.insts.get_mut(amount.index()))
-        && inst.uop == Uop::const_int
-    {
+pub fn set_credit(recorded: &mut Recorded, saves: i32) {
+    let amount = recorded.credit.and_then(|credit| recorded.trace.insts.get_mut(credit.index()));
+    if let Some(Inst::Uop(inst)) = amount {
         inst.imm32 = saves;
     }
 }

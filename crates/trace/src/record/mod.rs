@@ -158,6 +158,8 @@ pub struct Recorded {
     pub general: Vec<(CodeId, u32, AbortReason)>,
     /// Events of the recording that it has taken in.
     pub events: usize,
+    /// The constant that says what a side trace's way round the loop saves, 0 so far: see [`Options::saved`].
+    pub credit: Option<Val>,
     /// Calls within calls, at most.
     pub max_depth: u32,
     /// Instructions of the trace before the passes over the whole trace.
@@ -239,6 +241,8 @@ pub(crate) struct Recorder<'a> {
     same: Vec<(Val, Val)>,
     /// See [`Recorded::events`].
     events: usize,
+    /// See [`Recorded::credit`].
+    credit: Option<Val>,
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
@@ -417,6 +421,7 @@ impl<'a> Recorder<'a> {
             unjoined: Vec::new(),
             same: Vec::new(),
             events: 0,
+            credit: None,
             moved: false,
             max_depth: 0,
             quiet_at: 0,
@@ -589,6 +594,7 @@ impl<'a> Recorder<'a> {
         let more = emit(Uop::const_int, &[], 0);
         let after = emit(Uop::wrap_add_int, &[before, more], 0);
         emit(Uop::store_int, &[base, after], 0);
+        self.credit = Some(more);
     }
 
     /// Translates these events.
@@ -655,7 +661,7 @@ impl<'a> Recorder<'a> {
         let (insts, snaps, origins, first_phi) = std::mem::replace(&mut self.e, Emitter::new(false)).into_parts();
         let mut trace =
             Trace { start, codes: self.rec.codes.clone(), insts, label: first_phi, end, snaps, origins, covers };
-        let (mut label, mut carried) = (label, carried);
+        let (mut label, mut carried, mut credit) = (label, carried, self.credit);
         let before = (self.options.optimize && self.options.keep_before).then(|| Box::new(trace.clone()));
         if self.options.optimize {
             for pass in crate::opt::PASSES {
@@ -664,6 +670,7 @@ impl<'a> Recorder<'a> {
                 trace = next;
                 let renumber = |val: Val| map.get(val.index()).copied().flatten();
                 label = label.map(|label| label.renumbered(&renumber));
+                credit = credit.and_then(renumber);
                 for (from, _) in &mut wrote {
                     *from = (from.index()..count).find_map(|old| renumber(Val(old as u32))).unwrap_or(Val(u32::MAX));
                 }
@@ -676,6 +683,7 @@ impl<'a> Recorder<'a> {
             unjoined: Vec::new(),
             general,
             events: self.events,
+            credit,
             trace,
             label,
             carried,
