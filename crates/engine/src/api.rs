@@ -16,7 +16,7 @@ use decal_cpython::watch::Watchers;
 use decal_cpython::{PyObject, support};
 use decal_native::{CodeMemory, MemoryError};
 use decal_trace::allocated::Item;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt;
 use std::fmt::Write;
 use std::ptr::null_mut;
@@ -128,6 +128,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             memory,
             codes: FxHashMap::default(),
             locations: FxHashMap::default(),
+            located: FxHashSet::default(),
             executors: Vec::new(),
             exits: Vec::new(),
             starts: FxHashMap::default(),
@@ -137,6 +138,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             changes: FxHashMap::default(),
             contexts: Vec::new(),
             waiting: Default::default(),
+            resting: Default::default(),
             counters,
             dice,
             complaint: None,

@@ -83,6 +83,10 @@ unsafe extern "C" fn on_jump(_: *mut PyObject, arguments: *mut *mut PyObject, co
             if to > from {
                 return disable();
             }
+            // Most jumps are only counted.
+            if state::with(|engine| is_counted(engine, (code as usize, to))).unwrap_or(true) {
+                return nothing();
+            }
             let thread = Thread::current();
             let site = Site { thread, frame: Frame::current(thread), code, destination: Some(to), called: false };
             if site.frame.code() != code {
@@ -243,6 +247,20 @@ fn count_again(engine: &mut Engine, place: Option<(usize, u32)>) {
     }
 }
 
+/// Whether a jump was no more than a count.
+fn is_counted(engine: &mut Engine, place: (usize, u32)) -> bool {
+    if engine.observation.is_none()
+        && let Some(Location { state: State::Counting(left), .. }) = engine.locations.get_mut(&place)
+        && *left > 1
+    {
+        *left -= 1;
+        engine.counters.jumps += 1;
+        engine.tick();
+        return true;
+    }
+    false
+}
+
 fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     engine.catch_up();
     if engine.observation.is_some()
@@ -261,11 +279,13 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         Some(code) if code.asked => 1,
         _ => engine.options.loop_threshold,
     };
-    let location = engine.locations.entry(place).or_insert_with(|| {
+    if !engine.locations.contains_key(&place) {
         // SAFETY: the code of this frame.
         unsafe { make_room(site.code) };
-        Location::new(threshold)
-    });
+        let (count, probe) = engine.probe(threshold);
+        engine.locate(place, || Location { probe, ..Location::new(count) });
+    }
+    let Some(location) = engine.locations.get_mut(&place) else { return Decision::Nothing };
     match &mut location.state {
         State::Counting(left) if *left > 1 => {
             *left -= 1;
@@ -275,7 +295,23 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         }
         State::Counting(_) => {
             engine.counters.jumps += 1;
-            begin(engine, site, to)
+            match location.probe.take() {
+                Some(probe) if engine.is_seldom(probe.since) => {
+                    engine.rest(place);
+                    Decision::Disable
+                }
+                Some(probe) => {
+                    if let Some(location) = engine.locations.get_mut(&place) {
+                        location.goes_on(probe);
+                    }
+                    Decision::Nothing
+                }
+                None => begin(engine, site, to),
+            }
+        }
+        State::Seldom(until) => {
+            let until = *until;
+            if engine.looks_again(place, until) { Decision::Nothing } else { Decision::Disable }
         }
         State::Observing => {
             if engine.observation.is_none() {

@@ -1,6 +1,6 @@
 //! Executors: compiled traces with everything that running and leaving them needs.
 
-use crate::exit::Brief;
+use crate::brief::{Brief, Slots};
 use crate::links::Link;
 use crate::plan::Plan;
 use decal_cpython::PyObject;
@@ -48,6 +48,8 @@ pub struct Used {
     pub returning: OnceCell<Option<Plan>>,
     /// And in short.
     pub brief: OnceCell<Brief>,
+    /// The plan in short, where it only fills slots of the entry frame.
+    pub slots: OnceCell<Option<Slots>>,
     /// Times that it was taken by an exception, behind which no trace goes on.
     pub raised: Cell<u64>,
     /// Why the last try to continue it failed, and on which line.
@@ -58,6 +60,11 @@ impl Exit {
     /// See [`Used`].
     pub fn used(&self) -> &Used {
         self.used.get_or_init(Box::default)
+    }
+
+    /// How to leave in short, once it is known.
+    pub fn slots(&self) -> Option<&Slots> {
+        self.used.get()?.slots.get()?.as_ref()
     }
 
     /// Times taken that a side trace could have continued.

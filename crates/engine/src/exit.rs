@@ -13,12 +13,13 @@
 //! them runs no Python code; the engine is not borrowed while frames run. Should memory run out while objects are
 //! made, the slots concerned stay empty and a `MemoryError` is raised where the exit stands.
 
+use crate::brief::{Brief, Slots, return_briefly};
 use crate::consume;
 use crate::enter::Site;
 use crate::executor::{END_PATIENCE, Executor, MAX_ALIKE};
 use crate::observe::{self, Purpose};
 use crate::pipeline::tree_size;
-use crate::plan::{Make, Objects, Plan, Values};
+use crate::plan::{Objects, Plan, Values};
 use crate::state::{self, Engine};
 use crate::worth;
 use decal_cpython::delegation::{self, Linked};
@@ -56,10 +57,18 @@ pub enum Left {
 /// # Safety
 /// In the callback that `site` says; `values` are those of this exit of this executor, fresh.
 pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: Values<'_>) -> Left {
-    let exit = executor.exits.get(index);
-    let snapshot = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap));
-    let (Some(exit), Some(snapshot)) = (exit, snapshot) else { return Left::Resume };
+    let Some(exit) = executor.exits.get(index) else { return Left::Resume };
     exit.taken.set(exit.taken.get() + 1);
+    if let Some(slots) = exit.slots()
+        && exit.countdown.get() != 1
+    {
+        // SAFETY: the caller's.
+        if let Some(left) = unsafe { slots.fill(site, values) } {
+            exit.countdown.set(exit.countdown.get().saturating_sub(1));
+            return left;
+        }
+    }
+    let Some(snapshot) = executor.recorded.trace.snaps.get(exit.snap) else { return Left::Resume };
     let unseen = snapshot.then == Then::Return && !site.frame.has_object();
     if unseen {
         let brief =
@@ -71,9 +80,12 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     }
     let plan = if unseen { executor.plan_of_return(index) } else { executor.plan(index) };
     let Some(plan) = plan else { return Left::Resume };
+    if !unseen && !exit.attends {
+        exit.used().slots.get_or_init(|| Slots::new(&snapshot, plan));
+    }
     // SAFETY: the caller's; see the module's text for the order.
     unsafe {
-        plan.write_fields(values);
+        plan.fields.write(values);
         let (frames, failed) = rebuild(site, &snapshot, plan, values);
         let mut throw = snapshot.then == Then::Raise && site.thread.has_exception();
         if failed {
@@ -110,63 +122,6 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
         }
         let threw = run_inner(site, &snapshot, &frames, linked, throw);
         go_on(site, &snapshot, threw)
-    }
-}
-
-/// What an exit does at which the entry frame returns, unseen, and nothing but the result has to be made.
-#[derive(Clone, Debug)]
-pub enum Brief {
-    /// There is more to be done.
-    No,
-    /// The result, and the instruction that returns it.
-    Result(Make, u32),
-    /// The constant that the instruction at this offset returns.
-    Constant(u64, u32),
-}
-
-impl Brief {
-    fn new(snapshot: &Snapshot<'_>, plan: Option<&Plan>, constant: u64) -> Brief {
-        match (snapshot.frames.first(), plan) {
-            (Some(outer), Some(plan)) if snapshot.frames.len() == 1 => match plan.only_result() {
-                Some(make) => Brief::Result(make.clone(), outer.offset),
-                None if constant != 0 && plan.is_empty() => Brief::Constant(constant, outer.offset),
-                None => Brief::No,
-            },
-            _ => Brief::No,
-        }
-    }
-}
-
-/// Carries that out.
-///
-/// # Safety
-/// As for [`leave`].
-unsafe fn return_briefly(site: &Site, brief: &Brief, values: Values<'_>) -> Option<Left> {
-    // SAFETY: the caller's. A C function that fails leads to another exit, so that no exception is set. The code that
-    // runs has the constant.
-    unsafe {
-        let (result, offset) = match brief {
-            Brief::No => return None,
-            Brief::Result(make, offset) => (make.alone(values), *offset),
-            Brief::Constant(constant, offset) => (*constant as *mut PyObject, *offset),
-        };
-        if result.is_null() {
-            // No memory: with all the rest in place the exception is raised.
-            return None;
-        }
-        site.thread.set_current_frame(site.frame);
-        site.frame.set_offset(offset);
-        let constant = matches!(brief, Brief::Constant(..));
-        if constant && site.called {
-            objects::incref(result);
-        }
-        if constant || site.called {
-            site.frame.set_stack_depth(0);
-        } else {
-            site.frame.set_stack(0, result);
-            site.frame.set_stack_depth(1);
-        }
-        Some(if site.called { Left::Return(result) } else { Left::Resume })
     }
 }
 

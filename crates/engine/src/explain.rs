@@ -63,6 +63,7 @@ fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
                 }
             }
             State::Observing => "being observed".to_string(),
+            State::Seldom(_) => "not hot: it comes too seldom".to_string(),
             State::Waiting(None) => "hot, waits until something may be spent on it".to_string(),
             State::Waiting(Some(_)) => {
                 "compiled; waits until something may be spent on what would let it pay".to_string()

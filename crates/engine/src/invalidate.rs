@@ -8,7 +8,9 @@
 use crate::executor::Executor;
 use crate::links;
 use crate::location::{Location, State};
+use crate::pace::Resting;
 use crate::state::{self, Engine};
+use crate::waiting::Waiting;
 use decal_cpython::watch::Changed;
 use decal_native::{CodeMemory, MemoryError};
 use std::rc::Rc;
@@ -36,6 +38,9 @@ impl Engine {
             for id in 0..self.executors.len() {
                 self.invalidate(id);
             }
+            // Some of their code objects may be gone.
+            self.waiting = Waiting::default();
+            self.resting = Resting::default();
             if let Some(observation) = &mut self.observation {
                 observation.spoil();
             }
@@ -100,13 +105,14 @@ impl Engine {
         }
         if let Changed::CodeDies(code) = what {
             self.starts.remove(&(code as usize));
-        }
-        if let Changed::CodeDies(code) = what
-            && self.codes.remove(&(code as usize)).is_some()
-        {
-            self.waiting.forget(code as usize);
-            self.locations.retain(|(owner, _), _| *owner != code as usize);
-            self.relying.remove(&code);
+            if self.located.remove(&(code as usize)) {
+                self.waiting.forget(code as usize);
+                self.resting.forget(code as usize);
+                self.locations.retain(|(owner, _), _| *owner != code as usize);
+            }
+            if self.codes.remove(&(code as usize)).is_some() {
+                self.relying.remove(&code);
+            }
         }
     }
 
@@ -157,7 +163,7 @@ impl Engine {
             !list.is_empty()
         });
         let threshold = self.threshold(executor.offset);
-        let location = self.locations.entry(place).or_insert_with(|| Location::new(threshold));
+        let location = self.locate(place, || Location::new(threshold));
         if location.state == State::Compiled(root) || location.state == State::Waiting(Some(root)) {
             location.invalidated(threshold);
         }

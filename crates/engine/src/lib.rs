@@ -10,6 +10,7 @@
 //! stretches in which no Python code runs.
 
 pub mod api;
+mod brief;
 mod budget;
 mod callbacks;
 mod consume;
@@ -25,6 +26,7 @@ mod location;
 mod machine;
 mod observe;
 pub mod options;
+mod pace;
 mod pipeline;
 mod plan;
 mod starts;

@@ -7,8 +7,10 @@
 //!      |  +---- pause, growing by four -------+ failed                   | invalidated, or does not pay
 //!      +-------------------------------------------------------------- --+
 //!             after too many failures, from any state: Never, with the reason
+//!             seldom by the clock, while it is counted for the first time: Seldom, until it is counted anew
 //! ```
 
+use crate::pace::Probe;
 use decal_trace::record::{AbortReason, Hint};
 
 /// Why a location is never compiled.
@@ -44,8 +46,10 @@ impl std::fmt::Display for Never {
 /// See the module's text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum State {
-    /// This many jumps are left before it is observed.
+    /// This many passes are left before it is observed, or before the clock is asked: see [`Location::probe`].
     Counting(u32),
+    /// It comes too seldom to matter; left alone until then, in microseconds since decal was enabled.
+    Seldom(u64),
     /// Being observed.
     Observing,
     /// Compiled: the executor's number.
@@ -61,6 +65,10 @@ pub enum State {
 pub struct Location {
     /// Its state.
     pub state: State,
+    /// What is being counted is a probe: see [`crate::pace`].
+    pub probe: Option<Probe>,
+    /// How often it was seen to be seldom.
+    pub seldom: u8,
     /// Failures so far.
     pub tries: u32,
     /// Passes so far that left the loop.
@@ -101,6 +109,8 @@ impl Location {
     pub fn new(threshold: u32) -> Location {
         Location {
             state: State::Counting(threshold),
+            probe: None,
+            seldom: 0,
             tries: 0,
             left: 0,
             invalidated: 0,

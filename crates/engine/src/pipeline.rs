@@ -109,7 +109,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             executor.cover(&[]);
             engine.executors.push(Some(Rc::new(executor)));
             let threshold = engine.threshold(offset);
-            let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
+            let location = engine.locate(place, || Location::new(threshold));
             location.state = State::Compiled(id);
             Some(id)
         }
@@ -127,7 +127,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             }
             let dice = engine.roll();
             let (threshold, tries) = (engine.threshold(offset), engine.options.max_tries);
-            let location = engine.locations.entry(place).or_insert_with(|| Location::new(threshold));
+            let location = engine.locate(place, || Location::new(threshold));
             match failure {
                 Failure::Abort(abort) => {
                     let flat = || observation.recording.events.iter().all(|event| event.depth == 0);

@@ -72,14 +72,21 @@ pub struct FramePlan {
     real: Option<Wanted>,
     /// The generator that it is of.
     generator: Option<GeneratorPlan>,
-    locals: Vec<(u32, Make)>,
-    stack: Vec<(u32, Make)>,
+    /// Locals that change.
+    pub locals: Vec<(u32, Make)>,
+    /// Slots of the operand stack that change.
+    pub stack: Vec<(u32, Make)>,
 }
+
+/// Fields that the trace kept in registers: object, displacement, value.
+#[derive(Clone, Debug)]
+pub struct Fields(Box<[(Wanted, i32, Wanted)]>);
 
 /// See the module's text.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    stores: Vec<(Wanted, i32, Wanted)>,
+    /// Written before anything else.
+    pub fields: Fields,
     /// Outermost frame first, then those that are suspended.
     pub frames: Vec<FramePlan>,
     /// Generators to be made.
@@ -173,6 +180,22 @@ impl Planner<'_> {
     }
 }
 
+impl Fields {
+    /// Writes them.
+    ///
+    /// # Safety
+    /// The values are of this exit, fresh, so that the objects among them are alive.
+    pub unsafe fn write(&self, values: Values<'_>) {
+        for (base, disp, value) in &self.0 {
+            let base = base.bits(values);
+            if base != 0 {
+                // SAFETY: a field of a live object, as the recorder has it.
+                unsafe { ((base as i64 + i64::from(*disp)) as *mut u64).write(value.bits(values)) };
+            }
+        }
+    }
+}
+
 impl Plan {
     /// The plan of an exit; none where the map lacks a value, which does not happen.
     pub fn new(snapshot: &Snapshot<'_>, map: ExitMap<'_>) -> Option<Plan> {
@@ -219,19 +242,24 @@ impl Plan {
         }
         let stores = snapshot.stores.iter();
         let stores = stores.map(|store| Some((planner.wanted(store.base)?, store.disp, planner.wanted(store.value)?)));
-        let stores = stores.collect::<Option<_>>()?;
-        Some(Plan { stores, frames, generators, boxes: planner.boxes.len() })
+        let fields = Fields(stores.collect::<Option<_>>()?);
+        Some(Plan { fields, frames, generators, boxes: planner.boxes.len() })
     }
 
     /// Whether nothing is to be made or written.
     pub fn is_empty(&self) -> bool {
         let empty = |frame: &FramePlan| frame.locals.is_empty() && frame.stack.is_empty();
-        self.stores.is_empty() && self.frames.iter().all(empty)
+        self.fields.0.is_empty() && self.frames.iter().all(empty)
+    }
+
+    /// Whether no generator is to be made.
+    pub fn makes_no_generators(&self) -> bool {
+        self.generators.is_empty()
     }
 
     /// The object on top of the stack, where that is all there is to be made.
     pub fn only_result(&self) -> Option<&Make> {
-        match (self.frames.as_slice(), self.stores.is_empty()) {
+        match (self.frames.as_slice(), self.fields.0.is_empty()) {
             ([frame], true) if frame.locals.is_empty() => match frame.stack.as_slice() {
                 [(0, make)] if !matches!(make, Make::New(_, New::Tuple(_)) | Make::Generator(_)) => Some(make),
                 _ => None,
@@ -243,20 +271,6 @@ impl Plan {
     /// The address of a frame that exists already; 0 where it does not.
     pub fn real_frame(&self, depth: usize, values: Values<'_>) -> u64 {
         self.frames.get(depth).and_then(|frame| frame.real).map_or(0, |real| real.bits(values))
-    }
-
-    /// Writes the fields that the trace kept in registers.
-    ///
-    /// # Safety
-    /// The values are of this exit, fresh, so that the objects among them are alive.
-    pub unsafe fn write_fields(&self, values: Values<'_>) {
-        for (base, disp, value) in &self.stores {
-            let base = base.bits(values);
-            if base != 0 {
-                // SAFETY: a field of a live object, as the recorder has it.
-                unsafe { ((base as i64 + i64::from(*disp)) as *mut u64).write(value.bits(values)) };
-            }
-        }
     }
 
     /// The generator that this frame is of.
@@ -275,7 +289,7 @@ impl Plan {
     /// Makes the generators that do not exist: a reference to each, which the caller has to drop. Null where memory ran out.
     ///
     /// # Safety
-    /// As for [`Plan::write_fields`].
+    /// As for [`Fields::write`].
     pub unsafe fn make_generators(&self, values: Values<'_>) -> Generators {
         // SAFETY: the executor keeps what they are made of; what is filled again is the trace's.
         let made = |(maker, shell): &(Maker, Option<Wanted>)| unsafe {
@@ -288,7 +302,7 @@ impl Plan {
     /// Makes all other objects. True where memory ran out: some are null then.
     ///
     /// # Safety
-    /// As for [`Plan::write_fields`].
+    /// As for [`Fields::write`].
     pub unsafe fn make_objects(&self, values: Values<'_>, generators: &Generators, objects: &mut Objects) -> bool {
         let mut maker = ObjectMaker { values, boxes: SmallVec::new(), generators, failed: false };
         maker.failed = generators.iter().any(|generator| generator.is_null());
@@ -319,7 +333,7 @@ impl Make {
     /// A new reference to an object that shares nothing with others that are made; null where memory ran out.
     ///
     /// # Safety
-    /// As for [`Plan::write_fields`].
+    /// As for [`Fields::write`].
     #[inline]
     pub unsafe fn alone(&self, values: Values<'_>) -> *mut PyObject {
         // SAFETY: the caller's.
@@ -330,6 +344,8 @@ impl Make {
                 Make::New(_, New::Int(val)) => objects::new_int(val.bits(values) as i64),
                 Make::New(_, New::Float(val)) => objects::new_float(f64::from_bits(val.bits(values))),
                 Make::Const(address) => shared(*address as *mut PyObject),
+                Make::Null => null_mut(),
+                Make::Bool(val) => objects::new_bool(val.bits(values) != 0),
                 _ => ObjectMaker {
                     values,
                     boxes: SmallVec::from_elem(null_mut(), 1),
@@ -398,7 +414,10 @@ impl ObjectMaker<'_> {
 }
 
 /// One more reference; null stays null.
-unsafe fn shared(object: *mut PyObject) -> *mut PyObject {
+///
+/// # Safety
+/// A live object or null.
+pub unsafe fn shared(object: *mut PyObject) -> *mut PyObject {
     // SAFETY: the caller's: alive or null.
     unsafe { objects::incref(object) };
     object

@@ -11,6 +11,7 @@
 
 use crate::executor::Executor;
 use crate::location::{Location, State};
+use crate::pace::Probe;
 use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
 use decal_cpython::code::may_start;
@@ -22,12 +23,23 @@ use std::rc::Rc;
 /// What is known of a function's start.
 #[derive(Debug)]
 pub enum Start {
+    /// So many calls are left until the clock is asked whether they come often: see [`crate::pace`].
+    Probing(u32, Probe),
     /// So many calls are left until it is hot.
     Counting(u32),
     /// It has a trace; out of use where the executor is not valid.
     Compiled(Rc<Executor>),
     /// Never: its event is off, or will be after the next call.
     Never,
+}
+
+impl Start {
+    fn counting(calls: u32, probe: Option<Probe>) -> Start {
+        match probe {
+            Some(probe) => Start::Probing(calls, probe),
+            None => Start::Counting(calls),
+        }
+    }
 }
 
 /// What to do about a call.
@@ -51,7 +63,7 @@ impl Engine {
     /// A live code object, in its PY_START callback.
     pub unsafe fn call(&mut self, code: *mut PyObject) -> Call {
         match self.starts.get_mut(&(code as usize)) {
-            Some(Start::Counting(left)) if *left > 1 => {
+            Some(Start::Counting(left) | Start::Probing(left, _)) if *left > 1 => {
                 *left -= 1;
                 self.tick();
                 Call::Nothing
@@ -76,8 +88,8 @@ impl Engine {
         if !asked && !unsafe { may_start(code, self.options.least_units) } {
             return Call::Disable;
         }
-        let calls = if asked { 1 } else { self.options.call_threshold };
-        self.starts.insert(code as usize, Start::Counting(calls));
+        let (calls, probe) = if asked { (1, None) } else { self.probe(self.options.call_threshold) };
+        self.starts.insert(code as usize, Start::counting(calls, probe));
         if calls == 1 { self.known(code) } else { Call::Nothing }
     }
 
@@ -101,21 +113,40 @@ impl Engine {
             self.starts.insert(code as usize, Start::Never);
             return Call::Disable;
         }
-        let location = self.locations.entry((code as usize, FUNCTION_START)).or_insert_with(|| Location::new(1));
+        let place = (code as usize, FUNCTION_START);
+        let probe = match self.starts.get(&place.0) {
+            Some(Start::Probing(_, probe)) => Some(*probe),
+            _ => None,
+        };
+        let seldom = probe.is_some_and(|probe| self.is_seldom(probe.since));
+        let location = self.locate(place, || Location::new(1));
+        if let Some(probe) = probe {
+            if seldom {
+                self.rest(place);
+                return Call::Disable;
+            }
+            self.starts.insert(place.0, Start::Counting(probe.rest));
+            return Call::Nothing;
+        }
         let (next, call) = match &location.state {
             State::Counting(left) if *left > 1 => {
-                let left = *left;
+                let (left, probe) = (*left, location.probe.take());
                 location.state = State::Counting(1);
-                (Start::Counting(left), Call::Nothing)
+                (Start::counting(left, probe), Call::Nothing)
             }
             State::Counting(_) | State::Observing => (Start::Counting(1), Call::Observe),
-            State::Compiled(id) => match self.executors.get(*id).cloned().flatten() {
-                Some(executor) => (Start::Compiled(Rc::clone(&executor)), Call::Enter(executor)),
-                None => (Start::Counting(1), Call::Nothing),
-            },
-            State::Waiting(_) => {
-                return if self.still_waits((code as usize, FUNCTION_START)) { Call::Nothing } else { Call::Disable };
+            State::Compiled(id) => {
+                let id = *id;
+                match self.executors.get(id).cloned().flatten() {
+                    Some(executor) => (Start::Compiled(Rc::clone(&executor)), Call::Enter(executor)),
+                    None => (Start::Counting(1), Call::Nothing),
+                }
             }
+            State::Seldom(until) => {
+                let until = *until;
+                return if self.looks_again(place, until) { self.known(code) } else { Call::Disable };
+            }
+            State::Waiting(_) => return if self.still_waits(place) { Call::Nothing } else { Call::Disable },
             State::Never(_) => (Start::Never, Call::Disable),
         };
         self.starts.insert(code as usize, next);

@@ -7,6 +7,7 @@ use crate::executor::Executor;
 use crate::location::{Location, Never, State};
 use crate::observe::Observation;
 use crate::options::Options;
+use crate::pace::Resting;
 use crate::starts::Start;
 use crate::stats::Counters;
 use crate::waiting::Waiting;
@@ -18,7 +19,7 @@ use decal_native::{CodeMemory, MemoryError};
 use decal_trace::host::Host;
 use decal_trace::record::AbortReason;
 use decal_uops::Context;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
@@ -54,6 +55,8 @@ pub struct Engine {
     pub codes: FxHashMap<usize, CodeState>,
     /// Locations by code object and offset of the loop's head; functions' starts have the offset `u32::MAX`.
     pub locations: FxHashMap<(usize, u32), Location>,
+    /// Code objects that have locations.
+    pub located: FxHashSet<usize>,
     /// What is known of functions' starts, by code object.
     pub starts: FxHashMap<usize, Start>,
     /// When decal was enabled.
@@ -73,6 +76,8 @@ pub struct Engine {
     pub contexts: Vec<Box<Context>>,
     /// What is hot and waits.
     pub waiting: Waiting,
+    /// What is seldom.
+    pub resting: Resting,
     /// Counters.
     pub counters: Counters,
     /// A cheap source of randomness.
@@ -163,6 +168,14 @@ impl Engine {
         self.dice
     }
 
+    /// The location of a place: a new one where there is none.
+    pub fn locate(&mut self, place: (usize, u32), new: impl FnOnce() -> Location) -> &mut Location {
+        self.locations.entry(place).or_insert_with(|| {
+            self.located.insert(place.0);
+            new()
+        })
+    }
+
     /// How often a location is passed before it is hot.
     pub fn threshold(&self, offset: u32) -> u32 {
         if offset == FUNCTION_START { self.options.call_threshold } else { self.options.loop_threshold }
@@ -171,8 +184,7 @@ impl Engine {
     /// Gives a location up.
     pub fn never(&mut self, code: *mut PyObject, offset: u32, why: Never) {
         let threshold = self.threshold(offset);
-        let location = self.locations.entry((code as usize, offset)).or_insert_with(|| Location::new(threshold));
-        location.state = State::Never(why);
+        self.locate((code as usize, offset), || Location::new(threshold)).state = State::Never(why);
     }
 
     /// Gives up whatever is being observed, for good.

@@ -114,6 +114,7 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
         let state = match location.state {
             State::Counting(_) if location.tries > 0 => "backed_off",
             State::Counting(_) => "counting",
+            State::Seldom(_) => "seldom",
             State::Observing => "observing",
             State::Waiting(_) => "waiting",
             State::Compiled(_) => "compiled",

@@ -13,6 +13,7 @@
 //! which counts as spent.
 
 use crate::location::State;
+use crate::pace::PROBE_COST;
 use crate::starts::Start;
 use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
@@ -77,16 +78,26 @@ impl Engine {
         true
     }
 
-    /// Wakes what sleeps, where there is budget. To be called at events that are counted, and where traces are entered.
+    /// Wakes what sleeps or rests, where there is budget. To be called at events that are counted, and where traces are entered.
     pub(crate) fn tick(&mut self) {
-        if self.waiting.asleep.is_empty() || !self.look() {
+        if (self.waiting.asleep.is_empty() && self.resting.is_empty()) || !self.look() {
             return;
         }
+        self.catch_up();
         let begun = Instant::now();
         let count = self.waiting.asleep.len().min(WOKEN);
-        let woken: SmallVec<[Place; WOKEN]> = self.waiting.asleep.drain(..count).collect();
+        let mut woken: SmallVec<[Place; WOKEN]> = self.waiting.asleep.drain(..count).collect();
+        for place in &woken {
+            self.resume(*place, AGAIN);
+        }
+        let now = self.micros();
+        while woken.len() < WOKEN
+            && let Some(place) = self.resting.due(now)
+        {
+            woken.push(place);
+            self.counters.nanoseconds[0] += PROBE_COST;
+        }
         for place in woken {
-            self.resume(place, AGAIN);
             // SAFETY: a code object that dies is forgotten before (see `Engine::change`); we are in a callback, with the GIL held, and
             // nothing is observed.
             if unsafe { self.monitoring.rearm(place.0 as *mut PyObject) }.is_err() {
