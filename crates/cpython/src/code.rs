@@ -5,8 +5,9 @@
 //! is the engine's business. Limits: stack depths are static in CPython's bytecode, and offsets that
 //! nothing leads to have none.
 
-use crate::version::{bytecode, layout, linetable};
-use crate::{PyObject, Raised, objects};
+use crate::thread::Thread;
+use crate::version::{bytecode, layout, linetable, opcodes};
+use crate::{PyObject, Raised, objects, specialized};
 use decal_trace::bytecode::Op;
 use std::rc::Rc;
 
@@ -161,6 +162,28 @@ pub unsafe fn may_start(code: *mut PyObject, least: u32) -> bool {
     // SAFETY: the caller's.
     let code = unsafe { &*code.cast::<layout::Code>() };
     code.size >= least as isize && traceable(code).is_ok()
+}
+
+/// Whether a code object has loops, without decoding it.
+///
+/// # Safety
+/// `code` is a live code object, the GIL is held.
+pub unsafe fn has_loops(code: *mut PyObject) -> bool {
+    let jump = |unit: &u16| opcodes::may_jump_backward(*unit as u8);
+    // SAFETY: the caller's. What looks like a jump may be a part of an inline cache, or stand behind a tool's event.
+    unsafe {
+        if !(*specialized::units(code)).iter().any(jump) {
+            return false;
+        }
+        let bytes = crate::capi::PyCode_GetCode(code.cast());
+        if bytes.is_null() {
+            Thread::current().clear_exception();
+            return false;
+        }
+        let base = objects::byte_string(bytes);
+        objects::decref(bytes);
+        bytecode::has_loops(&base)
+    }
 }
 
 fn traceable(code: &layout::Code) -> Result<(), &'static str> {

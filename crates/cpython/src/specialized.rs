@@ -59,7 +59,7 @@ fn restore(old: &[u16], new: &mut [u16]) {
 }
 
 /// The code units, as the interpreter runs them.
-unsafe fn units(code: *mut PyObject) -> *mut [u16] {
+pub(crate) unsafe fn units(code: *mut PyObject) -> *mut [u16] {
     let code = code.cast::<layout::Code>();
     // SAFETY: the caller's: a code object ends with so many units.
     unsafe { std::ptr::slice_from_raw_parts_mut((&raw mut (*code).code).cast(), (*code).size as usize) }

@@ -295,18 +295,17 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         }
         State::Counting(_) => {
             engine.counters.jumps += 1;
-            match location.probe.take() {
-                Some(probe) if engine.is_seldom(probe.since) => {
+            let Some(probe) = location.probe.take() else { return begin(engine, site, to) };
+            let more = engine.judge(probe);
+            match (more, engine.locations.get_mut(&place)) {
+                (Some(more), Some(location)) => {
+                    location.state = State::Counting(more);
+                    Decision::Nothing
+                }
+                _ => {
                     engine.rest(place);
                     Decision::Disable
                 }
-                Some(probe) => {
-                    if let Some(location) = engine.locations.get_mut(&place) {
-                        location.goes_on(probe);
-                    }
-                    Decision::Nothing
-                }
-                None => begin(engine, site, to),
             }
         }
         State::Seldom(until) => {

@@ -4,7 +4,8 @@
 //! there some day, at one pass in a millisecond. Counting them costs an event each, and compiling them costs what
 //! other places would have paid back. So after the first few passes of a location the clock is asked once. Where they
 //! came slower than a trace could ever be long, the location's event is switched off, and it is looked at again after
-//! a pause, which grows each time. Loops that are entered seldom and turn quickly are not seldom: their
+//! a pause, which grows each time. Where they came fast, as many more are counted as take a certain time:
+//! passes of a long loop are fewer until it is worth while to compile it than those of a short one. Loops that are entered seldom and turn quickly are not seldom: their
 //! passes come one after the other.
 //!
 //! Looking again costs switching the event on ([`Monitoring::rearm`](decal_cpython::monitoring::Monitoring::rearm)) and
@@ -13,7 +14,7 @@
 //! What holds: a location in the state [`State::Seldom`] is in the set of [`Resting`], or its time has come and its next
 //! event begins a probe.
 
-use crate::location::{Location, State};
+use crate::location::State;
 use crate::starts::Start;
 use crate::state::{Engine, FUNCTION_START};
 use std::collections::BTreeSet;
@@ -23,6 +24,8 @@ pub const PROBE: u32 = 48;
 /// Microseconds from one pass to the next, in the mean, beyond which they are seldom: the longest trace does not take much longer,
 /// and what it could save of them is little.
 const SELDOM: u32 = 100;
+/// Microseconds from one pass to the next, all in all, after which a location is hot, however few passes they are.
+const HEAT: u32 = 1000;
 /// Microseconds of the first pause. Each one is four times as long as the one before.
 const PAUSE: u64 = 250_000;
 /// The longest pause is this many times quadrupled.
@@ -82,12 +85,13 @@ impl Engine {
         }
     }
 
-    /// Whether the passes of a probe that is over were seldom.
-    pub(crate) fn is_seldom(&mut self, since: u32) -> bool {
+    /// How many more passes are to be counted behind a probe that is over; none where its passes were seldom.
+    pub(crate) fn judge(&mut self, probe: Probe) -> Option<u32> {
         if self.options.stress.waits {
-            return self.roll().is_multiple_of(2);
+            return self.roll().is_multiple_of(2).then_some(probe.rest);
         }
-        (self.micros() as u32).wrapping_sub(since) > PROBE * SELDOM
+        let took = (self.micros() as u32).wrapping_sub(probe.since);
+        (took <= PROBE * SELDOM).then(|| probe.rest.min(HEAT * PROBE / took.max(1)).max(1))
     }
 
     /// Leaves a location alone for a while. Its event is to be switched off.
@@ -115,12 +119,5 @@ impl Engine {
         location.state = State::Counting(count);
         location.probe = probe;
         true
-    }
-}
-
-impl Location {
-    /// The passes of a probe came often: the others are counted.
-    pub(crate) fn goes_on(&mut self, probe: Probe) {
-        self.state = State::Counting(probe.rest);
     }
 }

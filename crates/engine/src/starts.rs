@@ -14,7 +14,7 @@ use crate::location::{Location, State};
 use crate::pace::Probe;
 use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
-use decal_cpython::code::may_start;
+use decal_cpython::code::{has_loops, may_start};
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::make_room;
 use decal_cpython::thread::Thread;
@@ -106,7 +106,8 @@ impl Engine {
         if self.observation.is_some() {
             return Call::Foreign;
         }
-        let loops = self.code(code).is_some_and(|decoded| !decoded.heads.is_empty());
+        // SAFETY: the code of a function that is called.
+        let loops = unsafe { has_loops(code) };
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
         if loops && !asked {
             // They are compiled by themselves.
@@ -118,15 +119,18 @@ impl Engine {
             Some(Start::Probing(_, probe)) => Some(*probe),
             _ => None,
         };
-        let seldom = probe.is_some_and(|probe| self.is_seldom(probe.since));
+        let more = probe.map(|probe| self.judge(probe));
         let location = self.locate(place, || Location::new(1));
-        if let Some(probe) = probe {
-            if seldom {
+        match more {
+            Some(Some(more)) => {
+                self.starts.insert(place.0, Start::Counting(more));
+                return Call::Nothing;
+            }
+            Some(None) => {
                 self.rest(place);
                 return Call::Disable;
             }
-            self.starts.insert(place.0, Start::Counting(probe.rest));
-            return Call::Nothing;
+            None => {}
         }
         let (next, call) = match &location.state {
             State::Counting(left) if *left > 1 => {

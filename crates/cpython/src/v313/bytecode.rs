@@ -63,6 +63,18 @@ pub fn decode(bytes: &[u8], handlers: &[Option<Handler>]) -> Bytecode {
     Bytecode { instructions, depths, heads, return_value, reraise }
 }
 
+/// Whether bytecode in base form jumps backward in a loop.
+pub fn has_loops(bytes: &[u8]) -> bool {
+    let mut unit = 0;
+    while let Some(&opcode) = bytes.get(unit * 2) {
+        if opcode == op::JUMP_BACKWARD {
+            return true;
+        }
+        unit += 1 + op::info(opcode).map_or(0, |info| usize::from(info.caches));
+    }
+    false
+}
+
 fn split(bytes: &[u8]) -> Vec<Raw> {
     let mut result = Vec::new();
     let mut start = 0;

@@ -3,6 +3,14 @@
 /// Opcodes from this one on are events of monitoring tools.
 pub const FIRST_INSTRUMENTED: u8 = 236;
 
+/// The events of an instruction, of a jump backward and of a line: the first and the last may stand for any instruction.
+const EVENTS: [u8; 3] = [247, 249, 254];
+
+/// Whether a code unit with this opcode, in any form, may be a jump backward.
+pub fn may_jump_backward(opcode: u8) -> bool {
+    opcode == JUMP_BACKWARD || EVENTS.contains(&opcode)
+}
+
 /// What is known of an opcode.
 pub struct Info {
     /// Its name.
