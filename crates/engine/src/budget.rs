@@ -14,6 +14,7 @@ use crate::state::Engine;
 
 /// Nanoseconds that any program is worth.
 const FREE: u64 = 2_000_000;
+
 impl Engine {
     /// Whether something may be spent now. One look at the clock.
     pub(crate) fn has_budget(&mut self) -> bool {

@@ -106,15 +106,15 @@ impl Engine {
         if self.observation.is_some() {
             return Call::Foreign;
         }
+        let place = (code as usize, FUNCTION_START);
         // SAFETY: the code of a function that is called.
-        let loops = unsafe { has_loops(code) };
+        let loops = !self.locations.contains_key(&place) && unsafe { has_loops(code) };
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
         if loops && !asked {
             // They are compiled by themselves.
             self.starts.insert(code as usize, Start::Never);
             return Call::Disable;
         }
-        let place = (code as usize, FUNCTION_START);
         let probe = match self.starts.get(&place.0) {
             Some(Start::Probing(_, probe)) => Some(*probe),
             _ => None,
