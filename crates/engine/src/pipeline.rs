@@ -16,6 +16,7 @@ use crate::options::{Mode, Options, Panic};
 use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
 use crate::stress::force_exit;
+use crate::unrolled::Unrolled;
 use crate::worth;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, objects};
@@ -396,6 +397,10 @@ fn build(
         |inst: &Inst| matches!(inst, Inst::Uop(uop) if uop.region == Region::Any && uop.uop.info().form == Form::Fixed);
     let nests = recorded.max_depth > 0 || recorded.trace.insts.iter().any(calls);
     let (keeps, watched) = keeps(engine, observation);
+    let unrolled = match &observation.purpose {
+        Purpose::Root { .. } => Unrolled::list(engine, observation.short.drain()),
+        Purpose::Side { .. } => Vec::new(),
+    };
     let mut executor = Executor {
         id,
         root: trunk.map_or(id, |trunk| trunk.root),
@@ -436,6 +441,7 @@ fn build(
         sides: RefCell::new(Vec::new()),
         links: RefCell::new(Vec::new()),
         linkers: RefCell::new(Vec::new()),
+        unrolled,
         stale: Cell::new(false),
         compile_ns: begun.elapsed().as_nanos() as u64,
         recorded,
