@@ -159,6 +159,9 @@ pub fn tree_size(engine: &Engine, root: &Executor) -> usize {
     root.recorded.trace.insts.len() + executors.map(|side| side.recorded.trace.insts.len()).sum::<usize>()
 }
 
+/// The part of a loop's turns in which an exit is taken often.
+const OFTEN: u64 = 8;
+
 fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
     let begun = Instant::now();
     let root = engine.executors.get(parent.root)?.clone()?;
@@ -176,6 +179,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         trunk: &trunk.recorded.trace,
         is_trunk: parent.id == trunk.id,
         may_loop: loops < engine.options.max_loops,
+        often: site.taken.get().saturating_mul(OFTEN) >= root.entries.get() + root.turns.get(),
     };
     let again = site.tries.get() + 1 < engine.options.max_tries;
     let recorded = contained(|| {

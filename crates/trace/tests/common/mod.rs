@@ -503,6 +503,7 @@ impl Root {
             trunk: &self.recorded.trace,
             is_trunk: true,
             may_loop: false,
+            often: false,
         }
     }
 
