@@ -16,6 +16,7 @@
 
 mod abort;
 mod arguments;
+mod arrays;
 mod attributes;
 mod build;
 mod calls;

@@ -46,6 +46,9 @@ fn is_load(inst: &UopInst) -> bool {
             | Uop::load_float
             | Uop::load_item
             | Uop::load_byte
+            | Uop::load_float_item
+            | Uop::load_int_item
+            | Uop::load_i32_item
     ) && !matches!(inst.region, Region::Any | Region::Counts)
 }
 
