@@ -30,6 +30,8 @@ fn layout() -> Layout {
         tuple_items: offset!(Tuple.items),
         bytes_data: offset!(Bytes.data),
         bytearray_start: offset!(ByteArray.start),
+        array_items: offset!(Array.items),
+        array_description: offset!(Array.description),
         float_value: offset!(Float.value),
         range_iter_start: offset!(RangeIter.start),
         range_iter_step: offset!(RangeIter.step),

@@ -5,6 +5,7 @@
 //! How names are resolved is retraced the way CPython's specializer does it, and every thing that was taken as fixed is reported as
 //! an [`Assumption`] for the watchers.
 
+mod arrays;
 mod attribute;
 mod call;
 mod special;
@@ -205,6 +206,8 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
             (Kind::Cell, 0)
         } else if ffi::PyType_Check(object) != 0 {
             (Kind::Type, 0)
+        } else if let Some(code) = arrays::type_code(object) {
+            (Kind::Array, u64::from(code))
         } else {
             (Kind::Other, 0)
         };

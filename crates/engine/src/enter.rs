@@ -12,6 +12,7 @@ use crate::links;
 use crate::machine::Memory;
 use crate::plan::Values;
 use crate::state::{self, Engine};
+use crate::unrolled;
 use crate::worth;
 use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
@@ -101,6 +102,9 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
     if !worth::loses(executor) {
         if entered < engine.options.trial_entries {
             return true;
+        }
+        if unrolled::outgrown(engine, executor) {
+            return false;
         }
         let (gained, open) = (worth::gained(engine, executor), worth::left_open(engine, executor));
         executor.trial.set((entries, gained, open));

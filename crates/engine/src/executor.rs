@@ -3,6 +3,7 @@
 use crate::brief::{Brief, Slots};
 use crate::links::Link;
 use crate::plan::Plan;
+use crate::unrolled::Unrolled;
 use decal_cpython::PyObject;
 use decal_cpython::monitoring::CodeList;
 use decal_native::Code;
@@ -172,6 +173,8 @@ pub struct Executor {
     pub links: RefCell<Vec<Link>>,
     /// Root traces with such ends that lead here (roots).
     pub linkers: RefCell<Vec<Weak<Executor>>>,
+    /// Loops in calls whose turns it has followed one by one, since they were short (roots).
+    pub unrolled: Vec<Unrolled>,
     /// Whether something that links lead to is invalid by now (roots).
     pub stale: Cell<bool>,
     /// Nanoseconds: observing to assembling.
@@ -238,9 +241,9 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
 pub const MAX_ALIKE: u32 = 8;
 
 /// Entries after which it is known how long a loop runs, and turns from which on it is not a short one.
-const KNOWN: u64 = 20;
+pub const KNOWN: u64 = 20;
 /// See above.
-const SHORT: u64 = 4;
+pub const SHORT: u64 = 4;
 
 impl Executor {
     /// Whether its loop is left after a few turns as a rule. (Roots.)

@@ -21,6 +21,7 @@ use crate::observe::{self, Purpose};
 use crate::pipeline::tree_size;
 use crate::plan::{Objects, Plan, Values};
 use crate::state::{self, Engine};
+use crate::unrolled;
 use crate::worth;
 use decal_cpython::delegation::{self, Linked};
 use decal_cpython::frame::{self, Frame, Unwound};
@@ -259,15 +260,18 @@ unsafe fn rebuild(
 
 /// Starts to observe what follows an exit that is hot. Whether it did, or never will.
 fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames: &[Frame]) -> bool {
-    let Some(root) = engine.executors.get(executor.root).and_then(Option::as_ref) else { return true };
+    let Some(root) = engine.executors.get(executor.root).cloned().flatten() else { return true };
+    if unrolled::outgrown(engine, &root) {
+        return true;
+    }
     if executor.alike >= MAX_ALIKE && executor.led_by == executor.check_at(ExitIndex(index as u32)) {
         return true;
     }
-    let size = tree_size(engine, root);
+    let size = tree_size(engine, &root);
     if root.sides.borrow().len() as u32 >= engine.options.max_sides || size > MAX_TREE {
         return true;
     }
-    if !worth::has_earned(engine, root, size) {
+    if !worth::has_earned(engine, &root, size) {
         if let Some(exit) = executor.exits.get(index) {
             exit.countdown.set(engine.options.exit_threshold.saturating_mul(4));
         }

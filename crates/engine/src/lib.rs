@@ -33,6 +33,7 @@ mod starts;
 mod state;
 pub mod stats;
 mod stress;
+mod unrolled;
 mod waiting;
 mod wishes;
 mod worth;

@@ -79,6 +79,8 @@ pub struct Location {
     pub withdrawn: u32,
     /// Whether its loop was seen to be left after a few turns as a rule.
     pub short: bool,
+    /// Whether a trace that had followed its turns one by one found that there are many: see [`crate::unrolled`].
+    pub long: bool,
     /// What its trace should not take for granted, and how often it was recorded again because of that.
     pub hint: Hint,
     /// See `hint`.
@@ -116,6 +118,7 @@ impl Location {
             invalidated: 0,
             withdrawn: 0,
             short: false,
+            long: false,
             hint: Hint::default(),
             hinted: 0,
             sparing: 0,
@@ -172,6 +175,13 @@ impl Location {
     pub fn hinted(&mut self, hint: Hint) {
         self.hint.extend(hint);
         self.hinted += 1;
+        self.invalidated = self.invalidated.saturating_sub(1);
+        self.state = State::Counting(1);
+    }
+
+    /// Its executor is gone because a loop in it has become long, and is made anew at once.
+    pub fn outgrown(&mut self) {
+        self.left = 0;
         self.invalidated = self.invalidated.saturating_sub(1);
         self.state = State::Counting(1);
     }

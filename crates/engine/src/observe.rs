@@ -24,6 +24,7 @@ use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Attribute, Bind, CodeId, Consumer, Detail, Ending, Event, Kind, Operand, Recording, Resumed};
+pub use heads::loop_end;
 use heads::{Arrival, is_nested};
 use inlining::Inlining;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -118,8 +119,8 @@ pub struct Observation {
     thread: Thread,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
     arrival: Option<Arrival>,
-    /// Loops in calls that were left after a few turns, by code and offset.
-    short: FxHashSet<(usize, u32)>,
+    /// Loops in calls that were left after a few turns, or are as a rule, by code and offset.
+    pub short: FxHashSet<(usize, u32)>,
     /// How often the pass came to the heads of hot loops in calls, by frame and offset.
     turns: FxHashMap<(u64, u32), u32>,
     /// How sparing it is with calls that it follows: 1 leaves out functions with loops, 2 deep ones too, 3 all.

@@ -16,6 +16,7 @@ use crate::options::{Mode, Options, Panic};
 use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
 use crate::stress::force_exit;
+use crate::unrolled::Unrolled;
 use crate::worth;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, objects};
@@ -158,6 +159,9 @@ pub fn tree_size(engine: &Engine, root: &Executor) -> usize {
     root.recorded.trace.insts.len() + executors.map(|side| side.recorded.trace.insts.len()).sum::<usize>()
 }
 
+/// The part of a loop's turns in which an exit is taken often.
+const OFTEN: u64 = 8;
+
 fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
     let begun = Instant::now();
     let root = engine.executors.get(parent.root)?.clone()?;
@@ -175,6 +179,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         trunk: &trunk.recorded.trace,
         is_trunk: parent.id == trunk.id,
         may_loop: loops < engine.options.max_loops,
+        often: site.taken.get().saturating_mul(OFTEN) >= root.entries.get() + root.turns.get(),
     };
     let again = site.tries.get() + 1 < engine.options.max_tries;
     let recorded = contained(|| {
@@ -396,6 +401,10 @@ fn build(
         |inst: &Inst| matches!(inst, Inst::Uop(uop) if uop.region == Region::Any && uop.uop.info().form == Form::Fixed);
     let nests = recorded.max_depth > 0 || recorded.trace.insts.iter().any(calls);
     let (keeps, watched) = keeps(engine, observation);
+    let unrolled = match &observation.purpose {
+        Purpose::Root { .. } => Unrolled::list(engine, observation.short.drain()),
+        Purpose::Side { .. } => Vec::new(),
+    };
     let mut executor = Executor {
         id,
         root: trunk.map_or(id, |trunk| trunk.root),
@@ -436,6 +445,7 @@ fn build(
         sides: RefCell::new(Vec::new()),
         links: RefCell::new(Vec::new()),
         linkers: RefCell::new(Vec::new()),
+        unrolled,
         stale: Cell::new(false),
         compile_ns: begun.elapsed().as_nanos() as u64,
         recorded,

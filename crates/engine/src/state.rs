@@ -147,6 +147,7 @@ impl Engine {
     pub fn is_short_loop(&self, code: *mut PyObject, offset: u32) -> bool {
         let Some(location) = self.locations.get(&(code as usize, offset)) else { return false };
         match location.state {
+            _ if location.long => false,
             State::Compiled(id) | State::Waiting(Some(id)) => {
                 self.executors.get(id).and_then(Option::as_ref).is_some_and(|executor| executor.is_short())
             }

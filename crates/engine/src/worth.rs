@@ -180,7 +180,7 @@ pub fn least(root: &Executor, entered: u64) -> i64 {
 
 /// What a root trace and its side traces have saved so far, in nanoseconds.
 pub fn gained(engine: &Engine, root: &Executor) -> i64 {
-    let left = sum(engine, root, |exit| exit.taken.get() as i64 * i64::from(exit.saved));
+    let left = sum(engine, root, |_, exit| exit.taken.get() as i64 * i64::from(exit.saved));
     left + root.turns.get() as i64 * i64::from(root.turn_saves) + root.alive.saved.get()
 }
 
@@ -205,12 +205,12 @@ pub fn credit(engine: &mut Engine, root: &Executor, saved: i64) {
 /// as often as each other get hot late.
 pub fn left_open(engine: &Engine, root: &Executor) -> u64 {
     let open = |exit: &Exit| exit.at.is_some() && exit.countdown.get() > 0;
-    sum(engine, root, |exit| if open(exit) { exit.continuable() as i64 } else { 0 }) as u64
+    sum(engine, root, |_, exit| if open(exit) { exit.continuable() as i64 } else { 0 }) as u64
 }
 
 /// The sum over the exits of a root trace and its side traces.
-fn sum(engine: &Engine, root: &Executor, of: impl Fn(&Exit) -> i64) -> i64 {
-    let all = |executor: &Executor| executor.exits.iter().map(&of).sum::<i64>();
+pub fn sum(engine: &Engine, root: &Executor, of: impl Fn(&Executor, &Exit) -> i64) -> i64 {
+    let all = |executor: &Executor| executor.exits.iter().map(|exit| of(executor, exit)).sum::<i64>();
     let sides = root.sides.borrow();
     let sides = sides.iter().filter_map(|id| engine.executors.get(*id).and_then(Option::as_ref));
     all(root) + sides.map(|side| all(side)).sum::<i64>()

@@ -74,6 +74,8 @@ pub enum Kind {
     Cell,
     /// A generator.
     Generator,
+    /// An `array.array` of numbers that traces read and write.
+    Array,
     /// Anything else.
     Other,
 }
@@ -88,7 +90,7 @@ pub struct Operand {
     /// Its kind.
     pub kind: Kind,
     /// Its value, as 64 bits: of `Int` the number, of `Float` the double's bits, of `Bool` 0 or 1, of
-    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray`, `Dict` the length, of `RangeIter` 1 where there is one reference to it; else 0. Objects that can change are as they were
+    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray`, `Dict` the length, of `Array` the type code, of `RangeIter` 1 where there is one reference to it; else 0. Objects that can change are as they were
     /// when seen, so that this is a hint for them; for constants it is the value.
     pub bits: u64,
 }

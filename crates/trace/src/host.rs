@@ -19,6 +19,9 @@ pub struct Layout {
     pub bytes_data: i32,
     /// Pointer to the first used byte.
     pub bytearray_start: i32,
+    /// Of an `array.array`: pointer to the first item, and to the description of items, which begins with the type code.
+    pub array_items: i32,
+    pub array_description: i32,
     pub float_value: i32,
     pub range_iter_start: i32,
     pub range_iter_step: i32,

@@ -41,9 +41,9 @@ pub enum Region {
     ListHead,
     /// Items of lists.
     ListItems,
-    /// Length and buffer pointer of a `bytearray`.
+    /// Length and buffer pointer of a `bytearray` or an array.
     BytesHead,
-    /// Bytes of a `bytearray`.
+    /// Bytes of a `bytearray`, and items of an array.
     BytesItems,
     /// Attribute values of instances.
     Attributes,

@@ -510,6 +510,18 @@ uops! {
     };
     /// The byte at `base + index + disp`.
     load_byte(base: raw, index: int; disp: imm32) -> [int] [Free, reads] |m| m.load8(base.0.wrapping_add(index as u64).wrapping_add(disp as u64)) as i64;
+    /// The double at `base + 8 * index`.
+    load_float_item(base: raw, index: int; disp: imm32) -> [float] [Free, reads] |m| {
+        f64::from_bits(m.load64(base.0.wrapping_add((index as u64).wrapping_mul(8)).wrapping_add(disp as u64)))
+    };
+    /// The signed 64 bits at `base + 8 * index`.
+    load_int_item(base: raw, index: int; disp: imm32) -> [int] [Free, reads] |m| {
+        m.load64(base.0.wrapping_add((index as u64).wrapping_mul(8)).wrapping_add(disp as u64)) as i64
+    };
+    /// The signed 32 bits at `base + 4 * index`.
+    load_i32_item(base: raw, index: int; disp: imm32) -> [int] [Free, reads] |m| {
+        m.load32(base.0.wrapping_add((index as u64).wrapping_mul(4)).wrapping_add(disp as u64)) as i32 as i64
+    };
     /// Writes a reference at `base + disp`; the reference count is not touched.
     store_obj(base: raw, value: obj; disp: imm32) [Free, writes] |m| m.store64(base.0.wrapping_add(disp as u64), value.0);
     /// Writes 64 bits at `base + disp`.
@@ -520,6 +532,20 @@ uops! {
     store_null(base: raw; disp: imm32) [Free, writes] |m| m.store64(base.0.wrapping_add(disp as u64), 0);
     /// Writes a reference at `base + 8 * index`; the reference count is not touched.
     store_item(base: raw, index: int, value: obj) [Free, writes] |m| m.store64(base.0.wrapping_add((index as u64).wrapping_mul(8)), value.0);
+    /// Writes a double at `base + 8 * index`.
+    store_float_item(base: raw, index: int, value: float) [Free, writes] |m| {
+        m.store64(base.0.wrapping_add((index as u64).wrapping_mul(8)), value.to_bits())
+    };
+    /// Writes 64 bits at `base + 8 * index`.
+    store_int_item(base: raw, index: int, value: int) [Free, writes] |m| {
+        m.store64(base.0.wrapping_add((index as u64).wrapping_mul(8)), value as u64)
+    };
+    /// Writes the low 32 bits of `value` at `base + 4 * index`; exits unless it is a signed number of 32 bits.
+    store_i32_item(base: raw, index: int, value: int) -> [or exit] [Free, writes] |m| {
+        if value as i32 as i64 != value { return Err(SideExit); }
+        m.store32(base.0.wrapping_add((index as u64).wrapping_mul(4)), value as u32);
+        Ok(())
+    };
     /// Writes the low byte of `value` at `base + index`; exits unless `0 <= value < 256`.
     store_byte(base: raw, index: int, value: int; disp: imm32) -> [or exit] [Free, writes] |m| {
         if (value as u64) > 255 { return Err(SideExit); }

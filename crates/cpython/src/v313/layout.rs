@@ -316,6 +316,19 @@ pub struct ByteArray {
     pub exports: Py_ssize_t,
 }
 
+/// `arrayobject` of the module `array`.
+#[repr(C)]
+pub struct Array {
+    _head: [usize; 2],
+    pub size: Py_ssize_t,
+    pub items: *mut u8,
+    _allocated: Py_ssize_t,
+    /// Begins with the type code.
+    pub description: *const u8,
+    _weak_references: *mut PyObject,
+    _exports: Py_ssize_t,
+}
+
 /// The start of every `str`.
 #[repr(C)]
 pub struct Str {

@@ -27,6 +27,8 @@ pub(super) struct Arrival {
     pub(super) second: Option<u32>,
     /// How often it came back.
     pub(super) turns: u32,
+    /// How often it has to come back.
+    few: u32,
 }
 
 /// Whether the loop with this head lies within another one.
@@ -36,7 +38,7 @@ pub(super) fn is_nested(decoded: &DecodedCode, head: u32) -> bool {
 }
 
 /// Where the last jump back to a loop's head is.
-fn loop_end(decoded: &DecodedCode, head: u32) -> Option<u32> {
+pub fn loop_end(decoded: &DecodedCode, head: u32) -> Option<u32> {
     let back = |instruction: &&decal_cpython::code::Instruction| instruction.op == Op::JumpBackward(head);
     decoded.instructions.iter().flatten().filter(back).map(|instruction| instruction.start).max()
 }
@@ -66,14 +68,14 @@ impl Observation {
                 arrival.last = now;
                 arrival.turns += 1;
                 arrival.second.get_or_insert(now);
-                return if arrival.turns < FEW { None } else { self.turns_on() };
+                return if arrival.turns < arrival.few { None } else { self.turns_on() };
             }
             // It was left after a few turns, and begins anew.
             self.pass_over();
         }
         let code = *self.codes.get(id.0 as usize)?;
         let event = self.recording.events.len() as u32;
-        let arrival = Arrival { depth, frame, offset, last: event, second: None, turns: 0 };
+        let arrival = Arrival { depth, frame, offset, last: event, second: None, turns: 0, few: FEW };
         match &self.purpose {
             Purpose::Root { offset: head, .. } if depth == 1 && *head == offset => {
                 if event == 0 {
@@ -118,13 +120,17 @@ impl Observation {
                 && (self.short.contains(&(code as usize, offset)) || engine.is_short_loop(code, offset));
             let side = matches!(self.purpose, Purpose::Side { .. });
             if side || short || self.arrival.is_some() {
+                if short {
+                    self.short.insert((code as usize, offset));
+                }
                 // A loop of a few turns is followed as it goes.
                 let turns = self.turns.entry((frame, offset)).or_default();
                 *turns += 1;
                 return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
             }
+            let long = engine.locations.get(&(code as usize, offset)).is_some_and(|location| location.long);
             self.recording.arrival = Some(event);
-            self.arrival = Some(arrival);
+            self.arrival = Some(Arrival { few: if long { 1 } else { FEW }, ..arrival });
             return None;
         }
         // A trace that does not loop only leads to one that does, as this pass may do by itself.

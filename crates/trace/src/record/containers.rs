@@ -1,4 +1,4 @@
-//! Tuples, lists, `bytes` and `bytearray`: packing, unpacking, indexing, storing, lengths, membership.
+//! Tuples, lists, `bytes`, `bytearray` and arrays: packing, unpacking, indexing, storing, lengths, membership.
 
 use super::numbers::{Number, one, two};
 use super::state::Own;
@@ -27,7 +27,7 @@ impl Recorder<'_> {
         let layout = &self.host.layout;
         let (disp, region) = match seen.kind {
             Kind::List => (layout.size, Region::ListHead),
-            Kind::ByteArray => (layout.size, Region::BytesHead),
+            Kind::ByteArray | Kind::Array => (layout.size, Region::BytesHead),
             Kind::Tuple | Kind::Bytes => (layout.size, Region::Fixed),
             Kind::Str => (layout.str_length, Region::Fixed),
             Kind::Dict | Kind::Set | Kind::FrozenSet => return Ok(self.count_items(val, seen.kind)),
@@ -46,7 +46,7 @@ impl Recorder<'_> {
     }
 
     /// The index as it is used, guarded to lie within the container.
-    fn index(&mut self, index: &Sym, seen: Operand, length: Val) -> Step<Val> {
+    pub(super) fn index(&mut self, index: &Sym, seen: Operand, length: Val) -> Step<Val> {
         if !matches!(self.number(index, seen), Number::Int | Number::Bool) {
             return Err(AbortReason::Subscript);
         }
@@ -118,6 +118,11 @@ impl Recorder<'_> {
                 let byte = self.e.load(Uop::load_byte, data, Some(at), 0, Region::BytesItems, None);
                 self.int_sym(byte)
             }
+            Kind::Array => {
+                self.guard_type_code(base, seen)?;
+                let at = self.index(&index, seen_index, length)?;
+                self.array_item(base, at, seen)?
+            }
             _ => return Err(AbortReason::Subscript),
         };
         // The result may be borrowed from the container, so it must be known when that dies.
@@ -170,6 +175,13 @@ impl Recorder<'_> {
                 let drops = self.guard_discard(&[container, index, value]);
                 self.e.store(Uop::store_byte, data, Some(at), byte, 0, Region::BytesItems, Some(snap));
                 self.drop_all(&drops);
+            }
+            Kind::Array => {
+                let length = self.length(&container, seen)?;
+                let base = self.object(&container)?;
+                self.guard_type_code(base, seen)?;
+                let at = self.index(&index, seen_index, length)?;
+                self.store_array_item(base, at, value, seen_value, seen, vec![container, index])?;
             }
             _ => return Err(AbortReason::StoreSubscript),
         }

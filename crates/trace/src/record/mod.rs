@@ -16,6 +16,7 @@
 
 mod abort;
 mod arguments;
+mod arrays;
 mod attributes;
 mod build;
 mod calls;
@@ -229,6 +230,10 @@ pub(crate) struct Recorder<'a> {
     general: bool,
     /// An instruction that gets no fast form: that was refused at the exit that led here.
     refused: Option<(CodeId, u32)>,
+    /// For a side trace that is taken often: it does not join where numbers would have to go into memory in each turn, and
+    /// whether it did not because of that.
+    keeps_numbers: bool,
+    refused_numbers: bool,
     /// It is the first of all.
     begins: bool,
     /// The exits of a store into a local were emitted beforehand.
@@ -313,19 +318,29 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let (mut failed, mut misfit, mut unjoined) = (None, Hint::default(), Vec::new());
     let unsure = Unsure::default();
-    for way in [Way::JoinFirst, Way::JoinSecond, Way::Loop, Way::Leave] {
+    let mut refused = false;
+    let ways = [Way::JoinFirst, Way::JoinSecond, Way::Loop];
+    let first_ways = ways.into_iter().filter(|_| parent.often && parent.may_loop).map(|way| (way, true));
+    for (way, keeps_numbers) in first_ways.chain(ways.into_iter().chain([Way::Leave]).map(|way| (way, false))) {
+        let again = parent.often && parent.may_loop && !keeps_numbers;
+        let joins = matches!(way, Way::JoinFirst | Way::JoinSecond);
+        if way == Way::Loop && keeps_numbers && !refused || joins && again && !refused {
+            continue;
+        }
         let mut varying = BTreeSet::new();
         let mut attempts = 0;
         while attempts < ATTEMPTS {
             let mut recorder = Recorder::new(rec, host, options, first);
             recorder.unsure = Rc::clone(&unsure);
             recorder.varying = varying.clone();
+            recorder.keeps_numbers = keeps_numbers;
             recorder.refused = parent.was_refused().then_some((first.code, first.offset));
             let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
                 recorder.general = parent.failed_fast_form();
                 let end = recorder.record_side(parent, &carried, way)?;
                 Ok((end, carried))
             });
+            refused |= recorder.refused_numbers;
             misfit.extend(std::mem::take(&mut recorder.misfit));
             unjoined.append(&mut recorder.unjoined);
             match result {
@@ -333,7 +348,7 @@ pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options
                     let carried = if label.is_some() { Vec::new() } else { carried };
                     let joined = matches!(end, End::Join(_));
                     let recorded = recorder.finish_trace(Start::Exit, end, label, carried);
-                    let misfit = if joined { Hint::default() } else { misfit };
+                    let misfit = if joined || keeps_numbers { Hint::default() } else { misfit };
                     unjoined.dedup();
                     if joined {
                         unjoined.clear();
@@ -415,6 +430,8 @@ impl<'a> Recorder<'a> {
             raise_snap: None,
             general: false,
             refused: None,
+            keeps_numbers: false,
+            refused_numbers: false,
             begins: false,
             prepared: false,
             misfit: Hint::default(),

@@ -143,7 +143,38 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// `a op b` where `b` is a constant power of two: nothing is divided. The remainder has the sign of `b`, and the quotient is
+    /// rounded down, which is what masks and shifts do, too.
+    fn by_power_of_two(&mut self, op: BinaryOp, a: Val, b: Val) -> Option<Sym> {
+        let divisor = self.e.constant_of(b).map(|bits| bits as i64);
+        let divisor = divisor.filter(|divisor| *divisor > 0 && divisor.count_ones() == 1 && self.options.optimize)?;
+        match op {
+            BinaryOp::Mod => {
+                let mask = self.e.int(divisor - 1);
+                let val = self.e.pure(Uop::and_int, &[a, mask], 0, 0, None);
+                Some(self.int_sym(val))
+            }
+            BinaryOp::FloorDiv => {
+                let (count, snap) = (self.e.int(i64::from(divisor.trailing_zeros())), self.snap());
+                let val = self.e.pure(Uop::shr_int, &[a, count], 0, 0, Some(snap));
+                Some(self.int_sym(val))
+            }
+            // The product with what is a power of two as well is exact.
+            BinaryOp::TrueDiv if self.e.constant_of(a).is_none() => {
+                let snap = self.snap();
+                let a = self.e.pure(Uop::int_to_float_exact, &[a], 0, 0, Some(snap));
+                let factor = self.e.float((1.0 / divisor as f64).to_bits());
+                let val = self.e.pure(Uop::mul_float, &[a, factor], 0, 0, None);
+                Some(self.float_sym(val))
+            }
+            _ => None,
+        }
+    }
+
     fn int_binary(&mut self, op: BinaryOp, a: Val, b: Val, seen_right: Operand) -> Step<Sym> {
+        if let Some(result) = self.by_power_of_two(op, a, b) {
+            return Ok(result);
+        }
         let uop = match op {
             BinaryOp::Add => Uop::add_int,
             BinaryOp::Sub => Uop::sub_int,

@@ -46,6 +46,9 @@ fn is_load(inst: &UopInst) -> bool {
             | Uop::load_float
             | Uop::load_item
             | Uop::load_byte
+            | Uop::load_float_item
+            | Uop::load_int_item
+            | Uop::load_i32_item
     ) && !matches!(inst.region, Region::Any | Region::Counts)
 }
 
@@ -166,6 +169,10 @@ impl Recorder<'_> {
                     self.home(place).plain = true;
                 }
                 Sym::Null | Sym::Gen(_) | Sym::RangeIter(..) => return Err(format!("what is in local {place}")),
+                Sym::Int(..) | Sym::Float(..) if self.keeps_numbers => {
+                    self.refused_numbers = true;
+                    return Err(format!("a number in local {place}"));
+                }
                 _ if !have.plain => return Err(format!("what is in local {place}")),
                 _ => self.flush_local(place).map_err(|reason| reason.to_string())?,
             }

@@ -34,6 +34,8 @@ pub struct Parent<'a> {
     pub is_trunk: bool,
     /// Whether the side trace may loop by itself.
     pub may_loop: bool,
+    /// Whether the exit is taken in a good part of the loop's turns.
+    pub often: bool,
 }
 
 /// Whether this calls a C function that may refuse, so that its exit may also mean that no exception is set.
@@ -531,10 +533,14 @@ impl Recorder<'_> {
             }
             let homes = self.homes();
             for (slot, _) in homes.iter().filter(|(_, slot)| slots.contains(slot)) {
-                let sym = &self.home(*slot).sym;
+                let sym = self.home(*slot).sym.clone();
                 let number = matches!(sym, Sym::Int(..) | Sym::Float(..) | Sym::Const(_) | Sym::Null);
                 let in_memory = label.home(*slot).is_some_and(|local| local.sym == Sym::Unchanged);
                 if !number || !in_memory {
+                    return Ok(self.unjoined(differ));
+                }
+                if self.keeps_numbers && matches!(sym, Sym::Int(..) | Sym::Float(..)) {
+                    self.refused_numbers = true;
                     return Ok(self.unjoined(differ));
                 }
                 if self.home(*slot).sym == Sym::Null {

@@ -26,6 +26,8 @@ pub fn host() -> Host {
         tuple_items: 24,
         bytes_data: 32,
         bytearray_start: 40,
+        array_items: 24,
+        array_description: 40,
         float_value: 16,
         range_iter_start: 16,
         range_iter_step: 24,
@@ -503,6 +505,7 @@ impl Root {
             trunk: &self.recorded.trace,
             is_trunk: true,
             may_loop: false,
+            often: false,
         }
     }
 
