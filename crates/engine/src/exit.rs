@@ -15,7 +15,8 @@
 
 use crate::consume;
 use crate::enter::Site;
-use crate::executor::{END_PATIENCE, Executor, MAX_ALIKE};
+use crate::executor::{END_PATIENCE, Executor, Exit, MAX_ALIKE};
+use crate::level::{Level, Made};
 use crate::observe::{self, Purpose};
 use crate::pipeline::tree_size;
 use crate::plan::{Make, Objects, Plan, Values};
@@ -55,11 +56,16 @@ pub enum Left {
 ///
 /// # Safety
 /// In the callback that `site` says; `values` are those of this exit of this executor, fresh.
-pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: Values<'_>) -> Left {
+pub unsafe fn leave(site: &Site, level: *mut Level, executor: &Rc<Executor>, index: usize, values: Values<'_>) -> Left {
     let exit = executor.exits.get(index);
     let snapshot = exit.and_then(|exit| executor.recorded.trace.snaps.get(exit.snap));
     let (Some(exit), Some(snapshot)) = (exit, snapshot) else { return Left::Resume };
     exit.taken.set(exit.taken.get() + 1);
+    // SAFETY: the level of the trace that was left.
+    if let Some(made) = unsafe { (*level).made.take() } {
+        // SAFETY: the caller's: a native call was under way, whose result the level has.
+        return unsafe { leave_call(site, exit, &snapshot, made, (*level).result) };
+    }
     let unseen = snapshot.then == Then::Return && !site.frame.has_object();
     if unseen {
         let brief =
@@ -113,6 +119,32 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     }
 }
 
+/// Leaves a trace behind a native call while which its frames were made: they go on with what it gave.
+unsafe fn leave_call(site: &Site, exit: &Exit, snapshot: &Snapshot<'_>, made: Made, result: *mut PyObject) -> Left {
+    // SAFETY: the caller's: the frames stand at their calls, the innermost one at that which is over.
+    unsafe {
+        let Made::Frames(frames, chains) = made else {
+            objects::decref(result);
+            if !site.thread.has_exception() {
+                objects::raise_memory_error();
+            }
+            return go_on(site, snapshot, true);
+        };
+        let throw = result.is_null();
+        if throw {
+            let raised = &exit.used().raised;
+            raised.set(raised.get() + 1);
+        } else if let (Some(top), Some(described)) = (frames.last(), snapshot.frames.last()) {
+            let depth = described.stack.len() as u32;
+            top.set_stack(depth, result);
+            top.set_stack_depth(depth + 1);
+            top.set_offset(described.after);
+        }
+        let threw = run_inner(site, snapshot, &frames, chains, throw);
+        go_on(site, snapshot, threw)
+    }
+}
+
 /// What an exit does at which the entry frame returns, unseen, and nothing but the result has to be made.
 #[derive(Clone, Debug)]
 pub enum Brief {
@@ -125,7 +157,8 @@ pub enum Brief {
 }
 
 impl Brief {
-    fn new(snapshot: &Snapshot<'_>, plan: Option<&Plan>, constant: u64) -> Brief {
+    /// Of an exit that returns.
+    pub fn new(snapshot: &Snapshot<'_>, plan: Option<&Plan>, constant: u64) -> Brief {
         match (snapshot.frames.first(), plan) {
             (Some(outer), Some(plan)) if snapshot.frames.len() == 1 => match plan.only_result() {
                 Some(make) => Brief::Result(make.clone(), outer.offset),
@@ -171,13 +204,16 @@ unsafe fn return_briefly(site: &Site, brief: &Brief, values: Values<'_>) -> Opti
 }
 
 /// The frames at an exit, outermost first.
-type Frames = SmallVec<[Frame; 4]>;
+pub type Frames = SmallVec<[Frame; 4]>;
 
 /// The generators between a frame, by its depth, and the one below.
-type Chains = Vec<(usize, Linked)>;
+pub type Chains = Vec<(usize, Linked)>;
 
 /// Fills the entry frame and pushes the inner ones: all frames, or none where memory ran out, which the second result says.
-unsafe fn rebuild(
+///
+/// # Safety
+/// As for [`leave`].
+pub unsafe fn rebuild(
     site: &Site,
     snapshot: &Snapshot<'_>,
     plan: &Plan,

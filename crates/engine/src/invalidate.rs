@@ -8,7 +8,7 @@
 use crate::executor::Executor;
 use crate::links;
 use crate::location::{Location, State};
-use crate::state::{self, Engine};
+use crate::state::{self, Engine, FUNCTION_START};
 use decal_cpython::watch::Changed;
 use decal_native::{CodeMemory, MemoryError};
 use std::rc::Rc;
@@ -48,6 +48,7 @@ impl Engine {
         let parents = std::mem::replace(&mut self.memory, Err(MemoryError::Foreign));
         let mut under_way = false;
         let executors: Vec<Rc<Executor>> = self.executors.iter_mut().filter_map(Option::take).collect();
+        self.doors.values().for_each(|door| door.close());
         for executor in &executors {
             executor.valid.set(false);
             executor.alive.valid.set(0);
@@ -100,6 +101,7 @@ impl Engine {
         }
         if let Changed::CodeDies(code) = what {
             self.starts.remove(&(code as usize));
+            self.doors.remove(&(code as usize));
         }
         if let Changed::CodeDies(code) = what
             && self.codes.remove(&(code as usize)).is_some()
@@ -147,6 +149,11 @@ impl Engine {
                 executor.valid.set(false);
                 self.counters.invalidated += 1;
             }
+        }
+        if executor.offset == FUNCTION_START
+            && let Some(door) = self.doors.get(&place.0)
+        {
+            door.close();
         }
         links::cut(self, &executor);
         if !links::is_under_way(&executor) {
