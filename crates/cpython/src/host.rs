@@ -205,6 +205,7 @@ fn functions() -> Functions {
         pop_frame: address!(helpers::general::pop_frame),
         undisturbed: address!(helpers::general::undisturbed),
         unseen: address!(helpers::general::unseen),
+        make_callers: 0,
         general: general(),
     }
 }

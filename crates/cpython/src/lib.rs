@@ -24,6 +24,7 @@ pub mod specialized;
 pub mod stack;
 pub mod support;
 pub mod thread;
+pub mod unmade;
 mod v313;
 
 /// The version that decal is built for: the one place to choose it.

@@ -180,6 +180,21 @@ pub unsafe fn plain_function(object: *mut PyObject, count: usize) -> Option<Plai
     }
 }
 
+/// How many positional arguments a Python function takes; none where the object is no function.
+pub unsafe fn parameters(object: *mut PyObject) -> Option<usize> {
+    // SAFETY: as above.
+    unsafe {
+        let code = function_code(object).cast::<layout::Code>();
+        (!code.is_null()).then(|| (*code).arg_count as usize)
+    }
+}
+
+/// Whether there is one reference to an object.
+pub unsafe fn is_last(object: *mut PyObject) -> bool {
+    // SAFETY: the module's contract.
+    unsafe { pyo3_ffi::Py_REFCNT(object) == 1 }
+}
+
 /// Sets an exception of this class, with a message.
 pub unsafe fn raise(class: *mut PyObject, text: &str) {
     // SAFETY: the module's contract; without memory for the message that is the exception.

@@ -23,7 +23,7 @@ use crate::version::layout;
 use crate::{PyObject, objects};
 pub(crate) use attribute::look_up;
 use decal_trace::bytecode::{CompareOp, GeneralOp, JumpIf, Op};
-use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Operand, Resumed};
+use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Native, Operand, Resumed};
 
 /// What the engine decides about calls.
 pub trait Calls {
@@ -33,6 +33,13 @@ pub trait Calls {
     /// # Errors
     /// The reason.
     fn enter(&mut self, function: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str>;
+
+    /// A call of a Python function comes that is not observed. Whether it may be called natively: it has a trace from its
+    /// start, or will have.
+    fn is_native(&mut self, function: *mut PyObject, code: *mut PyObject) -> bool {
+        let _ = (function, code);
+        false
+    }
 
     /// Whether this has changed again and again, so that traces should not take it as fixed.
     fn is_volatile(&self, what: Assumption) -> bool {
@@ -114,6 +121,7 @@ pub unsafe fn observe(
         tuples: Vec::new(),
         operands: Vec::new(),
         binds: Vec::new(),
+        native: None,
     };
     // SAFETY: the caller's.
     let mut detail = unsafe { observer.look(instruction.op, calls) };
@@ -285,6 +293,8 @@ struct Observer {
     tuples: Vec<(u64, Vec<Operand>)>,
     operands: Vec<Operand>,
     binds: Vec<Bind>,
+    /// A function that is called, not followed, and may be called natively.
+    native: Option<Native>,
 }
 
 impl Observer {
@@ -302,9 +312,12 @@ impl Observer {
             _ if matches!(op, Op::LoadAttr { .. } | Op::LoadSuperAttr { .. } | Op::StoreAttr { .. }) => {
                 Detail::Attribute(Attribute::Unsupported(CHANGES))
             }
-            Detail::Enter(_) | Detail::New(_) | Detail::Known(_) | Detail::Generate(_) | Detail::Consume(..) => {
-                Detail::Opaque(CHANGES)
-            }
+            Detail::Enter(_)
+            | Detail::Native(_)
+            | Detail::New(_)
+            | Detail::Known(_)
+            | Detail::Generate(_)
+            | Detail::Consume(..) => Detail::Opaque(CHANGES),
             Detail::Special(_) if matches!(op, Op::Call(_)) => Detail::Opaque(CHANGES),
             Detail::Global(_) => Detail::Global(Operand::NULL),
             _ => Detail::None,

@@ -95,6 +95,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
         COMPILE_ERROR.store(error, Ordering::Relaxed);
         let mut host = decal_cpython::host();
         host.functions.general.call = crate::direct::call as *const () as u64;
+        host.functions.make_callers = crate::native::make_callers as *const () as u64;
         let memory = match options.mode {
             Mode::Native if options.stress.twice => CodeMemory::mapped_twice(),
             Mode::Native => CodeMemory::new(),
@@ -136,7 +137,8 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             observation: None,
             relying: FxHashMap::default(),
             changes: FxHashMap::default(),
-            contexts: Vec::new(),
+            levels: Vec::new(),
+            doors: FxHashMap::default(),
             waiting: Default::default(),
             resting: Default::default(),
             counters,

@@ -6,6 +6,7 @@
 
 use crate::enter::{self, Site};
 use crate::executor::Executor;
+use crate::level::Level;
 use crate::location::{Location, Never, State};
 use crate::observe::{self, Progress, Purpose};
 use crate::options::Panic;
@@ -16,7 +17,6 @@ use decal_cpython::frame::{Frame, Unwound};
 use decal_cpython::monitoring::{Callbacks, disable, make_room, nothing, offset, only_decal};
 use decal_cpython::thread::Thread;
 use decal_cpython::{PyObject, objects};
-use decal_uops::Context;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -39,7 +39,7 @@ pub const CALLBACKS: Callbacks = Callbacks { jump: on_jump, start: on_start, ins
 enum Decision {
     Nothing,
     Disable,
-    Enter(Rc<Executor>, Box<Context>),
+    Enter(Rc<Executor>, Box<Level>),
     Complain(String),
 }
 
@@ -334,7 +334,7 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
 }
 
 /// A context for this trace, where it is to be entered.
-fn ready(engine: &mut Engine, site: &Site, executor: &Rc<Executor>) -> Option<Box<Context>> {
+fn ready(engine: &mut Engine, site: &Site, executor: &Rc<Executor>) -> Option<Box<Level>> {
     engine.catch_up();
     engine.tick();
     if !executor.valid.get() {
@@ -344,7 +344,7 @@ fn ready(engine: &mut Engine, site: &Site, executor: &Rc<Executor>) -> Option<Bo
         engine.counters.refused += 1;
         return None;
     }
-    enter::pays(engine, executor).then(|| engine.contexts.pop().unwrap_or_default())
+    enter::pays(engine, executor).then(|| engine.levels.pop().unwrap_or_default())
 }
 
 fn enter(engine: &mut Engine, site: &Site, executor: Rc<Executor>) -> Decision {

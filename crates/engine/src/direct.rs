@@ -9,14 +9,14 @@
 
 use crate::enter::{self, Site};
 use crate::executor::Executor;
-use crate::exit::Left;
+use crate::level::Level;
+use crate::native;
 use crate::starts::Start;
 use crate::state::{self, Engine};
 use decal_cpython::frame;
 use decal_cpython::objects::{self, PlainFunction};
 use decal_cpython::thread::Thread;
 use decal_cpython::{PyObject, call_object};
-use decal_uops::Context;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
@@ -31,8 +31,8 @@ pub unsafe extern "C" fn call(objects: *mut *mut PyObject, count: usize, names: 
             && let Some(function) = objects::plain_function(*objects, count)
         {
             let thread = Thread::current();
-            if let Some((executor, context)) = state::with(|engine| ready(engine, thread, &function)).flatten() {
-                return run(thread, *objects, objects.add(1), count, executor, context);
+            if let Some((executor, level)) = state::with(|engine| ready(engine, thread, &function)).flatten() {
+                return run(thread, *objects, objects.add(1), count, executor, level);
             }
         }
         call_object(objects, count, names)
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn call(objects: *mut *mut PyObject, count: usize, names: 
 }
 
 /// The trace of a function's start, and a context, where it is to be entered.
-fn ready(engine: &mut Engine, thread: Thread, function: &PlainFunction) -> Option<(Rc<Executor>, Box<Context>)> {
+fn ready(engine: &mut Engine, thread: Thread, function: &PlainFunction) -> Option<(Rc<Executor>, Box<Level>)> {
     let Some(Start::Compiled(executor)) = engine.starts.get(&(function.code as usize)) else { return None };
     let executor = Rc::clone(executor);
     engine.catch_up();
@@ -51,7 +51,7 @@ fn ready(engine: &mut Engine, thread: Thread, function: &PlainFunction) -> Optio
         engine.counters.refused += 1;
         return None;
     }
-    enter::pays(engine, &executor).then(|| (executor, engine.contexts.pop().unwrap_or_default()))
+    enter::pays(engine, &executor).then(|| (executor, engine.levels.pop().unwrap_or_default()))
 }
 
 unsafe fn run(
@@ -60,13 +60,13 @@ unsafe fn run(
     arguments: *const *mut PyObject,
     count: usize,
     executor: Rc<Executor>,
-    context: Box<Context>,
+    level: Box<Level>,
 ) -> *mut PyObject {
     // SAFETY: the caller's. The frame is made and taken away as the interpreter does it; its parameters take the references
     // over.
     unsafe {
         let Ok(frame) = frame::push(thread, function, frame::Frame::current(thread)) else {
-            state::with(|engine| engine.contexts.push(context));
+            state::with(|engine| engine.levels.push(level));
             objects::decref(function);
             for index in 0..count {
                 objects::decref(*arguments.add(index));
@@ -81,18 +81,10 @@ unsafe fn run(
         thread.take_native_recursion(1);
         thread.set_current_frame(frame);
         let site = Site { thread, frame, code: frame.code(), destination: None, called: true };
-        let left = enter::run_all(&site, executor, context);
+        let left = enter::run_all(&site, executor, level);
+        let result = native::finish(thread, frame, left);
         thread.take_native_recursion(-1);
         thread.take_recursion(-1);
-        match left {
-            Left::Return(result) => {
-                frame::drop_frame(thread, frame);
-                result
-            }
-            Left::Resume | Left::Enter(_) => frame::run(thread, frame, false).unwrap_or(null_mut()),
-            Left::Throw => frame::run(thread, frame, true).unwrap_or(null_mut()),
-            // Only said to callbacks.
-            Left::Null => null_mut(),
-        }
+        result
     }
 }

@@ -8,8 +8,10 @@
 use crate::executor::Executor;
 use crate::exit::{self, Left};
 use crate::graves;
+use crate::level::Level;
 use crate::links;
 use crate::machine::Memory;
+use crate::native;
 use crate::plan::Values;
 use crate::state::{self, Engine};
 use crate::unrolled;
@@ -26,9 +28,9 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 
 /// Python calls that must still be possible beyond those of the trace.
-const RECURSION_MARGIN: i32 = 8;
+pub const RECURSION_MARGIN: i32 = 8;
 /// Native calls that must still be possible: frames of inlined calls are run by one each, and general operations call.
-const NATIVE_MARGIN: i32 = 500;
+pub const NATIVE_MARGIN: i32 = 500;
 
 /// What a root trace may lose while traces that continue it are to come, in nanoseconds.
 const MOST_LOST: i64 = 5_000_000;
@@ -146,9 +148,9 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
 ///
 /// # Safety
 /// In a callback as `site` says; the executor starts where the frame stands, and [`may_enter`] said yes.
-pub unsafe fn run(site: Site, executor: Rc<Executor>, context: Box<Context>) -> Outcome {
+pub unsafe fn run(site: Site, executor: Rc<Executor>, level: Box<Level>) -> Outcome {
     // SAFETY: the caller's.
-    match unsafe { run_all(&site, executor, context) } {
+    match unsafe { run_all(&site, executor, level) } {
         Left::Null => Outcome::Null,
         _ => Outcome::Resume,
     }
@@ -158,14 +160,14 @@ pub unsafe fn run(site: Site, executor: Rc<Executor>, context: Box<Context>) -> 
 ///
 /// # Safety
 /// As for [`run`], or as `site` says.
-pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<Context>) -> Left {
+pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut level: Box<Level>) -> Left {
     let (mut entries, mut turns, mut saved) = (0, 0, 0);
     let left = loop {
         // SAFETY: the caller's.
-        let (left, exit) = unsafe { run_one(site, &executor, &mut context) };
+        let (left, exit) = unsafe { run_one(site, &executor, &mut level) };
         entries += 1;
-        turns += context.iterations;
-        saved += worth::credit_turns(&executor, context.iterations);
+        turns += level.context.iterations;
+        saved += worth::credit_turns(&executor, level.context.iterations);
         let Left::Enter(offset) = left else { break left };
         let next = state::with(|engine| {
             let next = next(engine, site, offset)?;
@@ -183,7 +185,7 @@ pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut context: Box<
         engine.counters.entries += entries;
         engine.counters.turns += turns;
         engine.counters.saved += saved;
-        engine.contexts.push(context);
+        engine.levels.push(level);
     });
     left
 }
@@ -200,7 +202,12 @@ fn next(engine: &mut Engine, site: &Site, offset: u32) -> Option<Rc<Executor>> {
 }
 
 /// Runs one, and what its links lead to. How it was left, and where.
-unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> (Left, Option<(Rc<Executor>, usize)>) {
+unsafe fn run_one(site: &Site, root: &Rc<Executor>, level: &mut Level) -> (Left, Option<(Rc<Executor>, usize)>) {
+    native::settle(level, site, root);
+    // Native calls come upon the level by its address.
+    let level = std::ptr::from_mut(level);
+    // SAFETY: nothing else uses it as long as no trace runs.
+    let context = unsafe { &mut (*level).context };
     context.frame = site.frame.address();
     context.thread = site.thread.address();
     context.breaker = site.thread.breaker_address();
@@ -219,7 +226,7 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> (L
         drop(guard);
         links::find_exit(root, context.exit).map(|(executor, index)| {
             // SAFETY: the values are those of this exit.
-            let left = unsafe { exit::leave(site, &executor, index, Values::Native(context)) };
+            let left = unsafe { exit::leave(site, level, &executor, index, Values::Native(context)) };
             (left, Some((executor, index)))
         })
     } else {
@@ -229,11 +236,12 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, context: &mut Context) -> (L
         state::with(|engine| engine.counters.interpreted += u64::MAX - fuel);
         interpreted.map(|(executor, index, values)| {
             // SAFETY: as above.
-            let left = unsafe { exit::leave(site, &executor, index, Values::Interpreted(&values)) };
+            let left = unsafe { exit::leave(site, level, &executor, index, Values::Interpreted(&values)) };
             (left, Some((executor, index)))
         })
     };
-    root.turns.set(root.turns.get() + context.iterations);
+    // SAFETY: as above.
+    root.turns.set(root.turns.get() + unsafe { (*level).context.iterations });
     root.running.set(root.running.get() - 1);
     if root.running.get() == 0 && (!root.valid.get() || root.stale.get()) {
         links::sweep(root);

@@ -2,6 +2,7 @@
 
 use crate::brief::{Brief, Slots};
 use crate::links::Link;
+use crate::native::CallSite;
 use crate::plan::Plan;
 use crate::unrolled::Unrolled;
 use decal_cpython::PyObject;
@@ -30,6 +31,8 @@ pub struct Exit {
     pub constant: u64,
     /// Whether it leaves where somebody wants the interpreter's attention, at a place where the interpreter serves it.
     pub attends: bool,
+    /// Whether it leaves behind a native call, because of an exit of the callee.
+    pub calls: bool,
     /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
     pub saved: i32,
     /// Times until a side trace is tried; 0: no more.
@@ -126,6 +129,9 @@ pub struct Executor {
     pub first_exit: u32,
     /// Its exits.
     pub exits: Vec<Exit>,
+    /// Its native calls: machine code has their addresses.
+    #[expect(clippy::vec_box, reason = "see above")]
+    pub sites: Vec<Box<CallSite>>,
     /// Globals and builtins of the frame it was recorded in.
     pub names: (u64, u64),
     /// Code objects whose instructions it runs.
@@ -196,6 +202,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             taken: Cell::new(0),
             constant: 0,
             attends: false,
+            calls: false,
             saved: 0,
             countdown: Cell::new(threshold),
             tries: Cell::new(0),
@@ -208,7 +215,8 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             && let Some(exit) = exits.get_mut(exit.0 as usize)
         {
             exit.at = Some(val);
-            exit.attends = op.uop == decal_uops::Uop::guard_quiet;
+            exit.attends = op.uop == Uop::guard_quiet;
+            exit.calls = op.uop == Uop::call_native;
         }
     }
     for exit in &mut exits {

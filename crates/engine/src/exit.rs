@@ -16,7 +16,8 @@
 use crate::brief::{Brief, Slots, return_briefly};
 use crate::consume;
 use crate::enter::Site;
-use crate::executor::{END_PATIENCE, Executor, MAX_ALIKE};
+use crate::executor::{END_PATIENCE, Executor, Exit, MAX_ALIKE};
+use crate::level::{Level, Made};
 use crate::observe::{self, Purpose};
 use crate::pipeline::tree_size;
 use crate::plan::{Objects, Plan, Values};
@@ -57,9 +58,15 @@ pub enum Left {
 ///
 /// # Safety
 /// In the callback that `site` says; `values` are those of this exit of this executor, fresh.
-pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: Values<'_>) -> Left {
+pub unsafe fn leave(site: &Site, level: *mut Level, executor: &Rc<Executor>, index: usize, values: Values<'_>) -> Left {
     let Some(exit) = executor.exits.get(index) else { return Left::Resume };
     exit.taken.set(exit.taken.get() + 1);
+    // SAFETY: the level of the trace that was left.
+    if let Some(made) = unsafe { (*level).made.take() } {
+        let Some(snapshot) = executor.recorded.trace.snaps.get(exit.snap) else { return Left::Resume };
+        // SAFETY: the caller's: a native call was under way, whose result the level has.
+        return unsafe { leave_call(site, exit, &snapshot, made, (*level).result) };
+    }
     if let Some(slots) = exit.slots()
         && exit.countdown.get() != 1
     {
@@ -126,14 +133,43 @@ pub unsafe fn leave(site: &Site, executor: &Rc<Executor>, index: usize, values: 
     }
 }
 
+/// Leaves a trace behind a native call while which its frames were made: they go on with what it gave.
+unsafe fn leave_call(site: &Site, exit: &Exit, snapshot: &Snapshot<'_>, made: Made, result: *mut PyObject) -> Left {
+    // SAFETY: the caller's: the frames stand at their calls, the innermost one at that which is over.
+    unsafe {
+        let Made::Frames(frames, chains) = made else {
+            objects::decref(result);
+            if !site.thread.has_exception() {
+                objects::raise_memory_error();
+            }
+            return go_on(site, snapshot, true);
+        };
+        let throw = result.is_null();
+        if throw {
+            let raised = &exit.used().raised;
+            raised.set(raised.get() + 1);
+        } else if let (Some(top), Some(described)) = (frames.last(), snapshot.frames.last()) {
+            let depth = described.stack.len() as u32;
+            top.set_stack(depth, result);
+            top.set_stack_depth(depth + 1);
+            top.set_offset(described.after);
+        }
+        let threw = run_inner(site, snapshot, &frames, chains, throw);
+        go_on(site, snapshot, threw)
+    }
+}
+
 /// The frames at an exit, outermost first.
-type Frames = SmallVec<[Frame; 4]>;
+pub type Frames = SmallVec<[Frame; 4]>;
 
 /// The generators between a frame, by its depth, and the one below.
-type Chains = Vec<(usize, Linked)>;
+pub type Chains = Vec<(usize, Linked)>;
 
 /// Fills the entry frame and pushes the inner ones: all frames, or none where memory ran out, which the second result says.
-unsafe fn rebuild(
+///
+/// # Safety
+/// As for [`leave`].
+pub unsafe fn rebuild(
     site: &Site,
     snapshot: &Snapshot<'_>,
     plan: &Plan,

@@ -9,7 +9,7 @@ use crate::executor::Executor;
 use crate::links;
 use crate::location::{Location, State};
 use crate::pace::Resting;
-use crate::state::{self, Engine};
+use crate::state::{self, Engine, FUNCTION_START};
 use crate::waiting::Waiting;
 use decal_cpython::watch::Changed;
 use decal_native::{CodeMemory, MemoryError};
@@ -53,6 +53,7 @@ impl Engine {
         let parents = std::mem::replace(&mut self.memory, Err(MemoryError::Foreign));
         let mut under_way = false;
         let executors: Vec<Rc<Executor>> = self.executors.iter_mut().filter_map(Option::take).collect();
+        self.doors.values().for_each(|door| door.close());
         for executor in &executors {
             executor.valid.set(false);
             executor.alive.valid.set(0);
@@ -105,6 +106,7 @@ impl Engine {
         }
         if let Changed::CodeDies(code) = what {
             self.starts.remove(&(code as usize));
+            self.doors.remove(&(code as usize));
             if self.located.remove(&(code as usize)) {
                 self.waiting.forget(code as usize);
                 self.resting.forget(code as usize);
@@ -153,6 +155,11 @@ impl Engine {
                 executor.valid.set(false);
                 self.counters.invalidated += 1;
             }
+        }
+        if executor.offset == FUNCTION_START
+            && let Some(door) = self.doors.get(&place.0)
+        {
+            door.close();
         }
         links::cut(self, &executor);
         if !links::is_under_way(&executor) {

@@ -11,6 +11,7 @@ use crate::callbacks::panic_text;
 use crate::executor::{Alive, Executor, exits};
 use crate::links;
 use crate::location::{Location, MAX_SPARING, Never, State};
+use crate::native;
 use crate::observe::{self, Observation, Purpose};
 use crate::options::{Mode, Options, Panic};
 use crate::state::{Engine, FUNCTION_START};
@@ -62,14 +63,26 @@ fn contained<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure>
         .unwrap_or_else(|panic| Err(Failure::Other(format!("internal: {}", panic_text(&*panic)))))
 }
 
-fn options(engine: &Engine, alive: &Alive) -> record::Options {
+fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
     let (valid, covered) = (alive.valid.as_ptr() as u64, &raw const alive.covered as u64);
     let Options { optimize, max_insts, count, debug, .. } = engine.options;
     // Counting takes instructions of its own, which must not make a trace too long.
     let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
     let (max_insts, keep_before) = (max_insts * more, debug >= 2);
     let saved = alive.saved.as_ptr() as u64;
-    record::Options { optimize, max_insts, valid, covered, keep_before, count, saved, hint: Hint::default() }
+    let native_calls = engine.options.mode == Mode::Native && engine.memory.is_ok();
+    record::Options {
+        optimize,
+        max_insts,
+        valid,
+        covered,
+        keep_before,
+        count,
+        saved,
+        native_calls,
+        is_called: native_calls && start == FUNCTION_START,
+        hint: Hint::default(),
+    }
 }
 
 /// Whether the pass left the loop, and its translation could only find that out once more. What cannot be compiled at all is
@@ -90,7 +103,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
         }
-        let mut options = options(engine, &alive);
+        let mut options = options(engine, &alive, offset);
         if let Some(location) = engine.locations.get(&(observation.code as usize, offset)) {
             options.hint = location.hint.clone();
         }
@@ -108,7 +121,11 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             let (what, saves) = end.map_or(("a turn", executor.turn_saves), |saves| ("up to its end it", saves));
             engine.log(1, || format!("compiled {} as trace {id} ({what} saves some {saves} ns)", name(&executor)));
             executor.cover(&[]);
-            engine.executors.push(Some(Rc::new(executor)));
+            let executor = Rc::new(executor);
+            if function && executor.native.is_some() {
+                engine.door(executor.code).open(&executor);
+            }
+            engine.executors.push(Some(executor));
             let threshold = engine.threshold(offset);
             let location = engine.locate(place, || Location::new(threshold));
             location.state = State::Compiled(id);
@@ -186,7 +203,8 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
         }
-        let mut options = options(engine, &root.alive);
+        let mut options = options(engine, &root.alive, root.offset);
+        options.native_calls &= root.native.is_some();
         if let Some(location) = engine.locations.get(&(root.code as usize, root.offset)) {
             options.hint = location.hint.clone();
         }
@@ -364,7 +382,7 @@ fn build(
     }
     let started = Instant::now();
     let registers = registers(engine);
-    let allocated = contained(|| {
+    let mut allocated = contained(|| {
         allocate_with(&recorded.trace, incoming, &registers).map_err(|error| Failure::Other(error.to_string()))
     })?;
     engine.counters.nanoseconds[2] += started.elapsed().as_nanos() as u64;
@@ -381,7 +399,13 @@ fn build(
     let weight = worth::weigh(&mut exits, &recorded, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
+    // SAFETY: what was observed is kept alive until all is done.
+    let sites = unsafe { native::sites(engine, &recorded, &mut allocated, first_exit) }
+        .ok_or_else(|| Failure::Other("a function that cannot be called natively".into()))?;
     let native = machine_code(engine, &allocated, first_exit, trunk)?;
+    if native.is_none() && !sites.is_empty() {
+        return Err(Failure::Other("a native call without machine code".into()));
+    }
     engine.counters.nanoseconds[3] += started.elapsed().as_nanos() as u64;
 
     let covers = recorded
@@ -421,6 +445,7 @@ fn build(
         native,
         first_exit,
         exits,
+        sites,
         names: observation.names,
         covers: RefCell::new(covers),
         max_depth: Cell::new(recorded.max_depth),

@@ -4,7 +4,9 @@
 //! again all the same (an object's death during a drop), the inner one gets nothing and does nothing.
 
 use crate::executor::Executor;
+use crate::level::Level;
 use crate::location::{Location, Never, State};
+use crate::native::Door;
 use crate::observe::Observation;
 use crate::options::Options;
 use crate::pace::Resting;
@@ -18,7 +20,6 @@ use decal_cpython::watch::Watchers;
 use decal_native::{CodeMemory, MemoryError};
 use decal_trace::host::Host;
 use decal_trace::record::AbortReason;
-use decal_uops::Context;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -71,9 +72,11 @@ pub struct Engine {
     pub relying: FxHashMap<u64, Vec<(u64, usize)>>,
     /// How often something that traces took as fixed has changed, by address and dict key.
     pub changes: FxHashMap<(u64, u64), u32>,
-    /// Contexts at rest.
-    #[expect(clippy::vec_box, reason = "a context is large and must not move: a trace that runs holds its address")]
-    pub contexts: Vec<Box<Context>>,
+    /// Levels at rest.
+    #[expect(clippy::vec_box, reason = "a level is large and must not move: a trace that runs holds its address")]
+    pub levels: Vec<Box<Level>>,
+    /// What native calls know of functions' traces, by code object.
+    pub doors: FxHashMap<usize, Rc<Door>>,
     /// What is hot and waits.
     pub waiting: Waiting,
     /// What is seldom.

@@ -44,7 +44,7 @@ fn saved(event: &Event, general: bool) -> i32 {
         Op::LoadFast(_) | Op::LoadConst(_) | Op::PopJump(..) | Op::Is(_) | Op::PopTop => 15,
         Op::Binary(_) if floats() => 90,
         Op::Binary(_) => 45,
-        Op::Call(_) if !general && matches!(event.detail, Detail::Enter(_)) => 100,
+        Op::Call(_) if !general && matches!(event.detail, Detail::Enter(_) | Detail::Native(_)) => 100,
         // The interpreter calls these without a C function between.
         Op::General(GeneralOp::CallEx, _) if matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
         Op::Call(_) | Op::CallKw(_) if opaque() && matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
@@ -64,6 +64,7 @@ fn spent(inst: &Inst) -> i32 {
     let Inst::Uop(inst) = inst else { return 0 };
     match inst.uop {
         Uop::push_frame | Uop::pop_frame => 120,
+        Uop::call_native => 250,
         Uop::guard_undisturbed => 60,
         _ if inst.region == Region::Any && inst.uop.info().form == Form::Fixed => 150,
         uop if uop.info().form == Form::Fixed => 40,
@@ -204,7 +205,8 @@ pub fn credit(engine: &mut Engine, root: &Executor, saved: i64) {
 /// How often a root trace and its side traces were left by exits that may still be continued: many exits that are taken about
 /// as often as each other get hot late.
 pub fn left_open(engine: &Engine, root: &Executor) -> u64 {
-    let open = |exit: &Exit| exit.at.is_some() && exit.countdown.get() > 0;
+    // A native call leaves its trace because of an exit of what it called.
+    let open = |exit: &Exit| exit.at.is_some() && (exit.countdown.get() > 0 || exit.calls);
     sum(engine, root, |_, exit| if open(exit) { exit.continuable() as i64 } else { 0 }) as u64
 }
 

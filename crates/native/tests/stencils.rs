@@ -432,6 +432,7 @@ fn tells_where(uop: Uop) -> bool {
         Uop::call_fast
             | Uop::guard_droppable_all
             | Uop::context
+            | Uop::call_native
             | Uop::push_frame
             | Uop::pop_frame
             | Uop::guard_undisturbed

@@ -402,6 +402,11 @@ impl Counts<'_> {
                 self.memory.clear();
                 self.add(val, 1);
             }
+            // The frame of the trace is its own.
+            (Uop::call_native, _) => {
+                self.memory.retain(|place, _| matches!(place.0, Region::Frame | Region::Fixed));
+                self.add(val, 1);
+            }
             (Uop::call_any_int_1 | Uop::call_any_int_2 | Uop::call_any_int_3, _) => self.memory.clear(),
             _ => {}
         }

@@ -111,6 +111,15 @@ pub struct Callee {
     pub bound_self: u64,
 }
 
+/// A Python function that a call calls natively: it has a trace from its start, or is about to get one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Native {
+    /// The function object.
+    pub function: u64,
+    /// How many arguments it takes, all of them given, what it is called on included.
+    pub parameters: u32,
+}
+
 /// What a local of a function has when it is entered.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Bind {
@@ -444,6 +453,8 @@ pub enum Detail {
     Attribute(Attribute),
     /// `Call` of a Python function that is entered and observed.
     Enter(Callee),
+    /// `Call` of a Python function that is not followed, and has a trace from its start.
+    Native(Native),
     /// `Call` of a class that makes an instance.
     New(Making),
     /// `Call` of a builtin that traces know.

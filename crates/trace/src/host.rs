@@ -259,6 +259,8 @@ pub struct Functions {
     pub undisturbed: u64,
     /// The same about frames that were pushed: whether nobody holds one.
     pub unseen: u64,
+    /// Makes the frames of those who called a trace natively, given the context; 0 where no trace is called so.
+    pub make_callers: u64,
     /// Those of general operations.
     pub general: GeneralFunctions,
 }

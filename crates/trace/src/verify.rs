@@ -11,7 +11,7 @@
 //! The error names the guilty line, and [`VerifyError::show`] marks it in the trace's text. Linear.
 
 use crate::ir::{End, Inst, Start, Trace, UopInst, Val};
-use crate::snapshot::{BoxId, Generator, Returns, SnapId, Snapshot, Source};
+use crate::snapshot::{BoxId, Generator, Returns, SnapId, Snapshot, Source, Then};
 use decal_uops::{Class, ImmKind, Uop};
 
 /// A line of the trace.
@@ -295,7 +295,9 @@ fn snapshot(trace: &Trace, snap: Snapshot<'_>) -> Result<Option<Val>, Fault> {
         if frame.locals.len() != code.locals as usize {
             return Err(Fault::Locals);
         }
-        if depth >= last && (frame.offset, Returns::Value) != (frame.after, frame.returns) {
+        // A native call that is under way raises, or gives something.
+        let calls = depth == last && snap.then == Then::Raise;
+        if depth >= last && !calls && (frame.offset, Returns::Value) != (frame.after, frame.returns) {
             return Err(Fault::After);
         }
         if let Some(real) = frame.real {

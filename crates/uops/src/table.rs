@@ -744,6 +744,14 @@ uops! {
     call_any_int_3(a: raw, b: raw, c: raw; function: imm64) -> [int] [Fixed, writes] |m| {
         m.call(function, a.0, b.0, c.0, 0) as i32 as i64
     };
+    /// Calls a function that has a trace from its start, by way of the C function whose address is the first word of `site`: it takes the
+    /// context, in which the arguments are, and the site. It exits where that gives null: the frames of this trace exist then.
+    call_native(; site: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {
+        let c = m.context();
+        let function = m.load64(site);
+        let r = m.call(function, c, site, 0, 0);
+        if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
+    };
     /// Makes the frame of a call that was inlined, with the thread as third argument; exits where there is no memory for it, with an exception set.
     push_frame(below: raw, function: obj; maker: imm64) -> [raw or exit] [Fixed, raises, writes] |m| {
         let c = m.context();

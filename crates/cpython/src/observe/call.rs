@@ -7,7 +7,7 @@ use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, objects};
-use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Making};
+use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Making, Native};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -50,9 +50,11 @@ impl Observer {
                     let made = self.generating(callable, null_mut(), bound, &call, calls);
                     return made.map_or_else(Detail::Opaque, Detail::Generate);
                 }
-                return self
-                    .python_call(callable, null_mut(), bound, &call, calls)
-                    .map_or_else(Detail::Opaque, Detail::Enter);
+                let entered = self.python_call(callable, null_mut(), bound, &call, calls);
+                return match (entered, self.native.take()) {
+                    (Err(_), Some(native)) => Detail::Native(native),
+                    (entered, _) => entered.map_or_else(Detail::Opaque, Detail::Enter),
+                };
             }
             if ty == type_address!(PyMethod_Type) {
                 let method = callable.cast::<layout::Method>();
@@ -102,7 +104,21 @@ impl Observer {
             if Some(raw.vectorcall as usize) != checks::plain_vectorcall() {
                 return Err("a function with its own way of being called");
             }
-            let code = calls.enter(function, raw.code, self.depth + 1)?;
+            let code = match calls.enter(function, raw.code, self.depth + 1) {
+                Ok(code) => code,
+                Err(why) => {
+                    let count = bound as usize + call.positional.len();
+                    if call.names.is_empty()
+                        && bound_self.is_null()
+                        && objects::plain_function(function, count).is_some()
+                        && calls.is_native(function, raw.code)
+                    {
+                        self.native = Some(Native { function: function as u64, parameters: count as u32 });
+                        self.assumptions.push(Assumption::Function(function as u64));
+                    }
+                    return Err(why);
+                }
+            };
             self.binds = self.bind(raw, bound + call.positional.len() as u32, call.names)?;
             self.assumptions.push(Assumption::Function(function as u64));
             Ok(Callee { function: function as u64, code, bound_self: bound_self as u64 })

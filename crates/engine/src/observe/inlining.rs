@@ -1,6 +1,6 @@
 //! Calls and generators that a pass comes to: which of them are followed, and why the others are not.
 
-use super::Observation;
+use super::{Observation, Purpose};
 use crate::state::Engine;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
@@ -25,6 +25,14 @@ pub(super) struct Inlining<'a> {
 }
 
 impl Inlining<'_> {
+    /// Whether a function has a trace from its start, or gets one now, and no loops: another trace could lead to them.
+    fn has_trace(&mut self, code: *mut PyObject) -> bool {
+        let own =
+            matches!(self.observation.purpose, Purpose::Root { function: true, .. }) && self.observation.code == code;
+        let open = self.engine.doors.get(&(code as usize)).is_some_and(|door| door.is_open());
+        (own || open) && self.engine.code(code).is_some_and(|decoded| decoded.heads.is_empty())
+    }
+
     fn may_follow(&self, code: *mut PyObject, depth: u32) -> Result<(), &'static str> {
         if depth as usize >= MAX_DEPTH {
             return Err("calls within calls, deeper than traces follow");
@@ -91,6 +99,10 @@ impl Calls for Inlining<'_> {
         // Asked only now, because code that has not run for long learns only here which tools there are.
         // SAFETY: the function's code is alive.
         if unsafe { only_decal(code) } { Ok(id) } else { Err("a function that another tool watches") }
+    }
+
+    fn is_native(&mut self, _: *mut PyObject, code: *mut PyObject) -> bool {
+        self.has_trace(code)
     }
 
     fn is_volatile(&self, what: Assumption) -> bool {

@@ -51,6 +51,10 @@ impl Recorder<'_> {
             self.consume(consumer, resumed, count, event)?;
             return Ok(false);
         }
+        if let Detail::Native(native) = event.detail {
+            self.call_native(native, count, event)?;
+            return Ok(false);
+        }
         self.same_shape(count, event)?;
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);

@@ -98,6 +98,7 @@ impl Recorder<'_> {
         let operands: Vec<u32> = from_stack.chain(operation.callable).chain(used).collect();
         self.find_chain()?;
         self.make_visible(event, &operands)?;
+        self.make_callers(event);
         self.push_frames(event)?;
         let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
         let passed: Vec<u32> = operation.callable.into_iter().chain(used).collect();

@@ -37,6 +37,7 @@ mod leaf;
 mod lists;
 mod locals;
 mod names;
+mod native;
 mod numbers;
 mod pictured;
 mod realize;
@@ -120,6 +121,10 @@ pub struct Options {
     /// Address of a number to which side traces that come back to a loop add what that saves, which is filled in later; 0 where nobody
     /// asks.
     pub saved: u64,
+    /// Whether calls may be native: the trace will be machine code.
+    pub native_calls: bool,
+    /// Whether the trace may run in a native call, so that the frames have to be made where somebody could look at them.
+    pub is_called: bool,
 }
 
 impl Default for Options {
@@ -134,6 +139,8 @@ impl Default for Options {
             keep_before: false,
             count: None,
             saved: 0,
+            native_calls: false,
+            is_called: false,
         }
     }
 }
@@ -253,6 +260,8 @@ pub(crate) struct Recorder<'a> {
     max_depth: u32,
     /// How many instructions there were when it was last asked whether somebody wants the interpreter's attention.
     quiet_at: usize,
+    /// Where the innermost frame goes on behind the call that is under way in it, in the snapshot that is about to be taken.
+    behind: Option<u32>,
     at: (CodeId, u32),
 }
 
@@ -441,6 +450,7 @@ impl<'a> Recorder<'a> {
             credit: None,
             moved: false,
             max_depth: 0,
+            behind: None,
             quiet_at: 0,
             at: (first.code, first.offset),
         }

@@ -62,6 +62,7 @@ impl Recorder<'_> {
         let (depth, plain) = (self.frames.len(), self.plain_locals());
         let owned = if tuples { owned_items(self.all_frames()) } else { Items::default() };
         let same_named = self.named == named;
+        let behind = self.behind.unwrap_or(offset);
         let mut snapshot = self.e.snapshot();
         for (index, frame) in self.frames.iter_mut().chain(&mut self.suspended).enumerate() {
             let innermost = index + 1 == depth;
@@ -73,7 +74,7 @@ impl Recorder<'_> {
                 function: frame.function,
                 real: frame.real,
                 offset: if innermost { offset } else { frame.call.0 },
-                after: if innermost { offset } else { frame.call.1 },
+                after: if innermost { behind } else { frame.call.1 },
                 returns: if innermost { Returns::Value } else { frame.returns },
             };
             let place = |slot: usize| first.map(|first| first + slot as u32);

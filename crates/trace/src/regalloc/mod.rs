@@ -33,7 +33,7 @@ use crate::exits::Listing;
 use crate::ir::{End, Inst, Trace, UopInst, Val};
 use crate::regalloc_check::{CheckError, check};
 use crate::snapshot::SnapId;
-use decal_uops::{Class, FLOAT_REGS, Form, INT_REGS};
+use decal_uops::{Class, FLOAT_REGS, Form, INT_REGS, Uop};
 use moves::Move;
 use state::{Bank, NO_REG, NO_SLOT, SAVED, State, operand};
 use uses::{Immediate, NEVER, Uses, immediate};
@@ -506,15 +506,18 @@ impl Allocator<'_> {
         result: Option<Class>,
         operation: &mut Operation,
     ) -> Result<Option<(Bank, u8)>, AllocError> {
+        // Another trace runs meanwhile, and whoever makes the frames of this one looks into the slots.
+        let all = operation.uop == Uop::call_native;
         for val in 0..self.snap_values.len() {
-            self.keep_through_call(self.snap_values[val])?;
+            let val = self.snap_values[val];
+            if all { self.save_from_register(val)? } else { self.keep_through_call(val)? }
         }
         for bank in [Bank::Int, Bank::Float] {
             for reg in 0..8 {
                 if let Some(val) = self.state.regs[bank as usize][reg]
                     && self.state.lives_on(val)
                 {
-                    self.keep_through_call(val)?;
+                    if all { self.save_from_register(val)? } else { self.keep_through_call(val)? }
                 }
             }
         }
@@ -542,7 +545,7 @@ impl Allocator<'_> {
         }
         self.state.emit_moves(&moves, occupied)?;
         // The exit must not look for anything in a register that is gone.
-        self.lose_registers();
+        self.lose_registers(if all { 0 } else { 3 });
         Ok(result.map(|class| match state::bank_of(class) {
             Bank::Int => (Bank::Int, 3),
             Bank::Float => (Bank::Float, 0),
@@ -571,10 +574,15 @@ impl Allocator<'_> {
         state.save(val)
     }
 
-    /// Forgets all registers that a call destroys.
-    fn lose_registers(&mut self) {
+    /// Makes sure that the value is found in its slot.
+    fn save_from_register(&mut self, val: Val) -> Result<(), AllocError> {
+        if self.state.reg_of[val.index()] == NO_REG { Ok(()) } else { self.state.save(val) }
+    }
+
+    /// Forgets all registers that a call destroys: the integer registers from the given one on.
+    fn lose_registers(&mut self, ints: usize) {
         for bank in [Bank::Int, Bank::Float] {
-            let first = if bank == Bank::Int { 3 } else { 0 };
+            let first = if bank == Bank::Int { ints } else { 0 };
             for reg in first..8 {
                 if let Some(val) = self.state.regs[bank as usize][reg] {
                     self.state.drop_register(val);

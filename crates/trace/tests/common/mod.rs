@@ -124,6 +124,7 @@ pub fn host() -> Host {
         pop_frame: 0xf_0019,
         undisturbed: 0xf_001a,
         unseen: 0xf_001e,
+        make_callers: 0,
         general: general(),
         new_bool: 0xf_0013,
         new_generator: 0xf_0020,

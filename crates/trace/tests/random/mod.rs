@@ -117,6 +117,7 @@ fn usable(uop: Uop) -> bool {
             | Uop::set_context
             | Uop::call_fast
             | Uop::call_renew
+            | Uop::call_native
             | Uop::call_any_1
             | Uop::call_any_2
             | Uop::call_any_3

@@ -1,0 +1,192 @@
+//! Frames that are not made: the callee of a native call runs on one.
+//!
+//! A frame is a few locals and a head of eleven words. The trace that runs on it looks at the locals alone, and as long
+//! as nobody walks over the frames nobody misses the rest. So a native call takes the room that the frame would have on the
+//! thread's stack of frames, fills the locals in, and makes the head only where somebody could look ([`make`]): then it is
+//! a frame like any other.
+//!
+//! The interpreter takes frames off that stack by their addresses, so that they have to be in the order of the calls. The
+//! frames of inlined calls of the caller come before the callee's, and get room too.
+
+use crate::frame::Frame;
+use crate::helpers::death::may_die_all;
+use crate::thread::Thread;
+use crate::version::layout::{self, owner};
+use crate::{PyObject, objects};
+use smallvec::SmallVec;
+use std::ptr::null_mut;
+
+/// What a native call knows of the function that it calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// The function object.
+    pub function: *mut PyObject,
+    /// Its code.
+    pub code: *mut PyObject,
+    /// Its globals.
+    pub globals: *mut PyObject,
+    /// Its builtins.
+    pub builtins: *mut PyObject,
+    /// Local slots.
+    pub locals: u32,
+    /// Words of its frame.
+    pub words: usize,
+}
+
+impl Shape {
+    /// Of a Python function that is called with so many arguments in the plain way; none where it is not plain.
+    ///
+    /// # Safety
+    /// A live object.
+    pub unsafe fn new(function: *mut PyObject, count: usize) -> Option<Shape> {
+        // SAFETY: the caller's; a plain function has code of this layout.
+        unsafe {
+            let plain = objects::plain_function(function, count)?;
+            let code = &*plain.code.cast::<layout::Code>();
+            let wanted = layout::flags::OPTIMIZED | layout::flags::NEW_LOCALS;
+            (code.flags & wanted == wanted).then_some(Shape {
+                function,
+                code: plain.code,
+                globals: plain.globals,
+                builtins: plain.builtins,
+                locals: code.locals_plus as u32,
+                words: code.frame_size as usize,
+            })
+        }
+    }
+}
+
+/// Words of a frame of this function.
+///
+/// # Safety
+/// A live Python function.
+pub unsafe fn words(function: *mut PyObject) -> usize {
+    // SAFETY: the caller's.
+    unsafe { (*objects::function_code(function).cast::<layout::Code>()).frame_size as usize }
+}
+
+/// The end of a thread's stack of frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Top(*mut *mut PyObject);
+
+impl Top {
+    /// No place at all.
+    pub const NONE: Top = Top(null_mut());
+
+    /// Where it is now.
+    pub fn of(thread: Thread) -> Top {
+        // SAFETY: the thread state lives.
+        Top(unsafe { (*thread.pointer()).stack_next })
+    }
+
+    /// Says that it is here.
+    ///
+    /// # Safety
+    /// All frames above are gone, or the frames below are there.
+    pub unsafe fn set(self, thread: Thread) {
+        // SAFETY: the caller's.
+        unsafe { (*thread.pointer()).stack_next = self.0 }
+    }
+
+    /// Whether there is room for so many words more.
+    #[inline]
+    pub fn has_room(self, thread: Thread, words: usize) -> bool {
+        // SAFETY: both point into the same chunk of memory, or are null.
+        !self.0.is_null() && words < unsafe { (*thread.pointer()).stack_limit.offset_from(self.0) } as usize
+    }
+
+    /// The frame that is so many words above.
+    ///
+    /// # Safety
+    /// There is room for it.
+    #[inline]
+    pub unsafe fn frame(self, words: usize) -> Frame {
+        // SAFETY: the caller's.
+        unsafe { Frame::from_address(self.0.add(words) as u64) }
+    }
+
+    /// The place that is so many words above.
+    ///
+    /// # Safety
+    /// As for [`Top::frame`].
+    #[inline]
+    pub unsafe fn above(self, words: usize) -> Top {
+        // SAFETY: the caller's.
+        Top(unsafe { self.0.add(words) })
+    }
+}
+
+/// Fills in the locals of a frame that is not made: arguments, whose references are handed over, and nulls.
+///
+/// # Safety
+/// There is room for a frame of this shape.
+#[inline]
+pub unsafe fn fill(frame: Frame, shape: &Shape, arguments: &[u64]) {
+    // SAFETY: the caller's.
+    unsafe {
+        let raw = frame.pointer();
+        (*raw).frame_object = null_mut();
+        let slots = (&raw mut (*raw).slots).cast::<*mut PyObject>();
+        for (index, argument) in arguments.iter().enumerate() {
+            slots.add(index).write(*argument as *mut PyObject);
+        }
+        for index in arguments.len()..shape.locals as usize {
+            slots.add(index).write(null_mut());
+        }
+    }
+}
+
+/// Makes such a frame, on top of another one. Its stack is hidden, as that of a frame that runs.
+///
+/// # Safety
+/// A frame that was filled in, of this function; the function is alive.
+pub unsafe fn make(frame: Frame, shape: &Shape, below: Frame) {
+    // SAFETY: the caller's; all fields are written, but the locals, as the interpreter does.
+    unsafe {
+        let raw = frame.pointer();
+        objects::incref(shape.code);
+        objects::incref(shape.function);
+        (*raw).executable = shape.code;
+        (*raw).previous = below.pointer();
+        (*raw).function = shape.function;
+        (*raw).globals = shape.globals;
+        (*raw).builtins = shape.builtins;
+        (*raw).locals_dict = null_mut();
+        (*raw).frame_object = null_mut();
+        (*raw).instr_ptr = (&raw mut (*shape.code.cast::<layout::Code>()).code).cast();
+        (*raw).stack_top = -1;
+        (*raw).return_offset = 0;
+        (*raw).owner = owner::THREAD;
+    }
+}
+
+/// Objects whose death may run code.
+pub type Dying = SmallVec<[*mut PyObject; 4]>;
+
+/// Lets go of what the locals of a frame that was never made hold. What may run code when it dies is left to the caller.
+///
+/// # Safety
+/// A frame that was filled in.
+#[inline]
+pub unsafe fn clear(frame: Frame, shape: &Shape) -> Dying {
+    let mut dying = Dying::new();
+    // SAFETY: the caller's: the slots hold references or nothing.
+    unsafe {
+        let slots = (&raw mut (*frame.pointer()).slots).cast::<*mut PyObject>();
+        for index in 0..shape.locals as usize {
+            let object = *slots.add(index);
+            if object.is_null() {
+                continue;
+            }
+            if pyo3_ffi::Py_REFCNT(object) != 1
+                || objects::type_of(object) == &raw const pyo3_ffi::PyLong_Type as u64
+                || may_die_all(&raw const object, 1) != 0
+            {
+                objects::decref(object);
+            } else {
+                dying.push(object);
+            }
+        }
+    }
+    dying
+}

@@ -1,0 +1,137 @@
+//! Levels: what a trace that runs has, one upon the other where traces call each other natively.
+//!
+//! A level has the context of its trace, and knows the level of its caller and the call that is under way. A native call
+//! makes no frames: that of the callee has its locals only, those that are inlined in the caller exist nowhere but in the snapshot of the
+//! call. [`make_callers`] makes them all, from the lowest one up, each from the registers that its trace has put into its context.
+//! From then on they are as after an exit, and each of these traces is left behind its call: see [`Made`].
+//!
+//! Holds: where the entry frame of a level exists, so do all frames below. Levels are used again; each knows the one above it.
+
+use crate::enter::Site;
+use crate::executor::Executor;
+use crate::exit::{self, Chains, Frames};
+use crate::links;
+use crate::native::CallSite;
+use crate::plan::Values;
+use decal_cpython::PyObject;
+use decal_cpython::frame::Frame;
+use decal_cpython::unmade::{self, Top};
+use decal_uops::Context;
+use smallvec::SmallVec;
+use std::ptr::{null, null_mut};
+use std::rc::Rc;
+
+/// See the module's text.
+#[repr(C)]
+pub struct Level {
+    /// The context comes first: its address is the level's.
+    pub context: Context,
+    /// The caller's level; null where CPython or a general operation is the caller.
+    pub below: *mut Level,
+    /// The level of what is called from here, once there was one.
+    pub above: Option<Box<Level>>,
+    /// The root trace that runs.
+    pub root: Option<Rc<Executor>>,
+    /// Where it was entered.
+    pub site: Option<Site>,
+    /// Whether its entry frame exists.
+    pub is_made: bool,
+    /// The end of the thread's stack of frames before it was called.
+    pub bottom: Top,
+    /// The native call that is under way; null where there is none.
+    pub call: *const CallSite,
+    /// The frames, where they had to be made while that call was under way.
+    pub made: Option<Made>,
+    /// What the call gave then; null for an exception.
+    pub result: *mut PyObject,
+}
+
+/// The frames of a level whose call is under way.
+pub enum Made {
+    /// They stand at their calls.
+    Frames(Frames, Chains),
+    /// There was no memory: there is only the entry frame.
+    Failed,
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        // One after the other: there may be more of them than the native stack has room for.
+        let mut above = self.above.take();
+        while let Some(mut level) = above {
+            above = level.above.take();
+        }
+    }
+}
+
+impl Default for Level {
+    fn default() -> Level {
+        Level {
+            context: Context::new(),
+            below: null_mut(),
+            above: None,
+            root: None,
+            site: None,
+            is_made: true,
+            bottom: Top::NONE,
+            call: null(),
+            made: None,
+            result: null_mut(),
+        }
+    }
+}
+
+/// Makes the entry frame of a level and all frames below, where they do not exist.
+///
+/// # Safety
+/// A level that is in use; its trace waits for what has called this.
+pub unsafe fn make_callers(level: *mut Level) {
+    // SAFETY: the caller's: levels below live as long as those above run.
+    unsafe {
+        let mut levels: SmallVec<[*mut Level; 16]> = SmallVec::new();
+        let mut at = level;
+        while !(*at).is_made {
+            levels.push(at);
+            at = (*at).below;
+        }
+        for level in levels.into_iter().rev() {
+            let caller = (*level).below;
+            let top = make_call((*level).below, (*level).bottom);
+            if let (Some(site), Some(call)) = ((*level).site, (*caller).call.as_ref()) {
+                unmade::make(site.frame, &call.shape, top.unwrap_or(site.frame));
+                site.thread.set_current_frame(site.frame);
+            }
+            (*level).is_made = true;
+        }
+    }
+}
+
+/// Makes the frames of a level whose call is under way, the entry frame of which exists. Gives the innermost one. `bottom` is where
+/// they have room.
+///
+/// # Safety
+/// As for [`make_callers`].
+pub unsafe fn make_call(level: *mut Level, bottom: Top) -> Option<Frame> {
+    // SAFETY: the caller's. What the snapshot names is in the slots of the context: no register lasts through such a call.
+    unsafe {
+        let (Some(site), Some(root), Some(call)) = ((*level).site, (*level).root.clone(), (*level).call.as_ref())
+        else {
+            return None;
+        };
+        let (executor, index) = links::find_exit(&root, call.exit)?;
+        let snapshot = executor.recorded.trace.snaps.get(executor.exits.get(index)?.snap)?;
+        let plan = executor.plan(index)?;
+        let now = Top::of(site.thread);
+        bottom.set(site.thread);
+        let values = Values::Native(&(*level).context);
+        plan.fields.write(values);
+        let (frames, _) = exit::rebuild(&site, &snapshot, plan, values);
+        if bottom != now {
+            now.set(site.thread);
+        }
+        let top = frames.as_ref().and_then(|(frames, _)| frames.last().copied()).unwrap_or(site.frame);
+        (*level).made = Some(frames.map_or(Made::Failed, |(frames, chains)| Made::Frames(frames, chains)));
+        site.thread.set_current_frame(top);
+        Some(top)
+    }
+}
