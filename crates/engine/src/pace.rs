@@ -121,3 +121,28 @@ impl Engine {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rests_comes_in_the_order_of_its_time() {
+        let mut resting = Resting::default();
+        resting.0.extend([(30, (1, 0)), (10, (2, 8)), (20, (1, 4))]);
+        assert_eq!(resting.due(9), None);
+        assert_eq!(resting.due(25), Some((2, 8)));
+        assert_eq!(resting.due(25), Some((1, 4)));
+        assert_eq!(resting.due(25), None);
+        assert!(!resting.is_empty());
+    }
+
+    #[test]
+    fn code_that_dies_rests_no_more() {
+        let mut resting = Resting::default();
+        resting.0.extend([(30, (1, 0)), (10, (2, 8)), (20, (1, 4))]);
+        resting.forget(1);
+        assert_eq!(resting.due(100), Some((2, 8)));
+        assert!(resting.is_empty());
+    }
+}
