@@ -377,7 +377,7 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         }
         return Decision::Nothing;
     }
-    if !asked && !engine.has_budget() {
+    if !asked && !engine.has_budget() && !engine.waiting.take_grant(place) {
         engine.wait(place);
         return Decision::Nothing;
     }

@@ -136,13 +136,13 @@ impl Engine {
         }
     }
 
-    /// Whether a loop is compiled, or was and is too short to be entered by itself.
+    /// Whether a loop is compiled or waits for that, or was and is too short to be entered by itself.
     pub fn is_hot_loop(&self, code: *mut PyObject, offset: u32) -> bool {
         let location = self.locations.get(&(code as usize, offset));
         location.is_some_and(|location| {
             // The loop of a generator may be one of a trace that resumes the generator, and only of such a one.
             let yields = matches!(location.last, Some((AbortReason::Yields, _)));
-            matches!(location.state, State::Compiled(_) | State::Waiting(Some(_))) || location.withdrawn > 0 || yields
+            matches!(location.state, State::Compiled(_) | State::Waiting(_)) || location.withdrawn > 0 || yields
         })
     }
 

@@ -5,6 +5,9 @@
 //! off, but for the one that got hot last: it is where the program is now, and asks at some of its events
 //! whether there is budget. So do other events, and entries. When there is, what sleeps is woken, first come, first served.
 //!
+//! Where the budget was spent on what gained nothing, a loop that gains much would wait for long. So the one that is awake is observed all the
+//! same when its events have come in a row for some milliseconds: seldom, and more seldom each time.
+//!
 //! What waits is either to be observed, or has a trace that does not pay yet because the traces that continue it wait: it is not
 //! entered for the time being.
 //!
@@ -26,6 +29,11 @@ use std::time::Instant;
 const PERIOD: u32 = 64;
 /// Locations that are woken at once.
 const WOKEN: usize = 8;
+/// Events of the one that is awake, and microseconds, after which it is compiled although there is no budget.
+const GRANTED_EVENTS: u32 = 512;
+const GRANTED_TIME: u64 = 2_000;
+/// Microseconds from the first time that this happens to the second; then twice as many each time.
+const GRANTED_PAUSE: u64 = 10_000;
 /// Events of a location that was woken until it is hot again: some are cold by now.
 const AGAIN: u32 = 16;
 
@@ -38,9 +46,21 @@ pub struct Waiting {
     awake: Option<Place>,
     asleep: VecDeque<Place>,
     ticks: u32,
+    /// Events of the one that is awake since it is, and when that was: microseconds since decal was enabled.
+    events: u32,
+    since: u64,
+    /// Not before this time is something granted again, and how long it will be until the next time.
+    closed: u64,
+    pause: u64,
+    granted: Option<Place>,
 }
 
 impl Waiting {
+    /// Whether this location may be observed although there is no budget.
+    pub fn take_grant(&mut self, place: Place) -> bool {
+        self.granted.take() == Some(place)
+    }
+
     /// A code object dies.
     pub fn forget(&mut self, code: usize) {
         self.awake = self.awake.filter(|place| place.0 != code);
@@ -61,6 +81,7 @@ impl Engine {
         }
         // The next event of the one before sends that to sleep.
         self.waiting.awake = Some(place);
+        (self.waiting.events, self.waiting.since) = (0, self.micros());
     }
 
     /// An event of a location that waits. Whether it may stay on; the location may have stopped waiting.
@@ -71,10 +92,28 @@ impl Engine {
             }
             return false;
         }
-        if self.look() {
+        self.waiting.events += 1;
+        if self.look() || self.is_granted(place) {
             self.waiting.awake = None;
             self.resume(place, 1);
         }
+        true
+    }
+
+    /// Whether the one that is awake is where the time goes, and is compiled without budget: the first that pays fills the
+    /// account for all others. Asked from time to time.
+    fn is_granted(&mut self, place: Place) -> bool {
+        let fresh = self.locations.get(&place).is_some_and(|location| location.state == State::Waiting(None));
+        if !fresh || !self.waiting.events.is_multiple_of(PERIOD) || self.waiting.events < GRANTED_EVENTS {
+            return false;
+        }
+        let now = self.micros();
+        if now - self.waiting.since < GRANTED_TIME || now < self.waiting.closed || self.observation.is_some() {
+            return false;
+        }
+        self.waiting.pause = (self.waiting.pause * 2).max(GRANTED_PAUSE);
+        self.waiting.closed = now + self.waiting.pause;
+        self.waiting.granted = Some(place);
         true
     }
 

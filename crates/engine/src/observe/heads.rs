@@ -5,6 +5,7 @@
 //! one is only chosen once it has come round [`FEW`] times, and what was seen since its second turn is cut off.
 
 use super::{Observation, Progress, Purpose};
+use crate::location::State;
 use crate::state::Engine;
 use decal_cpython::code::DecodedCode;
 use decal_trace::bytecode::Op;
@@ -134,7 +135,16 @@ impl Observation {
             return None;
         }
         // A trace that does not loop only leads to one that does, as this pass may do by itself.
-        engine.executor_at(code, offset).filter(|executor| executor.recorded.label.is_some())?;
+        if engine.executor_at(code, offset).is_none_or(|executor| executor.recorded.label.is_none()) {
+            let waits = engine.locations.get(&(code as usize, offset));
+            if !waits.is_some_and(|location| location.state == State::Waiting(None)) {
+                return None;
+            }
+            // To see it turn till it ends would cost more than to wait, too.
+            let turns = self.turns.entry((frame, offset)).or_default();
+            *turns += 1;
+            return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
+        }
         let within = match &self.purpose {
             Purpose::Root { offset: head, function: false } => {
                 offset > *head && loop_end(&self.frames.last()?.decoded, *head).is_some_and(|end| offset < end)

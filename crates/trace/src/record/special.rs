@@ -70,7 +70,9 @@ impl Recorder<'_> {
         }
         let drops = self.guard_discard(&dropped);
         let result = if gone { made } else { Some(self.pop()?) };
-        let result = result.map(|result| self.lasting(result));
+        // Where nothing goes that could be its container, a result that is borrowed stays so.
+        let kept = drops.iter().all(|val| self.is_plain(*val));
+        let result = result.map(|result| if kept { result } else { self.lasting(result) });
         self.push(result.unwrap_or(Sym::Null));
         self.drop_all(&drops);
         let result = self.pop()?;
