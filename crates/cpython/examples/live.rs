@@ -54,7 +54,7 @@ unsafe fn decoded(code: *mut PyObject) -> (CodeId, DecodedCode) {
 
 struct Watch;
 impl Calls for Watch {
-    fn enter(&mut self, _: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str> {
+    fn enter(&mut self, code: *mut PyObject, depth: u32, _: bool) -> Result<CodeId, &'static str> {
         let (id, decoded) = unsafe { decoded(code) };
         decoded.inlinable?;
         if depth > 2 { Err("calls nested too deep") } else { Ok(id) }

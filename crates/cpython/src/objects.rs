@@ -180,6 +180,13 @@ pub unsafe fn plain_function(object: *mut PyObject, count: usize) -> Option<Plai
     }
 }
 
+/// One more reference to an object; null stays null.
+pub unsafe fn shared(object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the module's contract.
+    unsafe { incref(object) };
+    object
+}
+
 /// How many positional arguments a Python function takes; none where the object is no function.
 pub unsafe fn parameters(object: *mut PyObject) -> Option<usize> {
     // SAFETY: as above.

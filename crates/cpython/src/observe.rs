@@ -28,16 +28,17 @@ use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Native, O
 /// What the engine decides about calls.
 pub trait Calls {
     /// A call of a Python function with this code comes; its positional arguments fit, and its frame
-    /// would be at `depth`. Gives the code's number where the call shall be observed, else why not (a few words).
+    /// would be at `depth`. Where it is `plain` it can be called natively. Gives the code's number where the call shall be observed, else
+    /// why not (a few words).
     ///
     /// # Errors
     /// The reason.
-    fn enter(&mut self, function: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str>;
+    fn enter(&mut self, code: *mut PyObject, depth: u32, plain: bool) -> Result<CodeId, &'static str>;
 
     /// A call of a Python function comes that is not observed. Whether it may be called natively: it has a trace from its
     /// start, or will have.
-    fn is_native(&mut self, function: *mut PyObject, code: *mut PyObject) -> bool {
-        let _ = (function, code);
+    fn is_native(&mut self, code: *mut PyObject) -> bool {
+        let _ = code;
         false
     }
 

@@ -26,6 +26,20 @@ pub fn has_room() -> bool {
     here > if middle == 0 { measure(here) } else { middle }
 }
 
+/// The address down to which this thread's native stack may be used.
+pub fn limit() -> usize {
+    let here = 0_u8;
+    let middle = MIDDLE.with(Cell::get);
+    if middle == 0 { measure(&raw const here as usize) } else { middle }
+}
+
+/// Whether the native stack is used no further than down to this address.
+#[inline(always)]
+pub fn is_above(limit: usize) -> bool {
+    let here = 0_u8;
+    std::hint::black_box(&raw const here) as usize > limit
+}
+
 #[cold]
 fn measure(here: usize) -> usize {
     let (low, high) = bounds().unwrap_or((here.saturating_sub(ASSUMED), here));

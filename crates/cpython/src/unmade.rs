@@ -13,7 +13,6 @@ use crate::helpers::death::may_die_all;
 use crate::thread::Thread;
 use crate::version::layout::{self, owner};
 use crate::{PyObject, objects};
-use smallvec::SmallVec;
 use std::ptr::null_mut;
 
 /// What a native call knows of the function that it calls.
@@ -160,16 +159,14 @@ pub unsafe fn make(frame: Frame, shape: &Shape, below: Frame) {
     }
 }
 
-/// Objects whose death may run code.
-pub type Dying = SmallVec<[*mut PyObject; 4]>;
-
-/// Lets go of what the locals of a frame that was never made hold. What may run code when it dies is left to the caller.
+/// Lets go of what the locals of a frame that was never made hold. False where something is left that may run code when it
+/// dies: [`let_go`] is for that.
 ///
 /// # Safety
 /// A frame that was filled in.
-#[inline]
-pub unsafe fn clear(frame: Frame, shape: &Shape) -> Dying {
-    let mut dying = Dying::new();
+#[inline(always)]
+pub unsafe fn clear(frame: Frame, shape: &Shape) -> bool {
+    let mut all = true;
     // SAFETY: the caller's: the slots hold references or nothing.
     unsafe {
         let slots = (&raw mut (*frame.pointer()).slots).cast::<*mut PyObject>();
@@ -182,11 +179,37 @@ pub unsafe fn clear(frame: Frame, shape: &Shape) -> Dying {
                 || objects::type_of(object) == &raw const pyo3_ffi::PyLong_Type as u64
                 || may_die_all(&raw const object, 1) != 0
             {
+                slots.add(index).write(null_mut());
                 objects::decref(object);
             } else {
-                dying.push(object);
+                all = false;
             }
         }
     }
-    dying
+    all
+}
+
+/// Whether nothing is left in the locals.
+///
+/// # Safety
+/// A frame that was cleared; nobody has used its room since.
+pub unsafe fn is_clear(frame: Frame, shape: &Shape) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        let slots = (&raw mut (*frame.pointer()).slots).cast::<*mut PyObject>();
+        (0..shape.locals as usize).all(|index| (*slots.add(index)).is_null())
+    }
+}
+
+/// Lets go of the rest. Runs Python code.
+///
+/// # Safety
+/// A frame that was cleared; nobody has used its room since.
+pub unsafe fn let_go(frame: Frame, shape: &Shape) {
+    // SAFETY: the caller's. What runs takes the room of the frame.
+    unsafe {
+        let slots = (&raw mut (*frame.pointer()).slots).cast::<*mut PyObject>();
+        let rest: Vec<*mut PyObject> = (0..shape.locals as usize).map(|index| *slots.add(index)).collect();
+        rest.into_iter().for_each(|object| objects::decref(object));
+    }
 }

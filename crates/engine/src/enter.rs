@@ -122,7 +122,9 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
             return true;
         }
         // While side traces are to come nobody knows what it will gain with them.
-        let growing = open.saturating_sub(last_open) * 2 >= entered && executor.lost.get() < MOST_LOST;
+        // Nor where a recursion was deep in CPython's hands already when it was compiled: its calls are native when that is over.
+        let waits = open.saturating_sub(last_open) * 2 >= entered || executor.calls_natively();
+        let growing = waits && executor.lost.get() < MOST_LOST;
         if growing {
             let goes_on = engine.has_budget();
             if !goes_on {

@@ -342,6 +342,11 @@ impl Executor {
         Some((Rc::clone(side), index(side)?))
     }
 
+    /// Whether it or one of its side traces calls natively. (Roots.)
+    pub fn calls_natively(&self) -> bool {
+        !self.sites.is_empty() || self.family.borrow().iter().any(|(_, side)| !side.sites.is_empty())
+    }
+
     /// Whether it is a root trace.
     pub fn is_root(&self) -> bool {
         self.root == self.id

@@ -61,6 +61,8 @@ impl Engine {
         for root in executors.iter().filter(|executor| executor.is_root()) {
             if links::is_under_way(root) {
                 under_way = true;
+                // It comes back to what it called, and knows it by its address.
+                std::mem::forget(Rc::clone(root));
             } else {
                 root.let_go();
             }

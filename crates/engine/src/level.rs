@@ -5,6 +5,8 @@
 //! call. [`make_callers`] makes them all, from the lowest one up, each from the registers that its trace has put into its context.
 //! From then on they are as after an exit, and each of these traces is left behind its call: see [`Made`].
 //!
+//! As long as none is made the thread knows of none: neither its stack of frames nor its count of nested calls changes.
+//!
 //! Holds: where the entry frame of a level exists, so do all frames below. Levels are used again; each knows the one above it.
 
 use crate::enter::Site;
@@ -15,6 +17,7 @@ use crate::native::CallSite;
 use crate::plan::Values;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
+use decal_cpython::thread::Thread;
 use decal_cpython::unmade::{self, Top};
 use decal_uops::Context;
 use smallvec::SmallVec;
@@ -30,14 +33,20 @@ pub struct Level {
     pub below: *mut Level,
     /// The level of what is called from here, once there was one.
     pub above: Option<Box<Level>>,
-    /// The root trace that runs.
-    pub root: Option<Rc<Executor>>,
-    /// Where it was entered.
+    /// The root trace that runs. It is under way, and so lives.
+    pub root: *const Executor,
+    /// Where it was entered; nothing as long as its entry frame does not exist.
     pub site: Option<Site>,
+    /// The address down to which the native stack may be used.
+    pub limit: usize,
     /// Whether its entry frame exists.
     pub is_made: bool,
-    /// The end of the thread's stack of frames before it was called.
-    pub bottom: Top,
+    /// Where the next frame has its place: the end of the thread's stack of frames, if all frames existed.
+    pub next: Top,
+    /// Calls that may still be nested, from here on.
+    pub left: i32,
+    /// The function that is being called, to which whoever called it first has a reference.
+    pub pinned: *mut PyObject,
     /// The native call that is under way; null where there is none.
     pub call: *const CallSite,
     /// The frames, where they had to be made while that call was under way.
@@ -70,10 +79,13 @@ impl Default for Level {
             context: Context::new(),
             below: null_mut(),
             above: None,
-            root: None,
+            root: null(),
             site: None,
+            limit: usize::MAX,
             is_made: true,
-            bottom: Top::NONE,
+            next: Top::NONE,
+            left: 0,
+            pinned: null_mut(),
             call: null(),
             made: None,
             result: null_mut(),
@@ -81,7 +93,22 @@ impl Default for Level {
     }
 }
 
-/// Makes the entry frame of a level and all frames below, where they do not exist.
+impl Level {
+    /// The root trace that runs.
+    ///
+    /// # Safety
+    /// The level is in use.
+    pub unsafe fn root(&self) -> Rc<Executor> {
+        // SAFETY: it came from an `Rc`, and is alive because it is under way.
+        unsafe {
+            Rc::increment_strong_count(self.root);
+            Rc::from_raw(self.root)
+        }
+    }
+}
+
+/// Makes the entry frame of a level and all frames below, where they do not exist. Only then the thread knows of them: the end of its
+/// stack of frames, and how deep calls are nested.
 ///
 /// # Safety
 /// A level that is in use; its trace waits for what has called this.
@@ -96,39 +123,38 @@ pub unsafe fn make_callers(level: *mut Level) {
         }
         for level in levels.into_iter().rev() {
             let caller = (*level).below;
-            let top = make_call((*level).below, (*level).bottom);
-            if let (Some(site), Some(call)) = ((*level).site, (*caller).call.as_ref()) {
-                unmade::make(site.frame, &call.shape, top.unwrap_or(site.frame));
-                site.thread.set_current_frame(site.frame);
+            if let (Some(below), Some(call)) = (make_call(caller), (*caller).call.as_ref()) {
+                let thread = Thread::from_address((*level).context.thread);
+                let frame = Frame::from_address((*level).context.frame);
+                unmade::make(frame, &call.shape, below);
+                (*level).next.set(thread);
+                thread.take_recursion(call.inlined + 1);
+                thread.take_native_recursion(1);
+                thread.set_current_frame(frame);
+                (*level).site = Some(Site { thread, frame, code: call.shape.code, destination: None, called: true });
             }
             (*level).is_made = true;
         }
     }
 }
 
-/// Makes the frames of a level whose call is under way, the entry frame of which exists. Gives the innermost one. `bottom` is where
-/// they have room.
+/// Makes the frames of a level whose call is under way, the entry frame of which exists. Gives the innermost one.
 ///
 /// # Safety
 /// As for [`make_callers`].
-pub unsafe fn make_call(level: *mut Level, bottom: Top) -> Option<Frame> {
+pub unsafe fn make_call(level: *mut Level) -> Option<Frame> {
     // SAFETY: the caller's. What the snapshot names is in the slots of the context: no register lasts through such a call.
     unsafe {
-        let (Some(site), Some(root), Some(call)) = ((*level).site, (*level).root.clone(), (*level).call.as_ref())
-        else {
+        let (Some(site), Some(call)) = ((*level).site, (*level).call.as_ref()) else {
             return None;
         };
-        let (executor, index) = links::find_exit(&root, call.exit)?;
+        let (executor, index) = links::find_exit(&(*level).root(), call.exit)?;
         let snapshot = executor.recorded.trace.snaps.get(executor.exits.get(index)?.snap)?;
         let plan = executor.plan(index)?;
-        let now = Top::of(site.thread);
-        bottom.set(site.thread);
+        (*level).next.set(site.thread);
         let values = Values::Native(&(*level).context);
         plan.fields.write(values);
         let (frames, _) = exit::rebuild(&site, &snapshot, plan, values);
-        if bottom != now {
-            now.set(site.thread);
-        }
         let top = frames.as_ref().and_then(|(frames, _)| frames.last().copied()).unwrap_or(site.frame);
         (*level).made = Some(frames.map_or(Made::Failed, |(frames, chains)| Made::Frames(frames, chains)));
         site.thread.set_current_frame(top);

@@ -87,8 +87,24 @@ pub struct Location {
     pub hinted: u32,
     /// How sparing passes are with calls that they follow; see [`crate::observe::Observation`].
     pub sparing: u8,
+    /// How deep a function's recursion is followed.
+    pub unroll: Unroll,
     /// The last failure: reason and source line.
     pub last: Option<(AbortReason, u32)>,
+}
+
+/// How deep a recursion is followed before its calls are native ones.
+///
+/// Each level that is inlined saves native calls, and multiplies the ways through the trace. Most recursions are visits of data, which
+/// take all of these ways; some take few, and gain by more levels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unroll {
+    /// Not far.
+    Short,
+    /// Far: it takes few ways.
+    Long,
+    /// Not far: that did not pay.
+    Never,
 }
 
 /// Invalidations that a location survives.
@@ -122,6 +138,7 @@ impl Location {
             hint: Hint::default(),
             hinted: 0,
             sparing: 0,
+            unroll: Unroll::Short,
             last: None,
         }
     }
@@ -162,6 +179,9 @@ impl Location {
     /// one would be much the same.
     pub fn withdrawn(&mut self, threshold: u32, loses: bool) {
         self.withdrawn += 1 + u32::from(loses);
+        if self.unroll == Unroll::Long {
+            self.unroll = Unroll::Never;
+        }
         // Nothing has changed, which is what it was invalidated for.
         self.invalidated = self.invalidated.saturating_sub(1);
         self.state = if self.withdrawn >= MAX_WITHDRAWN {
@@ -169,6 +189,13 @@ impl Location {
         } else {
             State::Counting(threshold.saturating_mul(4u32.saturating_pow(self.withdrawn - 1)).max(1))
         };
+    }
+
+    /// Its executor is gone so that it follows the recursion deeper, or less deep, and is made anew at once.
+    pub fn unrolled(&mut self, unroll: Unroll) {
+        self.unroll = unroll;
+        self.invalidated = self.invalidated.saturating_sub(1);
+        self.state = State::Counting(1);
     }
 
     /// Its executor is gone because side traces could not join it, and is made anew at once.

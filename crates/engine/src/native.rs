@@ -10,37 +10,109 @@
 
 use crate::brief::Brief;
 use crate::enter::{NATIVE_MARGIN, RECURSION_MARGIN, Site};
-use crate::executor::Executor;
+use crate::executor::{Alive, Executor, Exit};
 use crate::exit::{self, Left};
 use crate::graves;
 use crate::level::{self, Level};
 use crate::links;
-use crate::plan::Values;
-use crate::state::Engine;
+use crate::location::Unroll;
+use crate::plan::{Simple, Values};
+use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame};
-use decal_cpython::stack::has_room;
+use decal_cpython::stack::{self, is_above};
 use decal_cpython::thread::Thread;
 use decal_cpython::unmade::{self, Shape, Top};
 use decal_cpython::{PyObject, delegation, objects};
-use decal_trace::allocated::{Allocated, Item};
+use decal_trace::allocated::{Allocated, Item, Place};
 use decal_trace::record::Recorded;
 use decal_trace::snapshot::Then;
-use decal_uops::{Context, Uop};
+use decal_uops::{Context, Uop, offset};
 use std::cell::Cell;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
+
+/// Native calls after which it is known which ways a recursion takes.
+const TRIED: u32 = 10_000;
+/// Side traces of a recursion that takes few ways, and the code units of its function.
+const FEW_WAYS: usize = 6;
+const SHORT: usize = 80;
+/// Side traces of a recursion that was followed deeper, and takes too many ways for that.
+pub const MOST_WAYS: usize = 24;
+
+/// Exits that a door knows.
+const KNOWN: usize = 16;
+
+/// An exit that returns, and its result.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    number: u64,
+    /// Where the result is in the context, in bytes; or nowhere, and `bits` is the result.
+    at: u32,
+    kind: Kind,
+    bits: u64,
+    taken: *const Cell<u64>,
+}
+
+/// What a result is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    /// A number.
+    Int,
+    /// A number that is always the same.
+    ConstInt,
+    /// A reference.
+    Owned,
+    /// A reference that others have.
+    Borrowed,
+    /// An object that is always the same.
+    Const,
+}
+
+impl Known {
+    const NONE: Known = Known { number: u64::MAX, at: 0, kind: Kind::Const, bits: 0, taken: null() };
+
+    fn new(number: u64, result: Simple, taken: *const Cell<u64>) -> Option<Known> {
+        let (kind, place) = match result {
+            Simple::Int(Place::Const(bits)) => (Kind::ConstInt, Place::Const(bits)),
+            Simple::Int(place) => (Kind::Int, place),
+            Simple::Owned(place) => (Kind::Owned, place),
+            Simple::Borrowed(place) => (Kind::Borrowed, place),
+            Simple::Const(address) => (Kind::Const, Place::Const(address)),
+        };
+        let (at, bits) = match place {
+            Place::Int(register) => (offset::INT_REGS + 8 * i32::from(register.0), 0),
+            Place::Spill(slot) => (offset::SPILLS + 8 * i32::from(slot), 0),
+            Place::Const(bits) if matches!(kind, Kind::ConstInt | Kind::Const) => (0, bits),
+            _ => return None,
+        };
+        Some(Known { number, at: at as u32, kind, bits, taken })
+    }
+}
 
 /// The trace of a function's start, as callers know it: one for each code object.
 #[derive(Debug)]
 pub struct Door {
     /// The valid root trace; null where there is none.
     executor: Cell<*const Executor>,
+    /// Its machine code.
+    address: Cell<u64>,
+    /// Native calls until it is asked whether the recursion should be followed deeper.
+    until: Cell<u32>,
+    /// Exits that return: each has its place by its number.
+    known: [Cell<Known>; KNOWN],
 }
 
 impl Door {
+    fn new() -> Door {
+        let known = std::array::from_fn(|_| Cell::new(Known::NONE));
+        Door { executor: Cell::new(null()), address: Cell::new(0), until: Cell::new(TRIED), known }
+    }
+
     /// Says which trace it is.
     pub fn open(&self, executor: &Rc<Executor>) {
+        self.address.set(executor.native.as_ref().map_or(0, |native| native.address));
         self.executor.set(Rc::as_ptr(executor));
+        self.until.set(TRIED);
     }
 
     /// There is none any more.
@@ -51,6 +123,42 @@ impl Door {
     /// Whether there is one.
     pub fn is_open(&self) -> bool {
         !self.executor.get().is_null()
+    }
+
+    fn remember(&self, number: u64, result: Simple, taken: &Cell<u64>) {
+        if let (Some(place), Some(known)) = (self.known.get(number as usize % KNOWN), Known::new(number, result, taken))
+        {
+            place.set(known);
+        }
+    }
+
+    /// The result at an exit that returns, where it is known to be one.
+    ///
+    /// # Safety
+    /// A trace with this context has just left, which is of the root trace.
+    #[inline(always)]
+    unsafe fn result(&self, context: &Context, result: &mut *mut PyObject) -> bool {
+        // SAFETY: the index is below the number of places; nobody changes them meanwhile.
+        let known = unsafe { &*self.known.get_unchecked(context.exit as usize % KNOWN).as_ptr() };
+        if known.number != context.exit {
+            return false;
+        }
+        // SAFETY: the caller's: the values are those of this exit, whose executor is alive.
+        unsafe {
+            (*known.taken).set((*known.taken).get() + 1);
+            let value = std::ptr::from_ref(context).cast::<u8>().add(known.at as usize).cast::<u64>().read();
+            *result = if known.kind == Kind::Int {
+                objects::new_int(value as i64)
+            } else {
+                match known.kind {
+                    Kind::Owned => value as *mut PyObject,
+                    Kind::Borrowed => objects::shared(value as *mut PyObject),
+                    Kind::Const => objects::shared(known.bits as *mut PyObject),
+                    Kind::Int | Kind::ConstInt => objects::new_int(known.bits as i64),
+                }
+            };
+        }
+        !result.is_null()
     }
 }
 
@@ -66,10 +174,14 @@ pub struct CallSite {
     count: usize,
     /// Its trace.
     door: Rc<Door>,
+    /// The caller's trace, whether it is still valid.
+    alive: Rc<Alive>,
     /// The number of the exit, whose snapshot is the caller's state at the call.
     pub exit: u64,
+    /// The number of the trace that was found to have the globals and builtins of this function.
+    checked: Cell<usize>,
     /// Frames that are inlined in the caller there, and the words that they take on the stack of frames.
-    inlined: i32,
+    pub inlined: i32,
     words: usize,
 }
 
@@ -77,7 +189,7 @@ impl Engine {
     /// What callers know of the trace of a function's start.
     pub fn door(&mut self, code: *mut PyObject) -> Rc<Door> {
         let door = self.doors.entry(code as usize);
-        Rc::clone(door.or_insert_with(|| Rc::new(Door { executor: Cell::new(null()) })))
+        Rc::clone(door.or_insert_with(|| Rc::new(Door::new())))
     }
 }
 
@@ -91,6 +203,7 @@ pub unsafe fn sites(
     recorded: &Recorded,
     allocated: &mut Allocated,
     first_exit: u32,
+    alive: &Rc<Alive>,
 ) -> Option<Vec<Box<CallSite>>> {
     let mut sites = Vec::new();
     for item in &mut allocated.items {
@@ -114,7 +227,9 @@ pub unsafe fn sites(
             // SAFETY: as above.
             count: unsafe { objects::parameters(function)? },
             door: engine.door(shape.code),
+            alive: Rc::clone(alive),
             exit: u64::from(first_exit + index),
+            checked: Cell::new(usize::MAX),
             inlined: snapshot.frames.len() as i32 - 1,
             words,
         });
@@ -150,116 +265,223 @@ unsafe extern "C" fn call(context: *mut Context, site: *const CallSite) -> *mut 
         let level = context.cast::<Level>();
         let site = &*site;
         let shape = &site.shape;
-        let thread = Thread::from_address((*context).thread);
         (*level).call = site;
-        let bottom = Top::of(thread);
         let executor = site.door.executor.get();
-        if executor.is_null() || !may_call(&*executor, level, site, thread, bottom) {
-            return call_slowly(level, site, thread, bottom);
+        let same = executor == (*level).root;
+        let until = site.door.until.get().wrapping_sub(1);
+        site.door.until.set(until);
+        if until == 0 && !executor.is_null() {
+            reconsider(&*executor);
         }
-        let Some(native) = &(*executor).native else { return call_slowly(level, site, thread, bottom) };
-        let frame = bottom.frame(site.words);
-        let arguments = (*context).arguments.get(..site.count).unwrap_or(&[]);
-        unmade::fill(frame, shape, arguments);
-        bottom.above(site.words + shape.words).set(thread);
-        thread.take_recursion(site.inlined + 1);
-        thread.take_native_recursion(1);
-        objects::incref(shape.function);
-        let above: *mut Level = &raw mut **(*level).above.get_or_insert_with(Box::default);
-        Rc::increment_strong_count(executor);
-        (*above).root = Some(Rc::from_raw(executor));
+        let executor = site.door.executor.get();
+        if (*level).is_made {
+            look_again(level);
+        }
+        let left = (*level).left - site.inlined - 1;
+        if executor.is_null() || !may_call(&*executor, level, site, left, same) {
+            return call_slowly(level, site);
+        }
+        let executor = &*executor;
+        let frame = (*level).next.frame(site.words);
+        unmade::fill(frame, shape, (*context).arguments.get_unchecked(..site.count));
+        let pins = (*level).pinned != shape.function;
+        if pins {
+            objects::incref(shape.function);
+        }
+        if !same {
+            executor.running.set(executor.running.get() + 1);
+        }
+        let above = level_above(level);
+        (*above).root = executor;
         (*above).below = level;
-        (*above).site = Some(Site { thread, frame, code: shape.code, destination: None, called: true });
         (*above).is_made = false;
-        (*above).bottom = bottom;
-        let inner = &mut (*above).context;
-        inner.frame = frame.address();
-        inner.thread = (*context).thread;
-        inner.breaker = (*context).breaker;
-        inner.breaker_quiet = (*context).breaker_quiet;
-        inner.iterations = 0;
+        (*above).next = (*level).next.above(site.words + shape.words);
+        (*above).left = left;
+        (*above).limit = (*level).limit;
+        (*above).pinned = shape.function;
+        (*above).context.frame = frame.address();
+        (*above).context.iterations = 0;
         delegation::forget();
-        (*executor).running.set((*executor).running.get() + 1);
-        decal_native::enter::enter(inner, native.address);
+        decal_native::enter::enter_again(&mut (*above).context, site.door.address.get());
         delegation::forget();
-        let result = leave(above, &*executor);
-        (*executor).running.set((*executor).running.get() - 1);
-        let root = (*above).root.take();
-        if (*executor).running.get() == 0
-            && (!(*executor).valid.get() || (*executor).stale.get())
-            && let Some(root) = &root
-        {
-            links::sweep(root);
-            graves::sweep();
+        let mut result = null_mut();
+        if (*above).is_made || !site.door.result(&(*above).context, &mut result) {
+            result = leave(above, &site.door);
         }
-        drop(root);
-        thread.take_native_recursion(-1);
-        thread.take_recursion(-site.inlined - 1);
-        let mut dying = smallvec::SmallVec::new();
-        if !(*above).is_made {
-            bottom.set(thread);
-            dying = unmade::clear(frame, shape);
+        if !same {
+            executor.running.set(executor.running.get() - 1);
         }
-        if objects::is_last(shape.function) {
-            dying.push(shape.function);
-        } else {
-            objects::decref(shape.function);
-        }
-        let valid = (*level).root.as_ref().is_some_and(|root| root.valid.get());
-        if (*level).made.is_none() && dying.is_empty() && valid {
+        if !(*above).is_made && unmade::clear(frame, shape) && site.alive.valid.get() != 0 && !pins && same {
             return result;
         }
-        // Something of the callee's runs code when it dies, or a trace has changed what this one relies on.
+        end_slowly(level, above, site, result, pins)
+    }
+}
+
+fn compares_numbers(uop: Uop) -> bool {
+    matches!(
+        uop,
+        Uop::guard_lt_int
+            | Uop::guard_le_int
+            | Uop::guard_gt_int
+            | Uop::guard_ge_int
+            | Uop::guard_eq_int
+            | Uop::guard_ne_int
+    )
+}
+
+/// Has a recursion that takes few ways followed deeper. What is under way is left then, once.
+#[cold]
+fn reconsider(executor: &Executor) {
+    state::with(|engine| {
+        let sides = executor.sides.borrow().len();
+        let family = executor.family.borrow();
+        let all = family.iter().map(|(_, side)| &**side).chain([executor]);
+        let guards = |executor: &Executor| -> u64 {
+            let exits = executor.exits.iter().filter(|exit| exit.at.is_some() && !exit.calls);
+            exits.map(|exit| exit.taken.get()).sum()
+        };
+        let left: u64 = all.map(guards).sum();
+        // What numbers decide comes the same way again and again; what data decide does not.
+        let counts = family.iter().all(|(_, side)| side.led_by.is_some_and(|(uop, ..)| compares_numbers(uop)));
+        drop(family);
+        let units = executor.recorded.trace.codes.first().map_or(usize::MAX, |code| code.lines.len());
+        let place = (executor.code as usize, executor.offset);
+        let short = engine.locations.get(&place).is_some_and(|location| location.unroll == Unroll::Short);
+        if short && counts && sides <= FEW_WAYS && units <= SHORT && left < u64::from(TRIED) / 20 && engine.has_budget()
+        {
+            engine.log(1, || format!("trace {} is made anew, with its recursion followed deeper", executor.id));
+            engine.invalidate(executor.id);
+            if let Some(location) = engine.locations.get_mut(&place) {
+                location.unrolled(Unroll::Long);
+            }
+        }
+    });
+}
+
+/// The level above one, ready to be entered.
+#[inline(always)]
+unsafe fn level_above(level: *mut Level) -> *mut Level {
+    // SAFETY: the caller's.
+    unsafe {
+        let above: *mut Level = match &mut (*level).above {
+            Some(above) => &raw mut **above,
+            above => &raw mut **above.insert(Box::default()),
+        };
+        let (inner, outer) = (&mut (*above).context, &(*level).context);
+        if (inner.thread, inner.breaker_quiet) != (outer.thread, outer.breaker_quiet) {
+            prepare(inner, outer);
+        }
+        above
+    }
+}
+
+/// Gives a level what all levels of a thread share.
+#[cold]
+fn prepare(inner: &mut Context, outer: &Context) {
+    inner.thread = outer.thread;
+    inner.breaker = outer.breaker;
+    inner.breaker_quiet = outer.breaker_quiet;
+    decal_native::enter::prepare(inner);
+}
+
+/// The end of a call that is not as simple as others: frames exist, something runs code when it dies, a trace has changed what
+/// another one relies on, or the callee's trace is another one.
+#[cold]
+unsafe fn end_slowly(
+    level: *mut Level,
+    above: *mut Level,
+    site: &CallSite,
+    result: *mut PyObject,
+    pins: bool,
+) -> *mut PyObject {
+    // SAFETY: the caller's. The locals were cleared, but for what is left in them.
+    unsafe {
+        let executor = &*(*above).root;
+        let shape = &site.shape;
+        let thread = Thread::from_address((*level).context.thread);
+        let frame = Frame::from_address((*above).context.frame);
+        let made = (*above).is_made;
+        if made {
+            thread.take_native_recursion(-1);
+            thread.take_recursion(-site.inlined - 1);
+        }
+        let last = pins && objects::is_last(shape.function);
+        let simple =
+            !made && !last && unmade::is_clear(frame, shape) && executor.valid.get() && site.alive.valid.get() != 0;
+        if executor.running.get() == 0 && (!executor.valid.get() || executor.stale.get()) {
+            links::sweep(&(*above).root());
+            graves::sweep();
+        }
+        if simple {
+            if pins {
+                objects::decref(shape.function);
+            }
+            return result;
+        }
         if (*level).made.is_none() {
             level::make_callers(level);
-            level::make_call(level, bottom);
+            level::make_call(level);
         }
-        dying.into_iter().for_each(|object| objects::decref(object));
+        thread.take_recursion(site.inlined);
+        if !made {
+            unmade::let_go(frame, shape);
+        }
+        if pins {
+            objects::decref(shape.function);
+        }
+        thread.take_recursion(-site.inlined);
         (*level).result = result;
         null_mut()
     }
 }
 
 /// Whether the callee's trace may be entered. Nothing has run since the outermost trace was entered but traces.
-#[inline]
-unsafe fn may_call(executor: &Executor, level: *mut Level, site: &CallSite, thread: Thread, bottom: Top) -> bool {
+#[inline(always)]
+unsafe fn may_call(executor: &Executor, level: *mut Level, site: &CallSite, left: i32, same: bool) -> bool {
     // SAFETY: the caller's.
     unsafe {
         let context = &(*level).context;
-        let depth = executor.max_depth.get() as i32 + site.inlined + 1;
-        let same = (*level).root.as_ref().is_some_and(|root| std::ptr::eq(Rc::as_ptr(root), executor));
+        let thread = Thread::from_address(context.thread);
         (context.breaker as *const u64).read_volatile() == context.breaker_quiet
-            && thread.recursion_remaining() > depth + RECURSION_MARGIN
-            && thread.native_recursion_remaining() > NATIVE_MARGIN
-            && has_room()
-            && bottom.has_room(thread, site.words + site.shape.words)
-            && executor.names == (site.shape.globals as u64, site.shape.builtins as u64)
-            && (same || executor.valid.get() && executor.alive.covered.only_decal(thread))
+            && left > executor.max_depth.get() as i32
+            && is_above((*level).limit)
+            && (*level).next.has_room(thread, site.words + site.shape.words)
+            && (same || may_call_other(executor, thread))
+            && (site.checked.get() == executor.id || names_fit(executor, site))
     }
 }
 
-/// The callee's trace was left. What it gave, as an object, or null with an exception set.
-unsafe fn leave(level: *mut Level, root: &Executor) -> *mut PyObject {
+/// The same for another trace than the caller's, whose code was not looked at before that was entered.
+unsafe fn may_call_other(executor: &Executor, thread: Thread) -> bool {
+    // SAFETY: the caller's.
+    executor.valid.get() && unsafe { executor.alive.covered.only_decal(thread) }
+}
+
+#[cold]
+fn names_fit(executor: &Executor, site: &CallSite) -> bool {
+    let fit = executor.names == (site.shape.globals as u64, site.shape.builtins as u64);
+    if fit {
+        site.checked.set(executor.id);
+    }
+    fit
+}
+
+/// The callee's trace was left in a way that its door does not know. What it gave, as an object, or null with an exception set.
+#[cold]
+unsafe fn leave(level: *mut Level, door: &Door) -> *mut PyObject {
     // SAFETY: the caller's: the values are those of this exit.
     unsafe {
         let number = (*level).context.exit;
-        if !(*level).is_made {
-            let index = number.wrapping_sub(u64::from(root.first_exit)) as usize;
-            if let Some(exit) = root.exits.get(index)
-                && let Some(result) = return_briefly(level, root, exit, index)
-            {
-                return result;
-            }
-        }
-        let (Some(site), Some(rc)) = ((*level).site, (*level).root.clone()) else { return null_mut() };
-        let Some((executor, index)) = links::find_exit(&rc, number) else { return null_mut() };
+        let Some((executor, index)) = links::find_exit(&(*level).root(), number) else { return null_mut() };
         if !(*level).is_made
             && let Some(exit) = executor.exits.get(index)
-            && let Some(result) = return_briefly(level, &executor, exit, index)
+            && let Some(result) = return_briefly(level, &executor, exit, index, door)
         {
             return result;
         }
         level::make_callers(level);
+        let Some(site) = (*level).site else { return null_mut() };
         let left = exit::leave(&site, level, &executor, index, Values::Native(&(*level).context));
         finish(site.thread, site.frame, left)
     }
@@ -269,8 +491,9 @@ unsafe fn leave(level: *mut Level, root: &Executor) -> *mut PyObject {
 unsafe fn return_briefly(
     level: *mut Level,
     executor: &Executor,
-    exit: &crate::executor::Exit,
+    exit: &Exit,
     index: usize,
+    door: &Door,
 ) -> Option<*mut PyObject> {
     let brief = exit.used().brief.get_or_init(|| match executor.recorded.trace.snaps.get(exit.snap) {
         Some(snapshot) if snapshot.then == Then::Return => {
@@ -278,15 +501,20 @@ unsafe fn return_briefly(
         }
         _ => Brief::No,
     });
+    let simple = match brief {
+        Brief::No => return None,
+        Brief::Result(make, _) => make.simple(),
+        Brief::Constant(constant, _) => Some(Simple::Const(*constant)),
+    };
+    if let Some(simple) = simple {
+        door.remember(u64::from(executor.first_exit) + index as u64, simple, &exit.taken);
+    }
     // SAFETY: the caller's.
     let result = unsafe {
         match brief {
-            Brief::No => return None,
+            Brief::No => null_mut(),
             Brief::Result(make, _) => make.alone(Values::Native(&(*level).context)),
-            Brief::Constant(constant, _) => {
-                objects::incref(*constant as *mut PyObject);
-                *constant as *mut PyObject
-            }
+            Brief::Constant(constant, _) => objects::shared(*constant as *mut PyObject),
         }
     };
     if result.is_null() {
@@ -327,9 +555,10 @@ fn counted(thread: Thread, run: impl FnOnce() -> Result<*mut PyObject, decal_cpy
 
 /// The call as CPython makes it, with all frames in place.
 #[cold]
-unsafe fn call_slowly(level: *mut Level, site: &CallSite, thread: Thread, bottom: Top) -> *mut PyObject {
+unsafe fn call_slowly(level: *mut Level, site: &CallSite) -> *mut PyObject {
     // SAFETY: the caller's: the references to the arguments are handed on.
     unsafe {
+        let thread = Thread::from_address((*level).context.thread);
         let mut arguments = [null_mut(); decal_uops::ARGUMENTS + 1];
         arguments[0] = site.shape.function;
         objects::incref(site.shape.function);
@@ -337,7 +566,7 @@ unsafe fn call_slowly(level: *mut Level, site: &CallSite, thread: Thread, bottom
             arguments[index + 1] = *argument as *mut PyObject;
         }
         level::make_callers(level);
-        level::make_call(level, bottom);
+        level::make_call(level);
         thread.take_recursion(site.inlined);
         (*level).result = crate::direct::call(arguments.as_mut_ptr(), site.count, null_mut());
         thread.take_recursion(-site.inlined);
@@ -347,8 +576,21 @@ unsafe fn call_slowly(level: *mut Level, site: &CallSite, thread: Thread, bottom
 
 /// A level for a trace that no other one calls.
 pub fn settle(level: &mut Level, site: &Site, root: &Rc<Executor>) {
-    level.root = Some(Rc::clone(root));
+    level.root = Rc::as_ptr(root);
     level.site = Some(*site);
     level.is_made = true;
     level.below = null_mut();
+    level.pinned = null_mut();
+}
+
+/// Before a call from a level whose entry frame exists: other code may have run, so that the thread is asked what there is room for.
+unsafe fn look_again(level: *mut Level) {
+    // SAFETY: the level is in use; its thread is the current one.
+    unsafe {
+        let thread = Thread::from_address((*level).context.thread);
+        let (calls, natively) = (thread.recursion_remaining(), thread.native_recursion_remaining());
+        (*level).left = (calls - RECURSION_MARGIN).min(natively - NATIVE_MARGIN);
+        (*level).next = Top::of(thread);
+        (*level).limit = stack::limit();
+    }
 }

@@ -10,7 +10,7 @@
 use crate::callbacks::panic_text;
 use crate::executor::{Alive, Executor, exits};
 use crate::links;
-use crate::location::{Location, MAX_SPARING, Never, State};
+use crate::location::{Location, MAX_SPARING, Never, State, Unroll};
 use crate::native;
 use crate::observe::{self, Observation, Purpose};
 use crate::options::{Mode, Options, Panic};
@@ -263,6 +263,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             let executor = Rc::new(executor);
             root.family.borrow_mut().push((executor.first_exit, Rc::clone(&executor)));
             engine.executors.push(Some(executor));
+            follow_less(engine, &root);
             Some(id)
         }
         Err(failure) => {
@@ -275,6 +276,19 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             site.countdown.set(if again { pause + engine.roll() % pause } else { 0 });
             *site.used().last.borrow_mut() = Some((reason, line));
             None
+        }
+    }
+}
+
+/// A recursion that was followed deeper and takes too many ways for that is followed less deep again.
+fn follow_less(engine: &mut Engine, root: &Executor) {
+    let place = (root.code as usize, root.offset);
+    let deep = |location: &Location| location.unroll == Unroll::Long;
+    if root.sides.borrow().len() > native::MOST_WAYS && engine.locations.get(&place).is_some_and(deep) {
+        engine.log(1, || format!("trace {} is made anew, with its recursion followed less deep", root.id));
+        engine.invalidate(root.id);
+        if let Some(location) = engine.locations.get_mut(&place) {
+            location.unrolled(Unroll::Never);
         }
     }
 }
@@ -400,7 +414,7 @@ fn build(
     let first_exit = engine.exits.len() as u32;
     let started = Instant::now();
     // SAFETY: what was observed is kept alive until all is done.
-    let sites = unsafe { native::sites(engine, &recorded, &mut allocated, first_exit) }
+    let sites = unsafe { native::sites(engine, &recorded, &mut allocated, first_exit, &alive) }
         .ok_or_else(|| Failure::Other("a function that cannot be called natively".into()))?;
     let native = machine_code(engine, &allocated, first_exit, trunk)?;
     if native.is_none() && !sites.is_empty() {

@@ -329,7 +329,28 @@ impl Wanted {
     }
 }
 
+/// A result that is made without further ado.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs, reason = "as in `Make`")]
+pub enum Simple {
+    Int(Place),
+    Owned(Place),
+    Borrowed(Place),
+    Const(u64),
+}
+
 impl Make {
+    /// The same in short.
+    pub fn simple(&self) -> Option<Simple> {
+        match self {
+            Make::New(_, New::Int(val)) => Some(Simple::Int(val.place)),
+            Make::Owned(val) => Some(Simple::Owned(val.place)),
+            Make::Borrowed(val) => Some(Simple::Borrowed(val.place)),
+            Make::Const(address) => Some(Simple::Const(*address)),
+            _ => None,
+        }
+    }
+
     /// A new reference to an object that shares nothing with others that are made; null where memory ran out.
     ///
     /// # Safety

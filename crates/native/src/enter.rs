@@ -18,8 +18,25 @@ use decal_uops::Context;
 /// granted about the frame, thread and objects in `context` holds.
 #[cfg(all(feature = "native", target_arch = "x86_64", target_os = "linux"))]
 pub unsafe fn enter(context: &mut Context, entry: u64) {
+    prepare(context);
+    // SAFETY: the caller's.
+    unsafe { decal_enter(context, entry) }
+}
+
+/// Fills in what [`enter_again`] expects of a context.
+#[cfg(all(feature = "native", target_arch = "x86_64", target_os = "linux"))]
+pub fn prepare(context: &mut Context) {
     context.release = release as *const () as u64;
     context.leave = leave as *const () as u64;
+}
+
+/// The same as [`enter`] with a context that was prepared.
+///
+/// # Safety
+/// As for [`enter`].
+#[cfg(all(feature = "native", target_arch = "x86_64", target_os = "linux"))]
+#[inline(always)]
+pub unsafe fn enter_again(context: &mut Context, entry: u64) {
     // SAFETY: the caller's.
     unsafe { decal_enter(context, entry) }
 }
@@ -30,6 +47,17 @@ pub unsafe fn enter(context: &mut Context, entry: u64) {
 /// None needed.
 #[cfg(not(all(feature = "native", target_arch = "x86_64", target_os = "linux")))]
 pub unsafe fn enter(_context: &mut Context, _entry: u64) {}
+
+/// As [`enter`].
+#[cfg(not(all(feature = "native", target_arch = "x86_64", target_os = "linux")))]
+pub fn prepare(_context: &mut Context) {}
+
+/// As [`enter`].
+///
+/// # Safety
+/// None needed.
+#[cfg(not(all(feature = "native", target_arch = "x86_64", target_os = "linux")))]
+pub unsafe fn enter_again(_context: &mut Context, _entry: u64) {}
 
 #[cfg(all(feature = "native", target_arch = "x86_64", target_os = "linux"))]
 mod x86_64 {

@@ -104,15 +104,13 @@ impl Observer {
             if Some(raw.vectorcall as usize) != checks::plain_vectorcall() {
                 return Err("a function with its own way of being called");
             }
-            let code = match calls.enter(function, raw.code, self.depth + 1) {
+            let count = bound as usize + call.positional.len();
+            let plain =
+                call.names.is_empty() && bound_self.is_null() && objects::plain_function(function, count).is_some();
+            let code = match calls.enter(raw.code, self.depth + 1, plain) {
                 Ok(code) => code,
                 Err(why) => {
-                    let count = bound as usize + call.positional.len();
-                    if call.names.is_empty()
-                        && bound_self.is_null()
-                        && objects::plain_function(function, count).is_some()
-                        && calls.is_native(function, raw.code)
-                    {
+                    if plain && calls.is_native(raw.code) {
                         self.native = Some(Native { function: function as u64, parameters: count as u32 });
                         self.assumptions.push(Assumption::Function(function as u64));
                     }

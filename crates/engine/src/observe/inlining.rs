@@ -1,6 +1,7 @@
 //! Calls and generators that a pass comes to: which of them are followed, and why the others are not.
 
 use super::{Observation, Purpose};
+use crate::location::Unroll;
 use crate::state::Engine;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
@@ -17,6 +18,11 @@ const VOLATILE: u32 = 2;
 const SPARING_DEPTH: u32 = 3;
 /// How often the same code may be among the frames: recursion is followed so far.
 const MAX_RECURSION: usize = 4;
+/// The same where what comes then is a native call. Most recursions are visits of data, which take all the ways that there are, and
+/// these multiply with each level.
+const NATIVE_RECURSION: usize = 2;
+/// The same where a function is known to take few ways: see [`Unroll`].
+const MOST_RECURSION: usize = 5;
 
 /// What the observer asks about calls.
 pub(super) struct Inlining<'a> {
@@ -25,6 +31,22 @@ pub(super) struct Inlining<'a> {
 }
 
 impl Inlining<'_> {
+    /// How often this code may be among the frames.
+    fn most_recursion(&mut self, code: *mut PyObject, plain: bool) -> usize {
+        if !plain || !self.has_trace(code) {
+            return MAX_RECURSION;
+        }
+        let place = match &self.observation.purpose {
+            Purpose::Root { offset, .. } => (self.observation.code as usize, *offset),
+            Purpose::Side { parent, .. } => {
+                let root = self.engine.executors.get(parent.root).and_then(Option::as_ref);
+                root.map_or((0, 0), |root| (root.code as usize, root.offset))
+            }
+        };
+        let location = self.engine.locations.get(&place);
+        if location.is_some_and(|location| location.unroll == Unroll::Long) { MOST_RECURSION } else { NATIVE_RECURSION }
+    }
+
     /// Whether a function has a trace from its start, or gets one now, and no loops: another trace could lead to them.
     fn has_trace(&mut self, code: *mut PyObject) -> bool {
         let own =
@@ -79,7 +101,7 @@ impl Calls for Inlining<'_> {
         self.observation.frames.iter().any(|watched| watched.frame == frame.address())
     }
 
-    fn enter(&mut self, _: *mut PyObject, code: *mut PyObject, depth: u32) -> Result<CodeId, &'static str> {
+    fn enter(&mut self, code: *mut PyObject, depth: u32, plain: bool) -> Result<CodeId, &'static str> {
         let Some(decoded) = self.engine.code(code) else { return Err("a function that cannot be read") };
         decoded.inlinable?;
         self.may_follow(code, depth)?;
@@ -91,7 +113,8 @@ impl Calls for Inlining<'_> {
             return Err("a call that would make the pass too long");
         }
         let same = self.observation.frames.iter().filter(|watched| watched.decoded.code.object == code as u64);
-        if same.count() >= MAX_RECURSION {
+        let same = same.count();
+        if same >= self.most_recursion(code, plain) {
             return Err("recursion that is deeper than traces follow");
         }
         let known = self.observation.code_id(self.engine, code);
@@ -101,7 +124,7 @@ impl Calls for Inlining<'_> {
         if unsafe { only_decal(code) } { Ok(id) } else { Err("a function that another tool watches") }
     }
 
-    fn is_native(&mut self, _: *mut PyObject, code: *mut PyObject) -> bool {
+    fn is_native(&mut self, code: *mut PyObject) -> bool {
         self.has_trace(code)
     }
 
