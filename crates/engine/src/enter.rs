@@ -10,6 +10,7 @@ use crate::exit::{self, Left};
 use crate::graves;
 use crate::level::Level;
 use crate::links;
+use crate::location::Unroll;
 use crate::machine::Memory;
 use crate::native;
 use crate::plan::Values;
@@ -123,7 +124,8 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         }
         // While side traces are to come nobody knows what it will gain with them.
         // Nor where a recursion was deep in CPython's hands already when it was compiled: its calls are native when that is over.
-        let waits = open.saturating_sub(last_open) * 2 >= entered || executor.calls_natively();
+        let waits =
+            open.saturating_sub(last_open) * 2 >= entered || executor.calls_natively() || is_deep(engine, executor);
         let growing = waits && executor.lost.get() < MOST_LOST;
         if growing {
             let goes_on = engine.has_budget();
@@ -144,6 +146,12 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         location.withdrawn(threshold, executor.turn_saves < 0);
     }
     false
+}
+
+/// Whether a recursion is followed far, since its native calls went well.
+fn is_deep(engine: &Engine, executor: &Executor) -> bool {
+    let location = engine.locations.get(&(executor.code as usize, executor.offset));
+    location.is_some_and(|location| location.unroll == Unroll::Long)
 }
 
 /// Runs traces from this one on, until CPython has something to do.
