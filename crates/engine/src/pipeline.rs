@@ -177,7 +177,7 @@ pub fn tree_size(engine: &Engine, root: &Executor) -> usize {
 }
 
 /// The part of a loop's turns in which an exit is taken often.
-const OFTEN: u64 = 8;
+const OFTEN: u64 = 64;
 
 fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
     let begun = Instant::now();
