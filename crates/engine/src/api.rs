@@ -13,7 +13,7 @@ use crate::wishes::{self, Wish};
 use decal_cpython::monitoring::{ClaimError, LocalEvents, Monitoring};
 use decal_cpython::thread::Thread;
 use decal_cpython::watch::Watchers;
-use decal_cpython::{PyObject, support};
+use decal_cpython::{PyObject, support, vectorcall};
 use decal_native::{CodeMemory, MemoryError};
 use decal_trace::allocated::Item;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -114,6 +114,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
                 return Err(NotEnabled::Raised);
             }
         };
+        vectorcall::prepare();
         let mut counters = Counters::default();
         if let (Mode::Native, Err(why)) = (options.mode, &memory) {
             counters.not_native.insert(why.to_string(), 1);
@@ -138,6 +139,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             relying: FxHashMap::default(),
             changes: FxHashMap::default(),
             levels: Vec::new(),
+            called: FxHashMap::default(),
             doors: FxHashMap::default(),
             waiting: Default::default(),
             resting: Default::default(),
@@ -176,6 +178,8 @@ pub unsafe fn disable() {
     for id in 0..engine.executors.len() {
         engine.invalidate(id);
     }
+    // SAFETY: the caller's.
+    unsafe { vectorcall::give_back() };
     let running = |executor: &&Rc<Executor>| executor.running.get() > 0;
     let under_way: Vec<_> = engine.executors.iter().flatten().filter(running).cloned().collect();
     let Engine { monitoring, watchers, memory, .. } = engine;

@@ -12,6 +12,7 @@
 pub mod api;
 mod brief;
 mod budget;
+mod called;
 mod callbacks;
 mod consume;
 mod direct;

@@ -53,6 +53,8 @@ pub struct Options {
     pub debug: u8,
     /// `DECAL_PERF=map`: write a perf map.
     pub perf_map: bool,
+    /// `DECAL_CALLS=0|1`, default 1: functions are called in decal's own way where that pays.
+    pub vectorcall: bool,
     /// `DECAL_COUNT=0|1`, default 0: traces count the bytecode instructions that they run.
     pub count: bool,
     /// `DECAL_STRESS=hot,guards:N,registers:SEED,panic:compile`.
@@ -88,6 +90,7 @@ impl Default for Options {
             optimize: true,
             debug: 0,
             perf_map: false,
+            vectorcall: true,
             count: false,
             stress: Stress::default(),
             loop_threshold: 600,
@@ -164,6 +167,13 @@ impl Options {
                 "0" => false,
                 "1" => true,
                 other => return Err(bad("DECAL_COUNT", other, "0, 1")),
+            };
+        }
+        if let Some(value) = get("DECAL_CALLS").filter(|value| !value.is_empty()) {
+            options.vectorcall = match value.as_str() {
+                "0" => false,
+                "1" => true,
+                other => return Err(bad("DECAL_CALLS", other, "0, 1")),
             };
         }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {

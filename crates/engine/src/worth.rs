@@ -23,6 +23,8 @@ const ENTRY: i64 = 55;
 /// The same for a loop, which CPython leaves and enters at no cost: a backward jump's event, the way in, the way out, and
 /// the frame that is put together at its end.
 const LOOP_ENTRY: i64 = 150;
+/// The same where the function is called by [`crate::called`]: measured.
+const CALLED: i64 = 10;
 /// What a frame costs which an exit has to make, and which gets an interpreter of its own.
 const FRAME: i32 = 80;
 
@@ -182,7 +184,8 @@ pub fn least(root: &Executor, entered: u64) -> i64 {
 /// What a root trace and its side traces have saved so far, in nanoseconds.
 pub fn gained(engine: &Engine, root: &Executor) -> i64 {
     let left = sum(engine, root, |_, exit| exit.taken.get() as i64 * i64::from(exit.saved));
-    left + root.turns.get() as i64 * i64::from(root.turn_saves) + root.alive.saved.get()
+    let cheap = root.called.get() as i64 * (ENTRY - CALLED);
+    left + root.turns.get() as i64 * i64::from(root.turn_saves) + root.alive.saved.get() + cheap
 }
 
 /// Notes what the turns of one entry have saved, and gives it, in nanoseconds. What exits have saved comes to it from time to time: see
