@@ -202,6 +202,10 @@ impl Frame {
             if below.0.is_null() || !below.has_code() {
                 return true;
             }
+            // The frame between a class and its `__init__` runs code that is none of the program's.
+            if (*below.raw_code()).flags & layout::flags::NO_MONITORING != 0 {
+                return false;
+            }
             let bytes = crate::capi::PyCode_GetCode(below.code().cast());
             if bytes.is_null() {
                 pyo3_ffi::PyErr_Clear();
