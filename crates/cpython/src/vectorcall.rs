@@ -20,6 +20,7 @@ use crate::version::{checks, layout};
 use crate::{PyObject, objects};
 use pyo3_ffi::{METH_FASTCALL, PyMethodDef, PyMethodDefPointer};
 use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -195,6 +196,86 @@ unsafe fn set_plain(function: *mut PyObject) {
         // SAFETY: the caller's.
         unsafe { (*function.cast::<layout::Function>()).vectorcall = plain as *mut _ };
     }
+}
+
+/// Whether this call is the interpreter's own, at a call instruction of the frame that runs, with the arguments on its operand
+/// stack: `total` of them, named ones included. The interpreter would move them into the callee's frame, so that they die
+/// where the callee lets go of them; it is to find nothing there afterwards that it has to let go of.
+///
+/// C code that hands its own arguments on, which are on that stack as well, is told from it by what stands before them and
+/// by how many the instruction has.
+///
+/// # Safety
+/// As for a function's `vectorcall`; the thread is the current one.
+pub unsafe fn is_interpreters(
+    thread: Thread,
+    function: *mut PyObject,
+    arguments: *const *mut PyObject,
+    total: usize,
+) -> bool {
+    // SAFETY: the caller's. Only what lies in the frame's operand stack is read.
+    unsafe {
+        let frame = (*thread.pointer()).current_frame;
+        if frame.is_null() || (*frame).owner == layout::owner::C_STACK {
+            return false;
+        }
+        let code = &*(*frame).executable.cast::<layout::Code>();
+        let stack = (&raw const (*frame).slots).cast::<*mut PyObject>().add(code.locals_plus as usize);
+        let end = stack.add(code.stack_size as usize);
+        if arguments < stack.add(1) || arguments > end || total > end.offset_from(arguments) as usize {
+            return false;
+        }
+        let count = (*(*frame).instr_ptr >> 8) as usize;
+        let before = *arguments.sub(1);
+        if total == count + 1 {
+            before == function
+        } else {
+            total == count && before.is_null() && arguments > stack.add(1) && *arguments.sub(2) == function
+        }
+    }
+}
+
+/// Takes an argument from the interpreter's stack, with its reference.
+///
+/// # Safety
+/// [`is_interpreters`] said yes.
+#[inline]
+pub unsafe fn take(argument: *const *mut PyObject) -> *mut PyObject {
+    // SAFETY: the caller's: the stack is memory like any other, and `None` lives forever.
+    unsafe { argument.cast_mut().replace(pyo3_ffi::Py_None()) }
+}
+
+/// Calls a function as the interpreter does that has these arguments on its stack.
+///
+/// # Safety
+/// [`is_interpreters`] said yes.
+pub unsafe fn call_for_interpreter(
+    thread: Thread,
+    function: *mut PyObject,
+    arguments: *const *mut PyObject,
+    count: usize,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the caller's.
+    unsafe {
+        if !crate::frame::is_plain_function(thread, function) {
+            return call_plainly(function, arguments, count, names);
+        }
+        let total = total(count, names);
+        let owned: SmallVec<[*mut PyObject; 8]> = (0..total).map(|index| take(arguments.add(index))).collect();
+        objects::incref(function);
+        let called = crate::frame::call(thread, function, owned.as_ptr(), self::arguments(count), names);
+        called.unwrap_or(null_mut())
+    }
+}
+
+/// Arguments by position and by name.
+///
+/// # Safety
+/// As for a function's `vectorcall`.
+pub unsafe fn total(count: usize, names: *mut PyObject) -> usize {
+    // SAFETY: the caller's.
+    arguments(count) + unsafe { objects::tuple_items(names) }.len()
 }
 
 /// Calls a function in CPython's way.

@@ -201,9 +201,10 @@ unsafe extern "C" fn vectorcall(
             let count = if names.is_null() { way::arguments(flagged) } else { usize::MAX };
             state::with(|engine| engine.native_call(thread, function, count)).flatten()
         }));
+        let moved = way::is_interpreters(thread, function, arguments, way::total(flagged, names));
         match ready {
             Ok(Some(entry)) => {
-                let result = catch_unwind(AssertUnwindSafe(|| run(thread, arguments, entry)));
+                let result = catch_unwind(AssertUnwindSafe(|| run(thread, arguments, moved, entry)));
                 result.unwrap_or_else(|panic| {
                     objects::raise_system_error(&callbacks::stop(&*panic));
                     null_mut()
@@ -213,14 +214,18 @@ unsafe extern "C" fn vectorcall(
                 if let Err(panic) = other {
                     callbacks::stop(&*panic);
                 }
-                way::call_plainly(function, arguments, flagged, names)
+                if moved {
+                    way::call_for_interpreter(thread, function, arguments, flagged, names)
+                } else {
+                    way::call_plainly(function, arguments, flagged, names)
+                }
             }
         }
     }
 }
 
-/// Enters the trace.
-unsafe fn run(thread: Thread, arguments: *const *mut PyObject, entry: Entry) -> *mut PyObject {
+/// Enters the trace. Where the arguments are the interpreter's they are moved.
+unsafe fn run(thread: Thread, arguments: *const *mut PyObject, moved: bool, entry: Entry) -> *mut PyObject {
     let Entry { called, executor, level: mut boxed } = entry;
     let (shape, level) = (&called.shape, &raw mut *boxed);
     // SAFETY: the caller's: the executor is valid, and under way from here on.
@@ -232,7 +237,8 @@ unsafe fn run(thread: Thread, arguments: *const *mut PyObject, entry: Entry) -> 
         let frame = below.frame(0);
         let mut owned: SmallVec<[u64; 8]> = SmallVec::new();
         for index in 0..called.parameters {
-            owned.push(objects::shared(*arguments.add(index)) as u64);
+            let argument = arguments.add(index);
+            owned.push(if moved { way::take(argument) } else { objects::shared(*argument) } as u64);
         }
         unmade::fill(frame, shape, &owned);
         (*level).root = executor;
