@@ -548,3 +548,138 @@ def test_greenlets(way: Mapping[str, str], tmp_path: Path) -> None:
     """Switching from within calls of traces to loops that have traces, and back; throwing, dropping, changing."""
     expected, outcome = both(GREENLET, way, tmp_path)
     assert outcome.visible == expected
+
+
+CALLS = """
+    import sys
+
+    def small(a, b):
+        if a < b:
+            c = a * 2 + b
+        else:
+            c = b * 3 - a
+        if c & 1:
+            c += 1
+        d = c - a
+        if d > 5:
+            d = 5
+        return c + d - b
+
+    def warm():
+        return list(map(small, range(30000), range(30000)))[-1]
+
+    def use():
+        for i in range(3):
+            small(i, 2)
+        len("x")
+
+    log = []
+
+    def callback(name):
+        def called(code, *rest):
+            if code.co_name in ("small", "use", "<module>"):
+                log.append((name, code.co_name, getattr(rest[1] if len(rest) > 1 else None, "__name__", None)))
+        return called
+
+    mon = sys.monitoring
+    events = mon.events
+
+    def register(tool, *names):
+        wanted = 0
+        for name in names:
+            mon.register_callback(tool, getattr(events, name), callback(name))
+            wanted |= 0 if name.startswith("C_") else getattr(events, name)
+        return wanted
+
+    def show(what):
+        print(what, log)
+        log.clear()
+"""
+
+WATCHED_CALLS = {
+    "a tool for all code": """
+    warm(), use()
+    mon.use_tool_id(2, "tool")
+    mon.set_events(2, register(2, "CALL", "C_RETURN", "C_RAISE", "PY_START", "PY_RETURN"))
+    small(1, 2)
+    use()
+    list(map(small, [1], [2]))
+    mon.set_events(2, 0)
+    show("seen")
+    warm(), use()
+    show("unseen")
+    """,
+    "callbacks before the tool": """
+    wanted = register(2, "CALL", "C_RETURN", "C_RAISE")
+    warm(), use()
+    mon.use_tool_id(2, "tool")
+    mon.set_events(2, wanted)
+    small(1, 2)
+    use()
+    mon.set_events(2, 0)
+    show("seen")
+    """,
+    "a tool for one function": """
+    warm(), use()
+    mon.use_tool_id(2, "tool")
+    mon.set_local_events(2, use.__code__, register(2, "CALL", "C_RETURN", "C_RAISE", "LINE"))
+    use()
+    mon.set_local_events(2, use.__code__, 0)
+    mon.free_tool_id(2)
+    show("seen")
+    warm(), use()
+    mon.use_tool_id(2, "tool")
+    mon.set_local_events(2, use.__code__, events.CALL)
+    use()
+    show("seen again")
+    """,
+    "a tool that comes during the call": """
+    def comes(a, b):
+        if a < b:
+            c = a * 2 + b
+        else:
+            c = b * 3 - a
+        if b == 77:
+            mon.use_tool_id(2, "tool")
+            mon.set_events(2, register(2, "CALL", "C_RETURN", "C_RAISE"))
+        return c + a - b
+
+    list(map(comes, range(30000), range(100, 30100)))
+    use()
+    comes(1, 77)
+    use()
+    mon.set_events(2, 0)
+    show("seen")
+    """,
+    "profilers and debuggers": """
+    import cProfile, pstats
+    warm(), use()
+    seen = []
+
+    def hears(frame, event, arg):
+        if frame.f_code.co_name in ("small", "use"):
+            seen.append((frame.f_code.co_name, event, frame.f_lineno, getattr(arg, "__name__", arg)))
+            return hears
+
+    for switch in (sys.setprofile, sys.settrace):
+        warm(), use()
+        switch(hears)
+        small(1, 2), use(), list(map(small, [1], [2]))
+        switch(None)
+        print(seen)
+        seen.clear()
+    warm(), use()
+    profile = cProfile.Profile()
+    profile.enable()
+    small(1, 2), use(), list(map(small, [1], [2]))
+    profile.disable()
+    print(sorted((key[2], value[:2]) for key, value in pstats.Stats(profile).stats.items()))
+    """,
+}
+
+
+@pytest.mark.parametrize("name", WATCHED_CALLS)
+def test_events_of_calls(name: str, way: Mapping[str, str], tmp_path: Path) -> None:
+    """A function that is called in decal's own way is called in CPython's before anybody is told of calls."""
+    expected, outcome = both(CALLS + WATCHED_CALLS[name], way, tmp_path, traces=False)
+    assert outcome.visible == expected

@@ -26,8 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering}
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How functions are called: function, arguments, their number with a flag in the highest bit, keyword names.
-pub type Vectorcall =
-    unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject;
+pub type Vectorcall = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject;
 
 /// Our way; 0 as long as no function ever had it.
 static OURS: AtomicUsize = AtomicUsize::new(0);

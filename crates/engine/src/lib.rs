@@ -12,8 +12,8 @@
 pub mod api;
 mod brief;
 mod budget;
-mod called;
 mod callbacks;
+mod called;
 mod consume;
 mod direct;
 mod enter;

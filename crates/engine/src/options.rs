@@ -224,8 +224,15 @@ mod tests {
         let stress =
             parse(&[("DECAL_STRESS", &format!("registers:{seed}"))]).map(|o| (o.stress.hot, o.stress.registers));
         assert_eq!(stress, Ok((false, Some(u64::MAX))));
-        let others = [("DECAL_OPTIMIZE", "0"), ("DECAL_DEBUG", "5"), ("DECAL_PERF", "map"), ("DECAL_COUNT", "1")];
-        let wanted = Options { optimize: false, debug: 5, perf_map: true, count: true, ..Options::default() };
+        let others = [
+            ("DECAL_CALLS", "0"),
+            ("DECAL_OPTIMIZE", "0"),
+            ("DECAL_DEBUG", "5"),
+            ("DECAL_PERF", "map"),
+            ("DECAL_COUNT", "1"),
+        ];
+        let wanted =
+            Options { optimize: false, vectorcall: false, debug: 5, perf_map: true, count: true, ..Options::default() };
         assert_eq!(parse(&others), Ok(wanted));
     }
 
@@ -248,6 +255,7 @@ mod tests {
             ("DECAL_DEBUG", "-1"),
             ("DECAL_PERF", "x"),
             ("DECAL_COUNT", "yes"),
+            ("DECAL_CALLS", "yes"),
             ("DECAL_STRESS", "x:1"),
             ("DECAL_STRESS", "hot:1"),
             ("DECAL_STRESS", "hot,,guards:1"),
