@@ -60,6 +60,8 @@ pub struct DecodedCode {
     pub reraise: Option<(u32, u32)>,
     /// `co_stacksize`: slots of the operand stack.
     pub stack_size: u32,
+    /// Whether it names something that is called as it is: most likely it calls itself.
+    pub names_itself: bool,
 }
 
 impl DecodedCode {
@@ -143,6 +145,11 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
             return_value: decoded.return_value,
             reraise: decoded.reraise,
             stack_size: raw.stack_size as u32,
+            names_itself: {
+                let names = [raw.names, raw.locals_plus_names];
+                // Names are interned.
+                names.iter().any(|names| objects::tuple_items(*names).contains(&raw.name))
+            },
         })
     }
 }

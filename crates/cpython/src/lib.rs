@@ -12,6 +12,7 @@
 pub mod allocator;
 pub mod builtins;
 mod capi;
+pub mod clock;
 pub mod code;
 pub mod frame;
 mod helpers;

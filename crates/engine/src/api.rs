@@ -1,5 +1,6 @@
 //! What the extension module calls. Every function needs the GIL; none panics on what Python code can pass.
 
+use crate::budget::Ran;
 use crate::callbacks::{self, CALLBACKS};
 use crate::executor::Executor;
 use crate::explain;
@@ -135,6 +136,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             exits: Vec::new(),
             starts: FxHashMap::default(),
             born: Instant::now(),
+            ran: Ran::nothing(),
             observation: None,
             relying: FxHashMap::default(),
             changes: FxHashMap::default(),

@@ -1,19 +1,44 @@
 //! The budget: what decal may cost a program before it has paid.
 //!
 //! Compiling takes time, and a trace that is left at once costs more than it gains until the traces that continue it are
-//! there. Both are spent in advance, and both are taken from one account: a hundredth of the time that the program has
+//! there. Both are spent in advance, and both are taken from one account: two hundredths of the time that the program has
 //! run, and what traces have saved since, by the estimates of [`crate::worth`]. What is over the
 //! account waits (see [`crate::waiting`]): a short program is not spent on compiling, and one that gains nothing by it loses
-//! no more than that small part.
+//! no more than that small part. All of it is processor time: what else the machine does, and how long the program sleeps, is no
+//! part of it.
 //!
 //! All that was saved is spent again, because the beginning is slow otherwise: what is saved grows with what was spent, and the
 //! first traces of a program are few. Measured (richards, deltablue, chaos, hexiom): a share of three hundredths and a quarter of the
 //! savings took longer to the full speed than this, and cost programs that gain nothing twice as much.
 
 use crate::state::Engine;
+use decal_cpython::clock;
+use std::time::Duration;
 
 /// Nanoseconds that any program is worth.
-const FREE: u64 = 2_000_000;
+const FREE: u64 = 4_000_000;
+
+/// What the program has run.
+#[derive(Debug)]
+pub struct Ran {
+    total: Duration,
+    last: Duration,
+}
+
+impl Ran {
+    /// Nothing yet.
+    pub fn nothing() -> Ran {
+        Ran { total: Duration::ZERO, last: clock::process() }
+    }
+
+    fn now(&mut self) -> Duration {
+        let now = clock::process();
+        // The clock of a child begins at nothing.
+        self.total += now.checked_sub(self.last).unwrap_or(now);
+        self.last = now;
+        self.total
+    }
+}
 
 impl Engine {
     /// Whether something may be spent now. One look at the clock.
@@ -25,7 +50,7 @@ impl Engine {
             return true;
         }
         let spent = self.counters.nanoseconds.iter().sum::<u64>().saturating_add(self.counters.lost);
-        let share = self.born.elapsed().as_nanos() * u128::from(self.options.compile_share) / 100;
+        let share = self.ran.now().as_nanos() * u128::from(self.options.compile_share) / 100;
         let free = FREE.saturating_add(self.counters.saved);
         u128::from(spent.saturating_sub(free)) <= share
     }

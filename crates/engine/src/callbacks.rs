@@ -318,7 +318,8 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         }
         State::Seldom(until) => {
             let until = *until;
-            if engine.looks_again(place, until) { Decision::Nothing } else { Decision::Disable }
+            let stays = engine.looks_again(place, until) || engine.is_alarm(place);
+            if stays { Decision::Nothing } else { Decision::Disable }
         }
         State::Observing => {
             if engine.observation.is_none() {
@@ -337,7 +338,13 @@ fn jump(engine: &mut Engine, site: &Site, to: u32) -> Decision {
             engine.counters.jumps += 1;
             if engine.still_waits(place) { Decision::Nothing } else { Decision::Disable }
         }
-        State::Never(_) => Decision::Disable,
+        State::Never(_) => {
+            if engine.is_alarm(place) {
+                Decision::Nothing
+            } else {
+                Decision::Disable
+            }
+        }
     }
 }
 

@@ -123,10 +123,7 @@ impl Engine {
                 self.uncall(function);
                 return None;
             };
-            if objects::function_code(function) != called.shape.code
-                || way::nested(thread) > NESTED
-                || !stack::has_room()
-            {
+            if !called.shape.is_of(function) || way::nested(thread) > NESTED || !stack::has_room() {
                 executor.next_try.set(executor.entries.get().saturating_mul(4));
                 self.uncall(function);
                 return None;

@@ -12,6 +12,7 @@ mod inlining;
 
 use crate::executor::Executor;
 use crate::state::Engine;
+use decal_cpython::clock::Stopwatch;
 use decal_cpython::code::DecodedCode;
 use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
@@ -30,7 +31,6 @@ use inlining::Inlining;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Instant;
 
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
@@ -88,6 +88,13 @@ impl Entering {
     }
 }
 
+/// Nanoseconds for switching the events of a code object on and off, and for its specialized forms to be put back.
+const SWITCHING: u64 = 4000;
+/// Nanoseconds for an event.
+const CALLBACK: u64 = 100;
+/// Nanoseconds more for one that is noted.
+const OBSERVED: u64 = 600;
+
 /// A pass that is under way.
 #[derive(Debug)]
 pub struct Observation {
@@ -107,7 +114,9 @@ pub struct Observation {
     /// References of ours to types and builtins: nobody tells when those die.
     pub keeps: FxHashSet<usize>,
     /// When it began.
-    pub started: Instant,
+    pub started: Stopwatch,
+    /// Events that came of it, those of other frames that run the same code included.
+    callbacks: u64,
     frames: Vec<Watched>,
     /// A call, or the resumption of a generator, was seen whose frame comes next.
     entering: Option<Entering>,
@@ -173,7 +182,8 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         decoded: Vec::new(),
         assumptions: FxHashSet::default(),
         keeps: FxHashSet::default(),
-        started: Instant::now(),
+        started: Stopwatch::start(),
+        callbacks: 0,
         frames: Vec::new(),
         entering: None,
         instrumented: Vec::new(),
@@ -447,6 +457,7 @@ fn clear_error() {
 /// In that callback, `frame` is the current frame and stands at `offset`.
 pub unsafe fn instruction(engine: &mut Engine, frame: Frame, offset: u32) -> Progress {
     let Some(mut observation) = engine.observation.take() else { return Progress::Continue };
+    observation.callbacks += 1;
     // SAFETY: the caller's.
     let progress = unsafe { observation.instruction(engine, frame, offset) };
     engine.observation = Some(observation);
@@ -678,12 +689,21 @@ impl Observation {
     }
 }
 
+impl Observation {
+    /// What it has cost, in nanoseconds. The program itself ran meanwhile: one turn of a loop may take seconds.
+    fn cost(&self) -> u64 {
+        let switching = SWITCHING * self.codes.len() as u64;
+        let estimate = switching + self.callbacks * CALLBACK + self.recording.events.len() as u64 * OBSERVED;
+        estimate.min(self.started.nanoseconds())
+    }
+}
+
 /// Takes the pass that is over; its events are off. None where it was cancelled.
 pub fn finish(engine: &mut Engine) -> Option<Observation> {
     let mut observation = engine.observation.take()?;
     observation.end(engine);
     engine.counters.events += observation.recording.events.len() as u64;
-    engine.counters.nanoseconds[0] += observation.started.elapsed().as_nanos() as u64;
+    engine.counters.nanoseconds[0] += observation.cost();
     if observation.stale {
         release(&mut observation);
         return None;

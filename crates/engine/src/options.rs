@@ -96,7 +96,7 @@ impl Default for Options {
             loop_threshold: 600,
             call_threshold: 800,
             least_units: 30,
-            compile_share: 1,
+            compile_share: 2,
             exit_threshold: 60,
             max_events: 4_000,
             max_insts: 24_000,

@@ -20,6 +20,7 @@ use crate::stats;
 use crate::stress::force_exit;
 use crate::unrolled::Unrolled;
 use crate::worth;
+use decal_cpython::clock::Stopwatch;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, objects};
 use decal_native::{Code, assemble};
@@ -37,15 +38,19 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
 
 /// A reason to give up on a trace.
 enum Failure {
     /// Recording was abandoned.
     Abort(Abort),
+    /// It would cost more than it gains.
+    NoGain,
     /// Anything later.
     Other(String),
 }
+
+/// What is said of [`Failure::NoGain`].
+const NO_GAIN: &str = "it would cost more than it gains";
 
 /// Compiles what was observed. The executor's number, where there is one now.
 pub fn compile(engine: &mut Engine, mut observation: Observation) -> Option<usize> {
@@ -95,22 +100,34 @@ fn was_left(recording: &Recording) -> Option<Failure> {
 }
 
 fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let start = if function { Start::Function } else { Start::Loop };
     let alive = Alive::new();
     let again = engine.locations.get(&(observation.code as usize, offset)).is_some_and(Location::may_be_left_again);
+    let asked = engine.codes.get(&(observation.code as usize)).is_some_and(|state| state.asked);
+    // The first pass of a function that calls itself may be a short one, and native calls cost less than entries.
+    let recursive = function && engine.code(observation.code).is_some_and(|decoded| decoded.names_itself);
+    let wanted = asked || recursive || engine.options.stress.hot;
     let recorded = contained(|| {
         assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
         }
+        let recording = &observation.recording;
+        if !wanted && worth::is_hopeless(recording, function) {
+            return Err(Failure::NoGain);
+        }
         let mut options = options(engine, &alive, offset);
         if let Some(location) = engine.locations.get(&(observation.code as usize, offset)) {
             options.hint = location.hint.clone();
         }
-        record::root(&observation.recording, &engine.host, start, &options).map_err(Failure::Abort)
+        let recorded = record::root(recording, &engine.host, start, &options).map_err(Failure::Abort)?;
+        if !wanted && worth::is_pointless(&recorded, recording, function) {
+            return Err(Failure::NoGain);
+        }
+        Ok(recorded)
     });
-    engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
+    engine.counters.nanoseconds[1] += begun.nanoseconds();
     let place = (observation.code as usize, offset);
     let built =
         recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, alive, begun));
@@ -160,6 +177,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
                     }
                     location.failed(abort.reason, line, threshold, tries, dice);
                 }
+                Failure::NoGain => location.withdrawn(threshold, true),
                 Failure::Other(why) => location.state = State::Never(Never::Compile(why)),
             }
             None
@@ -181,7 +199,7 @@ pub fn tree_size(engine: &Engine, root: &Executor) -> usize {
 const OFTEN: u64 = 64;
 
 fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
-    let begun = Instant::now();
+    let begun = Stopwatch::start();
     let root = engine.executors.get(parent.root)?.clone()?;
     if !parent.valid.get() || !root.valid.get() {
         return None;
@@ -211,7 +229,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         }
         record::side(&observation.recording, &engine.host, &from, &options).map_err(Failure::Abort)
     });
-    engine.counters.nanoseconds[1] += begun.elapsed().as_nanos() as u64;
+    engine.counters.nanoseconds[1] += begun.nanoseconds();
     if let Ok(Recorded { misfit, .. }) = &recorded
         && let Some(location) = engine.locations.get(&(root.code as usize, root.offset))
         && location.may_be_hinted(misfit)
@@ -340,6 +358,10 @@ fn describe(engine: &mut Engine, observation: &Observation, failure: &Failure) -
             let line = codes.get(abort.code.0 as usize).map_or(0, |code| code.line(abort.offset));
             (abort.reason.to_string(), line)
         }
+        Failure::NoGain => {
+            let first = observation.recording.events.first().map_or(0, |event| event.offset);
+            (NO_GAIN.to_string(), codes.first().map_or(0, |code| code.line(first)))
+        }
         Failure::Other(why) => {
             let first = observation.recording.events.first().map_or(0, |event| event.offset);
             (why.clone(), codes.first().map_or(0, |code| code.line(first)))
@@ -357,7 +379,7 @@ fn build(
     incoming: &Incoming,
     trunk: Option<&Rc<Executor>>,
     alive: Rc<Alive>,
-    begun: Instant,
+    begun: Stopwatch,
 ) -> Result<Executor, Failure> {
     let id = engine.executors.len();
     if let Some(before) = &recorded.before {
@@ -395,12 +417,12 @@ fn build(
         let saves = if recorded.label.is_some() { weight.turn } else { weight.before - trunk.saved_before };
         worth::set_credit(&mut recorded, saves - turn);
     }
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let registers = registers(engine);
     let mut allocated = contained(|| {
         allocate_with(&recorded.trace, incoming, &registers).map_err(|error| Failure::Other(error.to_string()))
     })?;
-    engine.counters.nanoseconds[2] += started.elapsed().as_nanos() as u64;
+    engine.counters.nanoseconds[2] += started.nanoseconds();
 
     let threshold = engine.options.exit_threshold;
     let mut exits = exits(&recorded, &allocated, threshold);
@@ -413,7 +435,7 @@ fn build(
     }
     let weight = worth::weigh(&mut exits, &recorded, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
-    let started = Instant::now();
+    let started = Stopwatch::start();
     // SAFETY: what was observed is kept alive until all is done.
     let sites = unsafe { native::sites(engine, &recorded, &mut allocated, first_exit, &alive) }
         .ok_or_else(|| Failure::Other("a function that cannot be called natively".into()))?;
@@ -421,7 +443,7 @@ fn build(
     if native.is_none() && !sites.is_empty() {
         return Err(Failure::Other("a native call without machine code".into()));
     }
-    engine.counters.nanoseconds[3] += started.elapsed().as_nanos() as u64;
+    engine.counters.nanoseconds[3] += started.nanoseconds();
 
     let covers = recorded
         .trace
@@ -489,7 +511,7 @@ fn build(
         linkers: RefCell::new(Vec::new()),
         unrolled,
         stale: Cell::new(false),
-        compile_ns: begun.elapsed().as_nanos() as u64,
+        compile_ns: begun.nanoseconds(),
         recorded,
     };
     engine.exits.extend((0..executor.exits.len() as u32).map(|index| (id, index)));

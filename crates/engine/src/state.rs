@@ -3,6 +3,7 @@
 //! It is borrowed through [`with`] for short stretches in which no Python code runs. Should one be entered
 //! again all the same (an object's death during a drop), the inner one gets nothing and does nothing.
 
+use crate::budget::Ran;
 use crate::called::Called;
 use crate::executor::Executor;
 use crate::level::Level;
@@ -63,6 +64,8 @@ pub struct Engine {
     pub starts: FxHashMap<usize, Start>,
     /// When decal was enabled.
     pub born: Instant,
+    /// How much it has run since: see [`crate::budget`].
+    pub ran: Ran,
     /// Executors by number.
     pub executors: Vec<Option<Rc<Executor>>>,
     /// For each exit number: executor and index.

@@ -5,6 +5,7 @@
 //! one is only chosen once it has come round [`FEW`] times, and what was seen since its second turn is cut off.
 
 use super::{Observation, Progress, Purpose};
+use crate::executor::Executor;
 use crate::location::State;
 use crate::state::Engine;
 use decal_cpython::code::DecodedCode;
@@ -145,6 +146,13 @@ impl Observation {
             *turns += 1;
             return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
         }
+        if let Purpose::Side { parent, .. } = &self.purpose
+            && self.encloses_trunk(engine, parent, code as u64, offset)
+            && *self.recording.around.get_or_insert(event) == event
+        {
+            // The way around the outer loop leads back to the trunk's label, where numbers stay in registers.
+            return None;
+        }
         let within = match &self.purpose {
             Purpose::Root { offset: head, function: false } => {
                 offset > *head && loop_end(&self.frames.last()?.decoded, *head).is_some_and(|end| offset < end)
@@ -153,6 +161,17 @@ impl Observation {
         };
         self.recording.ending = if within { Ending::Head(offset) } else { Ending::Left };
         Some(Progress::Finished)
+    }
+
+    /// Whether the loop with this head, in the entry frame, has the trunk's loop in it.
+    fn encloses_trunk(&self, engine: &Engine, parent: &Executor, code: u64, offset: u32) -> bool {
+        let trunk = engine.executors.get(parent.trunk).and_then(Option::as_ref);
+        let Some(label) = trunk.and_then(|trunk| trunk.recorded.label.as_ref()) else { return false };
+        let end = self.frames.first().and_then(|frame| loop_end(&frame.decoded, offset));
+        (label.depth(), label.code()) == (1, code)
+            && offset < label.head
+            && end.is_some_and(|end| label.head < end)
+            && self.recording.arrival.is_none()
     }
 
     /// The loop in a call that may be the one to close goes on: it is, and its first turn is all that counts.
