@@ -88,7 +88,7 @@ impl Engine {
     /// How many more passes are to be counted behind a probe that is over; none where its passes were seldom.
     pub(crate) fn judge(&mut self, probe: Probe) -> Option<u32> {
         if self.options.stress.waits {
-            return self.roll().is_multiple_of(2).then_some(probe.rest);
+            return (!self.roll().is_multiple_of(8)).then_some(probe.rest);
         }
         let took = (self.micros() as u32).wrapping_sub(probe.since);
         (took <= PROBE * SELDOM).then(|| probe.rest.min(HEAT * PROBE / took.max(1)).max(1))
