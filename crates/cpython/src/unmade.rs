@@ -67,18 +67,6 @@ impl Shape {
     }
 }
 
-/// Whether functions of this code may have a shape.
-///
-/// # Safety
-/// A live code object.
-pub unsafe fn may_have_shape(code: *mut PyObject) -> bool {
-    // SAFETY: the caller's.
-    let code = unsafe { &*code.cast::<layout::Code>() };
-    let wanted = layout::flags::OPTIMIZED | layout::flags::NEW_LOCALS;
-    let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS | layout::flags::SUSPENDS;
-    code.flags & (wanted | others) == wanted && (code.keyword_only_count | code.cell_vars | code.free_vars) == 0
-}
-
 /// Words of a frame of this function.
 ///
 /// # Safety

@@ -99,18 +99,6 @@ impl Engine {
         }
     }
 
-    /// What a trace from the start of this code must save to be made, in nanoseconds.
-    ///
-    /// # Safety
-    /// A live code object; the GIL is held.
-    pub unsafe fn entry_costs(&self, code: *mut PyObject) -> i64 {
-        // SAFETY: the caller's.
-        let may = self.options.vectorcall
-            && self.memory.is_ok()
-            && unsafe { way::is_possible() && unmade::may_have_shape(code) };
-        if may { worth::CALLED + LEAST } else { worth::ENTRY }
-    }
-
     /// Whether a trace and its side traces end by returning, nearly always, and gain thereby.
     fn returns(&self, executor: &Executor) -> bool {
         let all = worth::sum(self, executor, |_, exit| exit.taken.get() as i64);

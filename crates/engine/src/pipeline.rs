@@ -108,15 +108,13 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
     // The first pass of a function that calls itself may be a short one, and native calls cost less than entries.
     let recursive = function && engine.code(observation.code).is_some_and(|decoded| decoded.names_itself);
     let wanted = asked || recursive || engine.options.stress.hot;
-    // SAFETY: the code of the frame that was observed.
-    let entry = unsafe { engine.entry_costs(observation.code) };
     let recorded = contained(|| {
         assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
         }
         let recording = &observation.recording;
-        if !wanted && worth::is_hopeless(recording, function, entry) {
+        if !wanted && worth::is_hopeless(recording, function) {
             return Err(Failure::NoGain);
         }
         let mut options = options(engine, &alive, offset);
@@ -124,7 +122,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             options.hint = location.hint.clone();
         }
         let recorded = record::root(recording, &engine.host, start, &options).map_err(Failure::Abort)?;
-        if !wanted && worth::is_pointless(&recorded, recording, function, entry) {
+        if !wanted && worth::is_pointless(&recorded, recording, function) {
             return Err(Failure::NoGain);
         }
         Ok(recorded)

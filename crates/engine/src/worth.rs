@@ -20,13 +20,13 @@ use decal_uops::{Form, Uop};
 
 /// What entering and leaving a trace at a function's start costs more than to start and to leave the function. Measured 70 where all is
 /// in the caches.
-pub const ENTRY: i64 = 80;
+const ENTRY: i64 = 80;
 /// The same for a loop, which CPython leaves and enters at no cost: a backward jump's event, the way in, the way out, and
 /// the frame that is put together at its end. Measured 100 where all is in the caches; in `copy.deepcopy`, whose loops are short, traces
 /// that save this much gain nothing.
 const LOOP_ENTRY: i64 = 190;
 /// What a call of a function costs that is entered by [`crate::called`] more than CPython's, by estimate.
-pub const CALLED: i64 = 25;
+const CALLED: i64 = 25;
 /// What a frame costs which an exit has to make, and which gets an interpreter of its own.
 const FRAME: i32 = 80;
 
@@ -150,23 +150,23 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
 
 /// Whether a trace of this pass could not pay, whatever the recorder makes of it. That is known at once, and translating it
 /// costs more than observing did.
-pub fn is_hopeless(recording: &Recording, function: bool, entry: i64) -> bool {
+pub fn is_hopeless(recording: &Recording, function: bool) -> bool {
     let events = recording.events.get(recording.arrival.map_or(0, |event| event as usize)..).unwrap_or_default();
     let most = events.iter().map(|event| saved(event, false)).sum::<i32>() / 10;
-    gains_nothing(most, function && recording.arrival.is_none(), entry)
+    gains_nothing(most, function && recording.arrival.is_none())
 }
 
 /// Whether a root trace loses with each entry or each turn, by estimate: other ways through it may be better, but this is what was
 /// seen first.
-pub fn is_pointless(recorded: &Recorded, recording: &Recording, function: bool, entry: i64) -> bool {
+pub fn is_pointless(recorded: &Recorded, recording: &Recording, function: bool) -> bool {
     let weight = weigh(&mut [], recorded, recording, 0);
     let straight = function && recorded.trace.label.is_none();
-    gains_nothing(if straight { weight.before } else { weight.turn }, straight, entry)
+    gains_nothing(if straight { weight.before } else { weight.turn }, straight)
 }
 
 /// Whether that is too little for a straight way from a function's start to its end, or else for a turn of a loop.
-fn gains_nothing(saves: i32, straight: bool, entry: i64) -> bool {
-    i64::from(saves) < if straight { entry } else { 1 }
+fn gains_nothing(saves: i32, straight: bool) -> bool {
+    i64::from(saves) < if straight { ENTRY } else { 1 }
 }
 
 /// Puts into a side trace what its way round the root trace's loop saves beyond what a turn of that does, which is what is counted.
