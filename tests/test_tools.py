@@ -681,5 +681,6 @@ WATCHED_CALLS = {
 @pytest.mark.parametrize("name", WATCHED_CALLS)
 def test_events_of_calls(name: str, way: Mapping[str, str], tmp_path: Path) -> None:
     """A function that is called in decal's own way is called in CPython's before anybody is told of calls."""
-    expected, outcome = both(CALLS + WATCHED_CALLS[name], way, tmp_path, traces=False)
+    switches = {**way, "DECAL_CALLS": "1"}
+    expected, outcome = both(CALLS + WATCHED_CALLS[name], switches, tmp_path, traces=False)
     assert outcome.visible == expected

@@ -115,7 +115,9 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
                 return Err(NotEnabled::Raised);
             }
         };
-        vectorcall::prepare();
+        if options.vectorcall {
+            vectorcall::prepare();
+        }
         let mut counters = Counters::default();
         if let (Mode::Native, Err(why)) = (options.mode, &memory) {
             counters.not_native.insert(why.to_string(), 1);

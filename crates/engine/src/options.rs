@@ -53,7 +53,7 @@ pub struct Options {
     pub debug: u8,
     /// `DECAL_PERF=map`: write a perf map.
     pub perf_map: bool,
-    /// `DECAL_CALLS=0|1`, default 1: functions are called in decal's own way where that pays.
+    /// `DECAL_CALLS=0|1`, default 0, but 1 with `DECAL_STRESS=hot`: functions are called in decal's own way where that pays.
     pub vectorcall: bool,
     /// `DECAL_COUNT=0|1`, default 0: traces count the bytecode instructions that they run.
     pub count: bool,
@@ -90,7 +90,7 @@ impl Default for Options {
             optimize: true,
             debug: 0,
             perf_map: false,
-            vectorcall: true,
+            vectorcall: false,
             count: false,
             stress: Stress::default(),
             loop_threshold: 600,
@@ -194,6 +194,7 @@ impl Options {
             }
         }
         if options.stress.hot {
+            options.vectorcall |= get("DECAL_CALLS").is_none_or(|value| value.is_empty());
             options.loop_threshold = 1;
             options.call_threshold = 1;
             options.least_units = 0;
@@ -225,14 +226,14 @@ mod tests {
             parse(&[("DECAL_STRESS", &format!("registers:{seed}"))]).map(|o| (o.stress.hot, o.stress.registers));
         assert_eq!(stress, Ok((false, Some(u64::MAX))));
         let others = [
-            ("DECAL_CALLS", "0"),
+            ("DECAL_CALLS", "1"),
             ("DECAL_OPTIMIZE", "0"),
             ("DECAL_DEBUG", "5"),
             ("DECAL_PERF", "map"),
             ("DECAL_COUNT", "1"),
         ];
         let wanted =
-            Options { optimize: false, vectorcall: false, debug: 5, perf_map: true, count: true, ..Options::default() };
+            Options { optimize: false, vectorcall: true, debug: 5, perf_map: true, count: true, ..Options::default() };
         assert_eq!(parse(&others), Ok(wanted));
     }
 
