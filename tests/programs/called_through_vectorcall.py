@@ -393,7 +393,10 @@ def dying() -> list[Any]:
     out = []
     for turn in range(3):
         space: dict[str, Any] = {}
-        source = "def f(a):\n b = a + 1\n if b > 9:\n  b -= 9\n c = b * 2\n if c & 1:\n  c += b\n return c - a + " + str(turn)
+        source = (
+            "def f(a):\n b = a + 1\n if b > 9:\n  b -= 9\n c = b * 2\n if c & 1:\n  c += b\n return c - a + "
+            + str(turn)
+        )
         exec(source, space)
         function = space.pop("f")
         gone = weakref.ref(function)

@@ -9,12 +9,14 @@ def fib(n):
         return n
     return fib(n - 1) + fib(n - 2)
 
+
 def ackermann(m, n):
     if m == 0:
         return n + 1
     if n == 0:
         return ackermann(m - 1, 1)
     return ackermann(m - 1, ackermann(m, n - 1))
+
 
 class Node:
     def __init__(self, value, left, right):
@@ -30,10 +32,12 @@ class Node:
             result += self.right.total()
         return result
 
+
 def tree(depth):
     if depth == 0:
         return None
     return Node(depth, tree(depth - 1), tree(depth - 1))
+
 
 def depth_of(node):
     if node is None:
@@ -44,15 +48,18 @@ def depth_of(node):
         return left + 1
     return right + 1
 
+
 def is_even(n):
     if n == 0:
         return True
     return is_odd(n - 1)
 
+
 def is_odd(n):
     if n == 0:
         return False
     return is_even(n - 1)
+
 
 def plain():
     for n in (1, 2, 5, 10, 15, 16, 17):
@@ -63,7 +70,9 @@ def plain():
         print("tree", nodes.total(), depth_of(nodes))
     print("parity", [is_even(n) for n in range(40)], is_even(700), is_odd(701))
 
+
 # ---- exceptions -----------------------------------------------------------------------------------
+
 
 def count_down(n, trap):
     if n == trap:
@@ -71,6 +80,7 @@ def count_down(n, trap):
     if n == 0:
         return 0
     return count_down(n - 1, trap) + 1
+
 
 def guarded(n, trap):
     if n == 0:
@@ -82,8 +92,10 @@ def guarded(n, trap):
             return -1000
     return guarded(n - 1, trap) + 1
 
+
 def lines(error):
     return [(entry.name, entry.lineno) for entry in traceback.extract_tb(error.__traceback__)]
+
 
 def exceptions():
     for n in range(60):
@@ -97,12 +109,15 @@ def exceptions():
             print("raised", error, len(found), found[:2], found[-3:])
     print("handled", [guarded(30, trap) for trap in (0, 1, 2, 7, 29, 30)])
 
+
 def overflow(n):
     return overflow(n + 1) + 1
+
 
 def overflow_of_lists(n, items):
     items.append(n)
     return overflow_of_lists(n + 1, items) + 1
+
 
 def limits():
     for n in range(300):
@@ -140,7 +155,9 @@ def limits():
     finally:
         sys.setrecursionlimit(before)
 
+
 # ---- who looks ------------------------------------------------------------------------------------
+
 
 def look(n, at, seen):
     if n == at:
@@ -154,6 +171,7 @@ def look(n, at, seen):
     twice = n * 2
     return look(n - 1, at, seen) + twice
 
+
 def keep(n, at, kept):
     if n == at:
         kept.append(sys._getframe())
@@ -162,6 +180,7 @@ def keep(n, at, kept):
         return 0
     below = keep(n - 1, at, kept)
     return below + n
+
 
 def frames():
     for _ in range(100):
@@ -179,6 +198,7 @@ def frames():
             frame = frame.f_back
         print("kept", chain[:3], chain[-2:])
 
+
 def tracing(n, events):
     if n == 0:
         return 0
@@ -195,13 +215,16 @@ def tracing(n, events):
         sys.settrace(None)
     return result
 
+
 def traced():
     for _ in range(100):
         tracing(10, None)
     events = []
     print("traced", tracing(10, events), events)
 
+
 # ---- what lives and dies ---------------------------------------------------------------------------
+
 
 class Loud:
     alive = 0
@@ -215,22 +238,27 @@ class Loud:
         frame = sys._getframe(1)
         deaths.append((self.n, frame.f_code.co_name, frame.f_locals.get("n")))
 
+
 deaths = []
+
 
 def hand_down(n, thing):
     if n == 0:
         return 0
     return hand_down(n - 1, thing) + 1
 
+
 def fresh(n, thing):
     if n == 0:
         return 0
     return fresh(n - 1, Loud(n)) + 1
 
+
 def lists(n, items):
     if n == 0:
         return items
     return lists(n - 1, [items, n])
+
 
 def deaths_in_recursion():
     for _ in range(60):
@@ -249,9 +277,11 @@ def deaths_in_recursion():
         hand_down(25, big)
     print("references", sys.getrefcount(big) - before, sys.getrefcount(hand_down) < 6)
 
+
 # ---- what changes ----------------------------------------------------------------------------------
 
-def changing(n):
+
+def changing(n):  # noqa: F811
     global changing
     if n == 0:
         return 0
@@ -263,7 +293,9 @@ def changing(n):
 
     return changing(n - 1) + 1
 
+
 change = [False]
+
 
 def redefined():
     for _ in range(200):
@@ -274,17 +306,21 @@ def redefined():
     change[0] = False
     print("after", [changing(n) for n in (1, 2, 3, 8, 20)], old(5))
 
+
 def poly(n, value):
     if n == 0:
         return value
     return poly(n - 1, value) + value
+
 
 def types():
     for value in (1, 1.5, "a", [1], (1,), True, 1 << 70, -1, 2**62):
         results = [poly(9, value) for _ in range(40)]
         print("poly", results[0] == results[-1], results[-1], type(results[-1]))
 
+
 # ---- generators, defaults, closures, methods --------------------------------------------------------
+
 
 def walk(node):
     if node is not None:
@@ -292,20 +328,24 @@ def walk(node):
         yield node.value
         yield from walk(node.right)
 
+
 def sums(node):
     if node is None:
         return 0
     return sum(x for x in (sums(node.left), node.value, sums(node.right)))
+
 
 def defaults(n, step=1, *, extra=2):
     if n <= 0:
         return extra
     return defaults(n - step, step) + defaults(n - 3, extra=1)
 
+
 def stars(n, *args, **kwargs):
     if n == 0:
         return len(args) + len(kwargs)
     return stars(n - 1, n, *args, key=n)
+
 
 def make(base):
     def inner(n):
@@ -315,11 +355,13 @@ def make(base):
 
     return inner
 
+
 class Base:
     def step(self, n):
         if n == 0:
             return 1
         return self.step(n - 1) + 1
+
 
 class Derived(Base):
     def step(self, n):
@@ -335,11 +377,13 @@ class Derived(Base):
     def of_none(n):
         return 0 if n == 0 else Derived.of_none(n - 1) + 1
 
+
 def loops(n):
     total = 0
     for i in range(n):
         total += loops(i) if i < 4 else i
     return total
+
 
 def writes(n, items, state):
     if n == 0:
@@ -349,6 +393,7 @@ def writes(n, items, state):
     state.value += 2
     inner = writes(n - 1, items, state)
     return inner + items[0] + state.value - before
+
 
 def others():
     nodes = tree(6)
@@ -370,6 +415,7 @@ def others():
         result = writes(20, items, state)
     print("writes", result, items, state.value)
 
+
 def hanoi(n, source, target, spare, moves):
     if n == 0:
         return 0
@@ -378,15 +424,18 @@ def hanoi(n, source, target, spare, moves):
     moves[target] += 1
     return count + 1 + hanoi(n - 1, spare, target, source, moves)
 
+
 def tak(x, y, z):
     if y >= x:
         return z
     return tak(tak(x - 1, y, z), tak(y - 1, z, x), tak(z - 1, x, y))
 
+
 def games():
     moves = [10, 0, 0]
     print("hanoi", hanoi(10, 0, 2, 1, moves), moves)
     print("tak", tak(12, 8, 4), tak(12.0, 8.0, 4.0))
+
 
 plain()
 exceptions()
