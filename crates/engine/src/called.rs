@@ -3,7 +3,7 @@
 //! A function's start costs an event before its trace is entered, which is more than a small function takes. Where a function's
 //! trace has proved itself its function object is called by [`vectorcall`] instead (see [`decal_cpython::vectorcall`]): it
 //! looks the function up, checks what is checked before any entry, and enters the trace as a native call does, on a frame
-//! that is not made (see [`level`](crate::level)). Whatever else it finds it leaves to CPython's way, by which the function
+//! that is not made (see [`level`]). Whatever else it finds it leaves to CPython's way, by which the function
 //! is called as if nothing had happened, its event included.
 //!
 //! A frame that is made after all needs an interpreter of its own, and native stack. So a function whose trace is often left otherwise

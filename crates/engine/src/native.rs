@@ -4,7 +4,7 @@
 //! granted is little: the callee is a constant, no Python code runs as long as traces call each other, so that whatever is asked
 //! before a trace is entered need not be asked again, but for what a trace can change or use up. The result comes back as an
 //! object, with the callee's locals dropped and its frame never made; or null, and then the frames of the caller exist (see
-//! [`level`](crate::level)), and it leaves its trace behind the call, or raises.
+//! [`level`]), and it leaves its trace behind the call, or raises.
 //!
 //! Cost: some twenty nanoseconds for a call and its return.
 
