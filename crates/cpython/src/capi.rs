@@ -13,8 +13,6 @@ unsafe extern "C" {
     pub fn PyList_Extend(list: *mut PyObject, items: *mut PyObject) -> std::ffi::c_int;
     /// A new function of code and globals.
     pub fn PyFunction_New(code: *mut PyObject, globals: *mut PyObject) -> *mut PyObject;
-    /// Changes how a function is called, and takes its version away.
-    pub fn PyFunction_SetVectorcall(function: *mut PyObject, vectorcall: crate::vectorcall::Vectorcall);
     /// The base bytecode of a code object: a new `bytes`.
     pub fn PyCode_GetCode(code: *mut PyCodeObject) -> *mut PyObject;
     /// Frees an object whose reference count is 0.

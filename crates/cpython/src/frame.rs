@@ -28,7 +28,6 @@
 use crate::code::DecodedCode;
 use crate::thread::Thread;
 use crate::version::layout::{self, owner};
-use crate::version::opcodes;
 use crate::version::symbols::symbols;
 use crate::{PyObject, Raised, objects};
 use decal_trace::bytecode::Op;
@@ -191,31 +190,6 @@ impl Frame {
     pub fn builtins(self) -> *mut PyObject {
         // SAFETY: as above.
         unsafe { (*self.0).builtins }
-    }
-
-    /// Whether the frame below stands at a call in the source, or C code is there: not at an attribute, item or class whose function
-    /// the interpreter would run by itself.
-    pub fn is_called(self) -> bool {
-        // SAFETY: the promise of `Frame`; what is below one that runs is there. The code's bytes are a new object.
-        unsafe {
-            let below = Frame((*self.0).previous);
-            if below.0.is_null() || !below.has_code() {
-                return true;
-            }
-            // The frame between a class and its `__init__` runs code that is none of the program's.
-            if (*below.raw_code()).flags & layout::flags::NO_MONITORING != 0 {
-                return false;
-            }
-            let bytes = crate::capi::PyCode_GetCode(below.code().cast());
-            if bytes.is_null() {
-                pyo3_ffi::PyErr_Clear();
-                return false;
-            }
-            let code = objects::byte_string(bytes);
-            objects::decref(bytes);
-            let opcode = code.get(2 * below.offset() as usize).copied();
-            matches!(opcode, Some(opcodes::CALL | opcodes::CALL_KW | opcodes::CALL_FUNCTION_EX))
-        }
     }
 
     /// Whether its names live in a dict (class bodies and modules).
@@ -600,7 +574,9 @@ pub unsafe fn is_plain_function(thread: Thread, callable: *mut PyObject) -> bool
             return false;
         }
         let called = (*callable.cast::<layout::Function>()).vectorcall as usize;
-        crate::vectorcall::is_plain(called) && crate::vectorcall::runs_frames(thread)
+        let Ok(symbols) = symbols() else { return false };
+        Some(called) == crate::version::checks::plain_vectorcall()
+            && (symbols.eval_frame_function)((*thread.pointer()).interpreter) as usize == symbols.eval_frame as usize
     }
 }
 

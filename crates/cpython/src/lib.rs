@@ -27,7 +27,6 @@ pub mod support;
 pub mod thread;
 pub mod unmade;
 mod v313;
-pub mod vectorcall;
 
 /// The version that decal is built for: the one place to choose it.
 use v313 as version;

@@ -63,12 +63,10 @@ impl From<Raised> for ClaimError {
 }
 
 /// The id that CPython reserves for optimizers.
-pub(crate) const TOOL: c_long = 5;
+const TOOL: c_long = 5;
 /// The name under which decal appears.
 const NAME: &CStr = c"decal";
 
-/// decal's own callback for PY_START, as `sys.monitoring` has it; null where it has none.
-static START: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
 /// `sys.monitoring.DISABLE`, kept alive by that module. Null before the first claim.
 static DISABLE: AtomicPtr<PyObject> = AtomicPtr::new(null_mut());
 /// A builtin function that raises its first argument. Made at the first claim, never freed.
@@ -164,9 +162,6 @@ impl Monitoring {
                 Some(callback) => new_function(name, callback)?,
                 None => pyo3_ffi::Py_NewRef(pyo3_ffi::Py_None()),
             };
-            if event == self.start {
-                START.store(if callback.is_some() { function } else { null_mut() }, Ordering::Relaxed);
-            }
             call_none(self.module, c"register_callback", &[number(TOOL), number(event), function])
         }
     }
@@ -338,54 +333,6 @@ unsafe fn find_tools(name: *mut PyObject) {
         if let [index] = found.as_slice() {
             TOOLS.store(state.add(*index - TOOL as usize), Ordering::Relaxed);
         }
-    }
-}
-
-/// The tools' callbacks stand right before their names, so many for each.
-const EVENTS: usize = 17;
-/// All ids.
-const ALL_IDS: usize = 8;
-/// Events at the end of a call that made no frame in the interpreter: it returned, it raised.
-const CALL_ENDS: [usize; 2] = [15, 16];
-
-/// Whether no other tool has an id, and none has a callback for the end of calls that make no frame. (`sys.setprofile` has, and
-/// does not look at those of Python functions.)
-///
-/// # Safety
-/// The GIL is held.
-pub(crate) unsafe fn nobody_is_told_of_calls() -> bool {
-    // SAFETY: the caller's. Where decal's own callback stands where it should, the table is where it should be.
-    unsafe {
-        if !no_other_tool() {
-            return false;
-        }
-        let callbacks = TOOLS.load(Ordering::Relaxed).sub(ALL_IDS * EVENTS);
-        let known = START.load(Ordering::Relaxed);
-        !known.is_null()
-            && *callbacks.add(TOOL as usize * EVENTS + layout::START_EVENT) == known
-            && (0..TOOLS_OF_ALL).all(|id| CALL_ENDS.iter().all(|event| (*callbacks.add(id * EVENTS + event)).is_null()))
-    }
-}
-
-/// A function of `sys.monitoring` (a new reference).
-pub(crate) unsafe fn function(name: &CStr) -> Option<*mut PyObject> {
-    // SAFETY: plain use of the C API with the GIL held.
-    unsafe {
-        let sys = owned(pyo3_ffi::PyImport_ImportModule(c"sys".as_ptr()));
-        let module = sys.and_then(|sys| {
-            let module = owned(pyo3_ffi::PyObject_GetAttrString(sys, c"monitoring".as_ptr()));
-            objects::decref(sys);
-            module
-        });
-        let function = module.and_then(|module| {
-            let function = owned(pyo3_ffi::PyObject_GetAttrString(module, name.as_ptr()));
-            objects::decref(module);
-            function
-        });
-        if function.is_err() {
-            pyo3_ffi::PyErr_Clear();
-        }
-        function.ok()
     }
 }
 

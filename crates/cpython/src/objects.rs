@@ -175,7 +175,7 @@ pub unsafe fn plain_function(object: *mut PyObject, count: usize) -> Option<Plai
         let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS | layout::flags::SUSPENDS;
         let plain = code.arg_count as usize == count
             && (code.keyword_only_count | code.cell_vars | code.free_vars | (code.flags & others)) == 0
-            && crate::vectorcall::is_plain(function.vectorcall as usize);
+            && Some(function.vectorcall as usize) == crate::version::checks::plain_vectorcall();
         plain.then_some(PlainFunction { code: function.code, globals: function.globals, builtins: function.builtins })
     }
 }
@@ -212,12 +212,6 @@ pub unsafe fn raise(class: *mut PyObject, text: &str) {
             decref(message);
         }
     }
-}
-
-/// Sets a `SystemError`.
-pub unsafe fn raise_system_error(text: &str) {
-    // SAFETY: the module's contract.
-    unsafe { raise(pyo3_ffi::PyExc_SystemError, text) }
 }
 
 /// A method that the class of an object has under this name, not bound (a new reference); null where there is none.

@@ -110,12 +110,6 @@ impl Thread {
         unsafe { !(*self.0).c_trace_function.is_null() || !(*self.0).c_profile_function.is_null() }
     }
 
-    /// Whether a frame runs: none does where a thread begins.
-    pub fn has_frame(self) -> bool {
-        // SAFETY: the thread state lives.
-        unsafe { !(*self.0).current_frame.is_null() }
-    }
-
     /// How many monitoring callbacks we are inside of; 1 in decal's own callbacks.
     pub fn tracing(self) -> i32 {
         // SAFETY: the thread state lives.

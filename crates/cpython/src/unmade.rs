@@ -53,18 +53,6 @@ impl Shape {
             })
         }
     }
-
-    /// Whether the function still has the code and the names of this shape. The collector takes the names away before a
-    /// function dies.
-    ///
-    /// # Safety
-    /// A live Python function.
-    #[inline]
-    pub unsafe fn is_of(&self, function: *mut PyObject) -> bool {
-        // SAFETY: the caller's.
-        let raw = unsafe { &*function.cast::<layout::Function>() };
-        (raw.code, raw.globals, raw.builtins) == (self.code, self.globals, self.builtins)
-    }
 }
 
 /// Words of a frame of this function.

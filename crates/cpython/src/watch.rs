@@ -8,7 +8,7 @@
 
 use crate::observe::Assumption;
 use crate::version::symbols::{Symbols, symbols};
-use crate::{PyObject, Raised, monitoring, vectorcall};
+use crate::{PyObject, Raised, monitoring};
 use pyo3_ffi::PyTypeObject;
 use rustc_hash::FxHashSet;
 use std::cell::Cell;
@@ -126,8 +126,6 @@ unsafe extern "C" fn function_changes(event: c_int, function: *mut PyObject, _: 
         }
     });
     if known {
-        // SAFETY: it is alive, and is about to change or to die.
-        unsafe { vectorcall::restore(function as *mut PyObject) };
         tell(Changed::Function(function));
     }
     0

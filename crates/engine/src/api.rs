@@ -14,7 +14,7 @@ use crate::wishes::{self, Wish};
 use decal_cpython::monitoring::{ClaimError, LocalEvents, Monitoring};
 use decal_cpython::thread::Thread;
 use decal_cpython::watch::Watchers;
-use decal_cpython::{PyObject, support, vectorcall};
+use decal_cpython::{PyObject, support};
 use decal_native::{CodeMemory, MemoryError};
 use decal_trace::allocated::Item;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -115,9 +115,6 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
                 return Err(NotEnabled::Raised);
             }
         };
-        if options.vectorcall {
-            vectorcall::prepare();
-        }
         let mut counters = Counters::default();
         if let (Mode::Native, Err(why)) = (options.mode, &memory) {
             counters.not_native.insert(why.to_string(), 1);
@@ -143,7 +140,6 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             relying: FxHashMap::default(),
             changes: FxHashMap::default(),
             levels: Vec::new(),
-            called: FxHashMap::default(),
             doors: FxHashMap::default(),
             waiting: Default::default(),
             resting: Default::default(),
@@ -182,8 +178,6 @@ pub unsafe fn disable() {
     for id in 0..engine.executors.len() {
         engine.invalidate(id);
     }
-    // SAFETY: the caller's.
-    unsafe { vectorcall::give_back() };
     let running = |executor: &&Rc<Executor>| executor.running.get() > 0;
     let under_way: Vec<_> = engine.executors.iter().flatten().filter(running).cloned().collect();
     let Engine { monitoring, watchers, memory, .. } = engine;

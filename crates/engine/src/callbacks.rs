@@ -16,7 +16,7 @@ use crate::{api, pipeline};
 use decal_cpython::frame::{Frame, Unwound};
 use decal_cpython::monitoring::{Callbacks, disable, make_room, nothing, offset, only_decal};
 use decal_cpython::thread::Thread;
-use decal_cpython::{PyObject, objects, vectorcall};
+use decal_cpython::{PyObject, objects};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -49,22 +49,14 @@ fn guarded(work: impl FnOnce() -> *mut PyObject) -> *mut PyObject {
         return unsafe { disable() };
     }
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        stop(&*panic);
+        let why = format!("internal: {}", panic_text(&*panic));
+        BROKEN.store(true, Ordering::Relaxed);
+        // What was being observed will not be compiled; `explain` says why.
+        state::with(|engine| engine.give_up_observing(&why));
+        *WHY.lock().unwrap_or_else(PoisonError::into_inner) = why;
         // SAFETY: as above.
         unsafe { nothing() }
     })
-}
-
-/// Stops for good, because of a panic. What is to be said of it.
-pub fn stop(panic: &(dyn Any + Send)) -> String {
-    let why = format!("internal: {}", panic_text(panic));
-    BROKEN.store(true, Ordering::Relaxed);
-    // SAFETY: in a callback or a call, with the GIL held.
-    unsafe { vectorcall::restore_all() };
-    // What was being observed will not be compiled; `explain` says why.
-    state::with(|engine| engine.give_up_observing(&why));
-    *WHY.lock().unwrap_or_else(PoisonError::into_inner) = why.clone();
-    why
 }
 
 /// Why nothing is done any more, where a callback has panicked: one line.
@@ -359,14 +351,7 @@ fn ready(engine: &mut Engine, site: &Site, executor: &Rc<Executor>) -> Option<Bo
         engine.counters.refused += 1;
         return None;
     }
-    if !enter::pays(engine, executor) {
-        return None;
-    }
-    if site.destination.is_none() && executor.entries.get() >= executor.next_try.get() {
-        // SAFETY: the frame has just started.
-        unsafe { engine.consider(site.frame, executor) };
-    }
-    Some(engine.levels.pop().unwrap_or_default())
+    enter::pays(engine, executor).then(|| engine.levels.pop().unwrap_or_default())
 }
 
 fn enter(engine: &mut Engine, site: &Site, executor: Rc<Executor>) -> Decision {

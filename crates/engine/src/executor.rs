@@ -156,10 +156,6 @@ pub struct Executor {
     pub family: RefCell<Vec<(u32, Rc<Executor>)>>,
     /// Times entered (roots).
     pub entries: Cell<u64>,
-    /// How many of them were calls of its function, without an event (roots): see [`crate::called`].
-    pub called: Cell<u64>,
-    /// Entries before its function is to be called so, or is looked at again (roots).
-    pub next_try: Cell<u64>,
     /// Turns of its loop (roots, side traces included).
     pub turns: Cell<u64>,
     /// Side traces: how many exits in a row led here that were the same check of the same instruction.

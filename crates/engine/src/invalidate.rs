@@ -106,10 +106,6 @@ impl Engine {
         if counts {
             *self.changes.entry((address, key)).or_default() += 1;
         }
-        if let Changed::Function(function) = what {
-            // It was given CPython's way back.
-            self.called.remove(&(function as usize));
-        }
         if let Changed::CodeDies(code) = what {
             self.starts.remove(&(code as usize));
             self.doors.remove(&(code as usize));

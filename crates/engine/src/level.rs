@@ -18,7 +18,7 @@ use crate::plan::Values;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
 use decal_cpython::thread::Thread;
-use decal_cpython::unmade::{self, Shape, Top};
+use decal_cpython::unmade::{self, Top};
 use decal_uops::Context;
 use smallvec::SmallVec;
 use std::ptr::{null, null_mut};
@@ -37,8 +37,6 @@ pub struct Level {
     pub root: *const Executor,
     /// Where it was entered; nothing as long as its entry frame does not exist.
     pub site: Option<Site>,
-    /// The function that CPython has called, where the entry frame does not exist and no other level is below; else null.
-    pub entry: *const Shape,
     /// The address down to which the native stack may be used.
     pub limit: usize,
     /// Whether its entry frame exists.
@@ -83,7 +81,6 @@ impl Default for Level {
             above: None,
             root: null(),
             site: None,
-            entry: null(),
             limit: usize::MAX,
             is_made: true,
             next: Top::NONE,
@@ -120,15 +117,13 @@ pub unsafe fn make_callers(level: *mut Level) {
     unsafe {
         let mut levels: SmallVec<[*mut Level; 16]> = SmallVec::new();
         let mut at = level;
-        while !at.is_null() && !(*at).is_made {
+        while !(*at).is_made {
             levels.push(at);
             at = (*at).below;
         }
         for level in levels.into_iter().rev() {
             let caller = (*level).below;
-            if caller.is_null() {
-                make_entry(level);
-            } else if let (Some(below), Some(call)) = (make_call(caller), (*caller).call.as_ref()) {
+            if let (Some(below), Some(call)) = (make_call(caller), (*caller).call.as_ref()) {
                 let thread = Thread::from_address((*level).context.thread);
                 let frame = Frame::from_address((*level).context.frame);
                 unmade::make(frame, &call.shape, below);
@@ -140,22 +135,6 @@ pub unsafe fn make_callers(level: *mut Level) {
             }
             (*level).is_made = true;
         }
-    }
-}
-
-/// Makes the entry frame of a level whose function CPython has called, upon the frame that runs.
-unsafe fn make_entry(level: *mut Level) {
-    // SAFETY: the caller's: nothing has run since it was called.
-    unsafe {
-        let Some(shape) = (*level).entry.as_ref() else { return };
-        let thread = Thread::from_address((*level).context.thread);
-        let frame = Frame::from_address((*level).context.frame);
-        unmade::make(frame, shape, Frame::current(thread));
-        (*level).next.set(thread);
-        thread.take_recursion(1);
-        thread.take_native_recursion(1);
-        thread.set_current_frame(frame);
-        (*level).site = Some(Site { thread, frame, code: shape.code, destination: None, called: true });
     }
 }
 

@@ -13,7 +13,6 @@ pub mod api;
 mod brief;
 mod budget;
 mod callbacks;
-mod called;
 mod consume;
 mod direct;
 mod enter;

@@ -108,16 +108,6 @@ impl Door {
         Door { executor: Cell::new(null()), address: Cell::new(0), until: Cell::new(TRIED), known }
     }
 
-    /// The valid root trace; null where there is none.
-    pub fn executor(&self) -> *const Executor {
-        self.executor.get()
-    }
-
-    /// Its machine code.
-    pub fn address(&self) -> u64 {
-        self.address.get()
-    }
-
     /// Says which trace it is.
     pub fn open(&self, executor: &Rc<Executor>) {
         self.address.set(executor.native.as_ref().map_or(0, |native| native.address));
@@ -147,7 +137,7 @@ impl Door {
     /// # Safety
     /// A trace with this context has just left, which is of the root trace.
     #[inline(always)]
-    pub unsafe fn result(&self, context: &Context, result: &mut *mut PyObject) -> bool {
+    unsafe fn result(&self, context: &Context, result: &mut *mut PyObject) -> bool {
         // SAFETY: the index is below the number of places; nobody changes them meanwhile.
         let known = unsafe { &*self.known.get_unchecked(context.exit as usize % KNOWN).as_ptr() };
         if known.number != context.exit {
@@ -498,10 +488,7 @@ unsafe fn leave(level: *mut Level, door: &Door) -> *mut PyObject {
 }
 
 /// The result at an exit that returns and leaves nothing else to be done.
-///
-/// # Safety
-/// A trace of this executor was left there, on this level, whose entry frame does not exist.
-pub unsafe fn return_briefly(
+unsafe fn return_briefly(
     level: *mut Level,
     executor: &Executor,
     exit: &Exit,
@@ -592,7 +579,6 @@ pub fn settle(level: &mut Level, site: &Site, root: &Rc<Executor>) {
     level.root = Rc::as_ptr(root);
     level.site = Some(*site);
     level.is_made = true;
-    level.entry = null();
     level.below = null_mut();
     level.pinned = null_mut();
 }

@@ -53,8 +53,6 @@ pub struct Options {
     pub debug: u8,
     /// `DECAL_PERF=map`: write a perf map.
     pub perf_map: bool,
-    /// `DECAL_CALLS=0|1`, default 0, but 1 with `DECAL_STRESS=hot`: functions are called in decal's own way where that pays.
-    pub vectorcall: bool,
     /// `DECAL_COUNT=0|1`, default 0: traces count the bytecode instructions that they run.
     pub count: bool,
     /// `DECAL_STRESS=hot,guards:N,registers:SEED,panic:compile`.
@@ -90,7 +88,6 @@ impl Default for Options {
             optimize: true,
             debug: 0,
             perf_map: false,
-            vectorcall: false,
             count: false,
             stress: Stress::default(),
             loop_threshold: 600,
@@ -169,13 +166,6 @@ impl Options {
                 other => return Err(bad("DECAL_COUNT", other, "0, 1")),
             };
         }
-        if let Some(value) = get("DECAL_CALLS").filter(|value| !value.is_empty()) {
-            options.vectorcall = match value.as_str() {
-                "0" => false,
-                "1" => true,
-                other => return Err(bad("DECAL_CALLS", other, "0, 1")),
-            };
-        }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
             const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
@@ -194,7 +184,6 @@ impl Options {
             }
         }
         if options.stress.hot {
-            options.vectorcall |= get("DECAL_CALLS").is_none_or(|value| value.is_empty());
             options.loop_threshold = 1;
             options.call_threshold = 1;
             options.least_units = 0;
@@ -225,15 +214,8 @@ mod tests {
         let stress =
             parse(&[("DECAL_STRESS", &format!("registers:{seed}"))]).map(|o| (o.stress.hot, o.stress.registers));
         assert_eq!(stress, Ok((false, Some(u64::MAX))));
-        let others = [
-            ("DECAL_CALLS", "1"),
-            ("DECAL_OPTIMIZE", "0"),
-            ("DECAL_DEBUG", "5"),
-            ("DECAL_PERF", "map"),
-            ("DECAL_COUNT", "1"),
-        ];
-        let wanted =
-            Options { optimize: false, vectorcall: true, debug: 5, perf_map: true, count: true, ..Options::default() };
+        let others = [("DECAL_OPTIMIZE", "0"), ("DECAL_DEBUG", "5"), ("DECAL_PERF", "map"), ("DECAL_COUNT", "1")];
+        let wanted = Options { optimize: false, debug: 5, perf_map: true, count: true, ..Options::default() };
         assert_eq!(parse(&others), Ok(wanted));
     }
 
@@ -256,7 +238,6 @@ mod tests {
             ("DECAL_DEBUG", "-1"),
             ("DECAL_PERF", "x"),
             ("DECAL_COUNT", "yes"),
-            ("DECAL_CALLS", "yes"),
             ("DECAL_STRESS", "x:1"),
             ("DECAL_STRESS", "hot:1"),
             ("DECAL_STRESS", "hot,,guards:1"),

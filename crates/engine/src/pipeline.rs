@@ -8,7 +8,6 @@
 //! machine code fails (no memory, trace too large), the trace runs in the trace interpreter.
 
 use crate::callbacks::panic_text;
-use crate::called::FIRST_TRY;
 use crate::executor::{Alive, Executor, exits};
 use crate::links;
 use crate::location::{Location, MAX_SPARING, Never, State, Unroll};
@@ -493,8 +492,6 @@ fn build(
         running: Cell::new(0),
         family: RefCell::new(Vec::new()),
         entries: Cell::new(0),
-        called: Cell::new(0),
-        next_try: Cell::new(if engine.options.stress.hot { 1 } else { FIRST_TRY }),
         turns: Cell::new(0),
         alike: alike(&observation.purpose),
         led_by: match &observation.purpose {

@@ -4,7 +4,6 @@
 //! again all the same (an object's death during a drop), the inner one gets nothing and does nothing.
 
 use crate::budget::Ran;
-use crate::called::Called;
 use crate::executor::Executor;
 use crate::level::Level;
 use crate::location::{Location, Never, State};
@@ -79,8 +78,6 @@ pub struct Engine {
     /// Levels at rest.
     #[expect(clippy::vec_box, reason = "a level is large and must not move: a trace that runs holds its address")]
     pub levels: Vec<Box<Level>>,
-    /// Functions that are called in decal's own way, by address.
-    pub called: FxHashMap<usize, Rc<Called>>,
     /// What native calls know of functions' traces, by code object.
     pub doors: FxHashMap<usize, Rc<Door>>,
     /// What is hot and waits.

@@ -37,8 +37,6 @@ pub struct Counters {
     pub nanoseconds: [u64; 4],
     /// Traces entered.
     pub entries: u64,
-    /// Functions that were called in decal's own way.
-    pub called: u64,
     /// Entries refused by the checks before entering.
     pub refused: u64,
     /// Turns of loops in traces.
@@ -89,7 +87,6 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     add("events", c.events);
     add("entries", c.entries);
     add("entries_refused", c.refused);
-    add("functions_called", c.called);
     let live = || engine.executors.iter().flatten();
     let turns: u64 = c.turns;
     add("iterations_native", turns);

@@ -25,8 +25,6 @@ const ENTRY: i64 = 80;
 /// the frame that is put together at its end. Measured 100 where all is in the caches; in `copy.deepcopy`, whose loops are short, traces
 /// that save this much gain nothing.
 const LOOP_ENTRY: i64 = 190;
-/// What a call of a function costs that is entered by [`crate::called`] more than CPython's, by estimate.
-const CALLED: i64 = 25;
 /// What a frame costs which an exit has to make, and which gets an interpreter of its own.
 const FRAME: i32 = 80;
 
@@ -207,8 +205,7 @@ pub fn least(root: &Executor, entered: u64) -> i64 {
 /// What a root trace and its side traces have saved so far, in nanoseconds.
 pub fn gained(engine: &Engine, root: &Executor) -> i64 {
     let left = sum(engine, root, |_, exit| exit.taken.get() as i64 * i64::from(exit.saved));
-    let cheap = root.called.get() as i64 * (ENTRY - CALLED);
-    left + root.turns.get() as i64 * i64::from(root.turn_saves) + root.alive.saved.get() + cheap
+    left + root.turns.get() as i64 * i64::from(root.turn_saves) + root.alive.saved.get()
 }
 
 /// Notes what the turns of one entry have saved, and gives it, in nanoseconds. What exits have saved comes to it from time to time: see

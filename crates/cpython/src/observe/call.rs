@@ -6,7 +6,7 @@ use super::{Assumption, Calls, ListUse, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
-use crate::{PyObject, objects, vectorcall};
+use crate::{PyObject, objects};
 use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Making, Native};
 use std::ffi::CStr;
 use std::ptr::null_mut;
@@ -100,8 +100,6 @@ impl Observer {
     ) -> Result<Callee, &'static str> {
         // SAFETY: an exact function.
         unsafe {
-            // The pass goes on in the callee, which the interpreter is to call itself.
-            vectorcall::restore(function);
             let raw = &*function.cast::<layout::Function>();
             if Some(raw.vectorcall as usize) != checks::plain_vectorcall() {
                 return Err("a function with its own way of being called");
@@ -156,7 +154,6 @@ impl Observer {
     ) -> Result<Generating, &'static str> {
         // SAFETY: an exact function.
         unsafe {
-            vectorcall::restore(function);
             let raw = &*function.cast::<layout::Function>();
             let code = &*raw.code.cast::<layout::Code>();
             let any_number = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS;
