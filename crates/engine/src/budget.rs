@@ -16,7 +16,7 @@ use decal_cpython::clock;
 use std::time::Duration;
 
 /// Nanoseconds that any program is worth.
-const FREE: u64 = 4_000_000;
+const FREE: u64 = 10_000_000;
 
 /// What the program has run.
 #[derive(Debug)]
