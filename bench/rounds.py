@@ -51,7 +51,7 @@ def work(program: Program, loops: int, warm_up: int, rounds: int) -> tuple[list[
 
 
 def instructions(program: Program, loops: int, warm_up: int) -> int:
-    """The bytecode instructions of one round after the warm-up: all of them, or with decal those in its traces."""
+    """The bytecode instructions of one round after so many: all of them, or with decal those in its traces."""
     counted = 0
 
     def use(timed: Timed, _answer: Callable[[], None]) -> None:
@@ -108,6 +108,8 @@ def main(program: Program, args: argparse.Namespace) -> None:
             os.environ["DECAL_COUNT"] = "1"
             measure.enable()
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the end)
-        args.result.write_text(str(instructions(program, args.loops, args.warm_up)), encoding="utf-8")
+        # The last of the rounds that are measured otherwise, so that as much is compiled.
+        before = args.warm_up + args.rounds - 1
+        args.result.write_text(str(instructions(program, args.loops, before)), encoding="utf-8")
     else:
         measure.run(lambda: work(program, args.loops, args.warm_up, args.rounds), args.decal, args.result)

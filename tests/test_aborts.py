@@ -99,7 +99,10 @@ CASES: dict[str, tuple[str, str]] = {
     "keyword argument": (loop("y = keyword(i, y=2)"), "instruction CALL_KW"),
     "starred argument": (loop("y = rest(*t)", "t = (1,)"), "instruction CALL_FUNCTION_EX"),
     "function made": (loop("y = lambda: 1"), "instruction MAKE_FUNCTION"),
-    "raise": (loop("try:\n    raise ValueError\nexcept ValueError:\n    pass"), "instruction RAISE_VARARGS"),
+    "raise": (
+        loop("try:\n    raise ValueError\nexcept ValueError:\n    pass"),
+        "the loop was left while it was observed",
+    ),
     "import": (loop("import math"), "instruction IMPORT_NAME"),
     "global stored": (loop("global G\nG = i"), "instruction STORE_GLOBAL"),
     "with": (

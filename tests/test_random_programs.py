@@ -4,6 +4,8 @@ Two kinds: expressions in one loop, which hypothesis makes and shrinks, and whol
 loops, calls, exceptions and objects. Each run tries the same ones; to try others, and for as long as one likes:
 
     DECAL_TEST_PROGRAMS=2000 cargo xtask python -- -m pytest tests/test_random_programs.py
+
+The programs of `cargo xtask fuzz` (see `fuzz`) are small, and many are tried in one process.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 import generate
 import generate_objects
 import pytest
-from conftest import WAYS, run_program
+from conftest import HERE, WAYS, python, run_program
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -161,3 +163,10 @@ def test_random_objects(first: int) -> None:
         stress = [f"hot,registers:{seed}", f"hot,guards:{seed * 7 % 60}"]
         ways = [WAYS["native-hot"], second, *({"DECAL_STRESS": way} for way in stress)]
         check(generate_objects.program(seed, 12), ways)
+
+
+def test_fuzz(tmp_path: Path) -> None:
+    """A few hundred of the small programs that `cargo xtask fuzz` tries."""
+    words = ["--seed", "1", "--programs", str(TRIES or 400), "--seconds", "280", "--size", "200", "--jobs", "2"]
+    outcome = python(str(HERE / "fuzz.py"), *words, "--out", str(tmp_path), timeout=580)
+    assert outcome.status == 0, outcome.stdout[-6000:] + outcome.stderr[-3000:]

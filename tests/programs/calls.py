@@ -4,6 +4,7 @@ import sys
 import traceback
 
 from common import show
+from recursive import ackermann, fib
 
 
 def add(a, b):
@@ -51,20 +52,6 @@ def with_keywords(x, *, y=1):
 
 def with_rest(*args, **kwargs):
     return len(args) + len(kwargs)
-
-
-def fib(n):
-    if n < 2:
-        return n
-    return fib(n - 1) + fib(n - 2)
-
-
-def ackermann(m, n):
-    if m == 0:
-        return n + 1
-    if n == 0:
-        return ackermann(m - 1, 1)
-    return ackermann(m - 1, ackermann(m, n - 1))
 
 
 def is_even(n):

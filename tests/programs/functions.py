@@ -10,6 +10,7 @@ import traceback
 from collections import deque
 
 from common import show
+from recursive import ackermann, fib
 
 DRIVE = 60
 
@@ -103,20 +104,6 @@ def slots():
         vector.norm = vector.norm + 1
     pairs = list(map(tuple, vectors))
     return ordered, distinct, true, lengths, norms[-4:], vectors[-1].norm, pairs[-1], vectors.index(Vector(*pairs[9]))
-
-
-def fib(n):
-    if n < 2:
-        return n
-    return fib(n - 1) + fib(n - 2)
-
-
-def ackermann(m, n):
-    if m == 0:
-        return n + 1
-    if n == 0:
-        return ackermann(m - 1, 1)
-    return ackermann(m - 1, ackermann(m, n - 1))
 
 
 def build(depth):

@@ -141,6 +141,12 @@ impl Env {
         Ok(())
     }
 
+    /// The package as it is installed.
+    pub fn package(&self) -> PathBuf {
+        let (minor, _) = self.base.version.rsplit_once('.').unwrap_or_default();
+        self.folder().join("lib").join(format!("python{minor}")).join("site-packages").join("decal")
+    }
+
     /// Makes sure that decal can be switched on before anything is measured.
     ///
     /// # Errors

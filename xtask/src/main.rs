@@ -7,9 +7,13 @@
 mod bench;
 mod demo;
 mod env;
+mod fuzz;
 mod measure;
+mod outcomes;
 mod progress;
 mod python;
+mod regrtest;
+mod soak;
 mod suites;
 mod table;
 mod test;
@@ -38,6 +42,12 @@ enum Task {
     Bench(bench::Args),
     /// Run packages' own tests with and without decal, and compare what becomes of each.
     Suites(suites::Args),
+    /// Try random programs and random traces, as long as one likes.
+    Fuzz(fuzz::Args),
+    /// Run CPython's own tests with and without decal, and compare what becomes of each.
+    Regrtest(regrtest::Args),
+    /// Compile, invalidate, redefine, switch and fork, as long as one likes; memory must stay flat.
+    Soak(soak::Args),
     /// Run Python with decal installed.
     Python {
         /// What to pass to Python.
@@ -64,6 +74,9 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test(args) => test::run(&root, &args),
         Task::Bench(args) => bench::run(&root, &args),
         Task::Suites(args) => suites::run(&root, &args),
+        Task::Fuzz(args) => fuzz::run(&root, &args),
+        Task::Regrtest(args) => regrtest::run(&root, &args),
+        Task::Soak(args) => soak::run(&root, &args),
         Task::Python { args } => {
             let env = env::Env::prepare(&root, env::Tools::Build)?;
             env.install()?;

@@ -5,9 +5,9 @@
 //! that come out differently by themselves are told apart.
 
 use crate::env::{Env, Tools};
+use crate::outcomes::{Outcomes, by_itself, counts, differences};
 use crate::progress::{Status, quiet, wait};
 use anyhow::{Context, Result, bail};
-use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -75,9 +75,6 @@ const SUITES: &[Suite] = &[
         args: &["tests", "--ignore=tests/test_sqlglotc.py"],
     },
 ];
-
-/// What became of each test, by name.
-type Outcomes = BTreeMap<String, String>;
 
 /// Runs the suites.
 ///
@@ -309,61 +306,10 @@ fn compare(env: &Env, place: &Place<'_>, hot: bool) -> Result<Vec<String>> {
     if !differences.is_empty() {
         place.run(env, &["again"], hot)?;
         if let Ok(again) = place.read("again")? {
-            let moody: BTreeSet<String> = self::differences(&plain, &again).into_keys().collect();
-            for name in &moody {
+            for name in by_itself(&mut differences, &plain, &again) {
                 println!("  comes out differently by itself: {name}");
             }
-            differences.retain(|name, _| !moody.contains(name));
         }
     }
     Ok(differences.into_iter().map(|(name, words)| format!("{name}: {words}")).collect())
-}
-
-/// `562 passed, 53 skipped`. A test with subtests counts as what its first one was.
-fn counts(outcomes: &Outcomes) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for words in outcomes.values() {
-        *counts.entry(words.split(", ").next().unwrap_or_default()).or_default() += 1;
-    }
-    let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    counts.iter().map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
-}
-
-/// By test, what became of it on each side.
-fn differences(plain: &Outcomes, other: &Outcomes) -> BTreeMap<String, String> {
-    let names: BTreeSet<&String> = plain.keys().chain(other.keys()).collect();
-    let word = |outcomes: &Outcomes, name: &String| outcomes.get(name).map_or("not run".into(), String::clone);
-    let pairs = names.into_iter().map(|name| (name, word(plain, name), word(other, name)));
-    let short = |words: &str| words.chars().take(120).collect::<String>();
-    pairs
-        .filter(|(_, plain, other)| plain != other)
-        .map(|(name, plain, other)| (name.clone(), format!("{}, with decal {}", short(&plain), short(&other))))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Outcomes, counts, differences};
-
-    fn outcomes(list: &[(&str, &str)]) -> Outcomes {
-        list.iter().map(|(name, word)| (name.to_string(), word.to_string())).collect()
-    }
-
-    #[test]
-    fn what_differs() {
-        let plain = outcomes(&[("a", "passed"), ("b", "failed"), ("c", "passed, failed")]);
-        assert!(differences(&plain, &plain).is_empty());
-        assert_eq!(counts(&plain), "2 passed, 1 failed");
-        let found = differences(&plain, &outcomes(&[("a", "passed"), ("b", "passed"), ("d", "skipped")]));
-        let words: Vec<(&str, &str)> = found.iter().map(|(name, words)| (name.as_str(), words.as_str())).collect();
-        assert_eq!(
-            words,
-            [
-                ("b", "failed, with decal passed"),
-                ("c", "passed, failed, with decal not run"),
-                ("d", "not run, with decal skipped")
-            ]
-        );
-    }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in the order in which it is cheapest to fail.
 
 use crate::env::{Env, Tools};
-use crate::python;
+use crate::{python, regrtest};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::path::Path;
@@ -27,6 +27,8 @@ enum Step {
     Ruff,
     /// Python tests.
     Python,
+    /// CPython's own tests: those that most depends on.
+    Regrtest,
 }
 
 impl Step {
@@ -107,6 +109,10 @@ fn one(step: Step, root: &Path, python: &Path, env: &mut Option<Env>) -> Result<
             show(env.isolated().args(["-m", "ruff", "format", "--check"]).args(folders))
         }
         Step::Python => show(ready(root, env)?.isolated().args(["-m", "pytest", "-q", "-n", "2", "tests"])),
+        Step::Regrtest => match regrtest::run(root, &regrtest::Args::quick())? {
+            ExitCode::SUCCESS => Ok(()),
+            _ => bail!("CPython's own tests come out differently with decal"),
+        },
     }
 }
 

@@ -15,6 +15,8 @@ unsafe extern "C" {
     pub fn PyFunction_New(code: *mut PyObject, globals: *mut PyObject) -> *mut PyObject;
     /// The base bytecode of a code object: a new `bytes`.
     pub fn PyCode_GetCode(code: *mut PyCodeObject) -> *mut PyObject;
+    /// Raises an audit event.
+    pub fn PySys_Audit(event: *const std::ffi::c_char, format: *const std::ffi::c_char, ...) -> std::ffi::c_int;
     /// Frees an object whose reference count is 0.
     pub fn _Py_Dealloc(object: *mut PyObject);
 }

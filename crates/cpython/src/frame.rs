@@ -60,6 +60,21 @@ impl Frame {
         Frame(unsafe { (*thread.pointer()).current_frame })
     }
 
+    /// The thread's current frame, where it runs this code and stands at this offset (in code units). Events can also
+    /// come from C code that says that something of its own runs, and from whoever calls a callback himself.
+    ///
+    /// # Safety
+    /// The GIL is held, and the promise of [`Frame`].
+    pub unsafe fn standing(thread: Thread, code: *mut PyObject, offset: u32) -> Option<Frame> {
+        // SAFETY: the caller's; no frame at all is a null pointer. Only frames of code have a code object as
+        // executable, so that the offset can be asked for.
+        unsafe {
+            let frame = Frame::current(thread);
+            let runs = !frame.0.is_null() && frame.code() == code && frame.has_code();
+            (runs && frame.offset() == offset).then_some(frame)
+        }
+    }
+
     /// The frame at this address.
     ///
     /// # Safety
@@ -202,6 +217,21 @@ impl Frame {
     pub fn has_object(self) -> bool {
         // SAFETY: as above.
         unsafe { !(*self.0).frame_object.is_null() }
+    }
+
+    /// The frame object (borrowed), null where there is none.
+    pub fn frame_object(self) -> *mut PyObject {
+        // SAFETY: as above.
+        unsafe { (*self.0).frame_object.cast() }
+    }
+
+    /// Takes the frame object away: the reference is the caller's.
+    ///
+    /// # Safety
+    /// Nobody else has it, or the frame outlives it.
+    pub unsafe fn take_frame_object(self) -> *mut PyObject {
+        // SAFETY: the caller's.
+        unsafe { std::mem::replace(&mut (*self.0).frame_object, null_mut()).cast() }
     }
 
     /// The frame below, which may be one without code.
@@ -454,7 +484,7 @@ unsafe fn offset_object(unit: u32) -> *mut PyObject {
 }
 
 /// Adds the current frame to the traceback of the exception that is set.
-unsafe fn add_traceback(thread: Thread) {
+pub(crate) unsafe fn add_traceback(thread: Thread) {
     // SAFETY: the thread is current and an exception is set.
     unsafe {
         let frame = pyo3_ffi::PyThreadState_GetFrame(thread.pointer().cast());
@@ -574,9 +604,7 @@ pub unsafe fn is_plain_function(thread: Thread, callable: *mut PyObject) -> bool
             return false;
         }
         let called = (*callable.cast::<layout::Function>()).vectorcall as usize;
-        let Ok(symbols) = symbols() else { return false };
-        Some(called) == crate::version::checks::plain_vectorcall()
-            && (symbols.eval_frame_function)((*thread.pointer()).interpreter) as usize == symbols.eval_frame as usize
+        Some(called) == crate::version::checks::plain_vectorcall() && thread.runs_frames()
     }
 }
 

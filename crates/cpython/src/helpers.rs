@@ -17,6 +17,7 @@ pub mod instances;
 pub mod instructions;
 pub mod iterators;
 pub(crate) mod keys;
+pub mod raising;
 pub mod sequences;
 pub mod sets;
 pub mod strings;
@@ -25,6 +26,12 @@ use crate::version::layout;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
 use std::ptr::null_mut;
+
+/// 1 where an object has one reference, or lives forever; else -1.
+pub unsafe extern "C" fn is_sole(object: *mut PyObject, _: *mut PyObject) -> c_int {
+    // SAFETY: a live object. The count of one that lives forever is negative.
+    if unsafe { crate::capi::Py_REFCNT(object) as i32 } <= 1 { 1 } else { -1 }
+}
 
 /// Python's `%` of two floats; not a number where the divisor is 0.
 pub extern "C" fn float_mod(left: f64, right: f64) -> f64 {

@@ -3,7 +3,7 @@
 use crate::capi as ffi;
 use crate::helpers;
 use crate::version::layout;
-use decal_trace::host::{Functions, GeneralFunctions, Host, Layout, Objects};
+use decal_trace::host::{Functions, GeneralFunctions, Host, Layout, Objects, RaisingFunctions};
 use std::mem::offset_of;
 
 /// Layouts, types and C functions, as plain numbers.
@@ -170,6 +170,7 @@ fn functions() -> Functions {
         get_slice: address!(helpers::sequences::get_slice),
         set_slice: address!(helpers::sequences::set_slice),
         set_slice_last: address!(helpers::sequences::set_slice_last),
+        move_slice: address!(helpers::sequences::move_slice),
         may_die: address!(helpers::death::may_die),
         may_die_all: address!(helpers::death::may_die_all),
         dict_value: address!(helpers::instances::dict_value),
@@ -205,8 +206,25 @@ fn functions() -> Functions {
         pop_frame: address!(helpers::general::pop_frame),
         undisturbed: address!(helpers::general::undisturbed),
         unseen: address!(helpers::general::unseen),
+        is_sole: address!(helpers::is_sole),
         make_callers: 0,
         general: general(),
+        raising: {
+            use helpers::raising;
+            RaisingFunctions {
+                add_traceback: address!(raising::add_traceback),
+                leave_frame: address!(raising::leave_frame),
+                take_exception: address!(raising::take_exception),
+                catch: address!(raising::catch),
+                empty_frame: address!(raising::empty_frame),
+                pop_held: address!(raising::pop_held),
+                may_leave: address!(raising::may_leave),
+                untold: address!(raising::untold),
+                keep_results: address!(raising::keep_results),
+                push_exception: address!(raising::push_exception),
+                matches: address!(raising::matches),
+            }
+        },
     }
 }
 
@@ -254,6 +272,7 @@ fn general() -> GeneralFunctions {
         get_slice: address!(general::get_slice),
         set_slice: address!(general::set_slice),
         get_attribute: address!(ffi::PyObject_GetAttr),
+        get_method: address!(general::get_method),
         set_attribute: address!(ffi::PyObject_SetAttr),
         delete_attribute: address!(general::delete_attribute),
         iterator: address!(ffi::PyObject_GetIter),
@@ -268,7 +287,7 @@ fn general() -> GeneralFunctions {
         set_update: address!(helpers::instructions::set_update),
         dict_update: address!(helpers::instructions::dict_update),
         instructions: {
-            use helpers::instructions;
+            use helpers::{instructions, raising};
             // In the order of `GeneralOp`.
             [
                 address!(instructions::before_with),
@@ -292,6 +311,12 @@ fn general() -> GeneralFunctions {
                 address!(instructions::build_map),
                 address!(instructions::build_const_key_map),
                 address!(instructions::dict_merge),
+                address!(raising::push_exc_info),
+                address!(raising::check_exc_match),
+                address!(raising::pop_except),
+                address!(raising::with_except_start),
+                address!(raising::raise),
+                address!(raising::reraise),
             ]
         },
         convert: [address!(ffi::PyObject_Str), address!(ffi::PyObject_Repr), address!(ffi::PyObject_ASCII)],

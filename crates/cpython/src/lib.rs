@@ -10,6 +10,7 @@
 //! otherwise. Nothing here runs Python code but what says so.
 
 pub mod allocator;
+pub mod audit;
 pub mod builtins;
 mod capi;
 pub mod clock;

@@ -9,7 +9,7 @@
 
 use crate::thread::Thread;
 use crate::version::symbols::symbols;
-use crate::version::{checks, layout};
+use crate::version::{checks, layout, opcodes};
 use crate::{PyObject, Raised, objects};
 use pyo3_ffi::{METH_FASTCALL, Py_ssize_t, PyCFunctionFast, PyMethodDef, PyMethodDefPointer};
 use rustc_hash::FxHashSet;
@@ -197,6 +197,9 @@ impl Monitoring {
         }
         // SAFETY: as above; the vectorcall arguments live on until after the call.
         unsafe {
+            if events.instruction {
+                make_room(code);
+            }
             let arguments = [number(TOOL), code, number(bits)];
             let result =
                 pyo3_ffi::PyObject_Vectorcall(self.set_local_events, arguments.as_ptr(), arguments.len(), null_mut());
@@ -338,7 +341,7 @@ unsafe fn find_tools(name: *mut PyObject) {
 
 /// Whether no other tool has an id, so that none has events. What debuggers of the old kind want is not asked for by an id; it changes
 /// the version of all instrumentation.
-unsafe fn no_other_tool() -> bool {
+pub(crate) unsafe fn no_other_tool() -> bool {
     let tools = TOOLS.load(Ordering::Relaxed);
     // SAFETY: the table lives as long as the interpreter.
     !tools.is_null()
@@ -386,13 +389,30 @@ pub unsafe fn make_room(code: *mut PyObject) {
     unsafe {
         let code = &*code.cast::<layout::Code>();
         let Some(data) = code.monitoring.as_mut() else { return };
-        if data.instruction_tools.is_null() && data.active[layout::INSTRUCTION_EVENT] == 0 {
-            let table = pyo3_ffi::PyMem_Malloc(code.size as usize).cast::<u8>();
-            if !table.is_null() {
-                table.write_bytes(0, code.size as usize);
-            }
-            data.instruction_tools = table;
+        if !data.instruction_tools.is_null() {
+            return;
         }
+        let size = code.size as usize;
+        let table = pyo3_ffi::PyMem_Malloc(size).cast::<u8>();
+        if table.is_null() {
+            return;
+        }
+        table.write_bytes(0, size);
+        let told = data.active[layout::INSTRUCTION_EVENT];
+        if told != 0 {
+            // One tool has had all until now, where it did not switch an instruction off.
+            let units = (&raw const code.code).cast::<u16>();
+            for index in 0..size {
+                let mut opcode = units.add(index).cast::<u8>().read();
+                if opcode == opcodes::INSTRUMENTED_LINE && !data.lines.is_null() {
+                    opcode = (*data.lines.add(index)).original;
+                }
+                if opcode == opcodes::INSTRUMENTED_INSTRUCTION {
+                    table.add(index).write(told);
+                }
+            }
+        }
+        data.instruction_tools = table;
     }
 }
 

@@ -201,9 +201,12 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
         } else if ty == type_address!(PyMethod_Type) {
             (Kind::Method, 0)
         } else if ty == type_address!(PyCFunction_Type) {
-            // A method bound to an object holds it, and must not be kept alive by a trace.
-            let bound_to = (*object.cast::<ffi::PyCFunctionObject>()).m_self;
+            // A method bound to an object holds it, and must not be kept alive by a trace. Neither must a function that C code
+            // makes for itself: it is none of the module's that it has as its object, so that it has no module's name.
+            let function = &*object.cast::<ffi::PyCFunctionObject>();
+            let bound_to = function.m_self;
             let of_module = bound_to.is_null() || objects::type_of(bound_to) == type_address!(PyModule_Type);
+            let of_module = of_module && !function.m_module.is_null();
             (if of_module { Kind::Builtin } else { Kind::Other }, 0)
         } else if ty == type_address!(PyMethodDescr_Type) {
             (Kind::Builtin, 0)
@@ -356,6 +359,18 @@ impl Observer {
         }
     }
 
+    /// Takes what a local holds that is about to be replaced.
+    unsafe fn take_old(&mut self, object: *mut PyObject) {
+        // SAFETY: as above.
+        unsafe {
+            let mut seen = operand(object);
+            if !object.is_null() && !matches!(seen.kind, Kind::Int | Kind::Float | Kind::Bool | Kind::RangeIter) {
+                seen.bits = if ffi::Py_REFCNT(object) == 1 { 1 } else { Operand::SHARED };
+            }
+            self.operands.push(seen);
+        }
+    }
+
     /// Takes the `count` topmost objects, as they were pushed.
     unsafe fn take_stack(&mut self, count: u32) {
         for nth in (1..=count).rev() {
@@ -374,13 +389,13 @@ impl Observer {
                 }
                 Op::StoreFast(index) | Op::StoreFastLoadFast(index, _) => {
                     self.take(self.top(1));
-                    self.take(self.local(index));
+                    self.take_old(self.local(index));
                 }
                 Op::StoreFastStoreFast(first, second) => {
                     self.take(self.top(1));
                     self.take(self.top(2));
-                    self.take(self.local(first));
-                    self.take(self.local(second));
+                    self.take_old(self.local(first));
+                    self.take_old(self.local(second));
                 }
                 Op::ReturnConst(index) if self.frame.is_generator() => {
                     let found = self.constant(index);
@@ -513,6 +528,8 @@ impl Observer {
                 }
                 Op::CallKw(count) => {
                     self.take_stack(count.saturating_add(3));
+                    // A side trace may begin here, behind the instruction that loads the names.
+                    self.constant_tuple(self.top(1));
                     return self.call(count, true, calls);
                 }
                 Op::General(GeneralOp::MakeFunction, _) => {

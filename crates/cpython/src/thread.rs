@@ -116,6 +116,15 @@ impl Thread {
         unsafe { (*self.0).tracing }
     }
 
+    /// Whether the interpreter runs frames by itself: another tool may have put a function of its own in front of that (PEP 523),
+    /// which wants to see each of them.
+    pub fn runs_frames(self) -> bool {
+        // SAFETY: as above; the interpreter lives as long as its threads.
+        symbols().is_ok_and(|symbols| unsafe {
+            (symbols.eval_frame_function)((*self.pointer()).interpreter) as usize == symbols.eval_frame as usize
+        })
+    }
+
     /// Whether an exception is set.
     pub fn has_exception(self) -> bool {
         // SAFETY: the thread state lives.
@@ -127,6 +136,12 @@ impl Thread {
         // SAFETY: the GIL is held by the crate's contract. An exception that was just made by a C
         // function is of a builtin class and dies without Python code.
         unsafe { pyo3_ffi::PyErr_Clear() }
+    }
+
+    /// Puts the exception that is set aside, until what this gives is dropped.
+    pub fn put_aside(self) -> PutAside {
+        // SAFETY: the GIL is held by the crate's contract.
+        PutAside(unsafe { pyo3_ffi::PyErr_GetRaisedException() })
     }
 
     /// Serves whoever wants the interpreter's attention: signals, pending calls, other threads, the collector. Runs Python code.
@@ -160,6 +175,17 @@ impl Thread {
 
 /// `what_event` outside of callbacks.
 const NO_EVENT: c_int = -1;
+
+/// See [`Thread::put_aside`].
+#[derive(Debug)]
+pub struct PutAside(*mut pyo3_ffi::PyObject);
+
+impl Drop for PutAside {
+    fn drop(&mut self) {
+        // SAFETY: the reference that was taken out; null sets nothing.
+        unsafe { pyo3_ffi::PyErr_SetRaisedException(self.0) }
+    }
+}
 
 /// See [`Thread::unsilence`]. Silences again when dropped, on the same thread.
 #[derive(Debug)]

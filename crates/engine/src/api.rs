@@ -97,11 +97,14 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
         let mut host = decal_cpython::host();
         host.functions.general.call = crate::direct::call as *const () as u64;
         host.functions.make_callers = crate::native::make_callers as *const () as u64;
-        let memory = match options.mode {
+        let mut memory = match options.mode {
             Mode::Native if options.stress.twice => CodeMemory::mapped_twice(),
             Mode::Native => CodeMemory::new(),
             _ => Err(MemoryError::NotBuilt),
         };
+        if let (Some(number), Ok(memory)) = (options.stress.alloc, &mut memory) {
+            memory.refuse(number);
+        }
         let monitoring = Monitoring::claim(CALLBACKS).map_err(|error| match error {
             ClaimError::Taken(name) => NotEnabled::Impossible(format!(
                 "the monitoring tool id for optimizers (sys.monitoring.OPTIMIZER_ID) is taken by {name}"
@@ -136,6 +139,8 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             starts: FxHashMap::default(),
             born: Instant::now(),
             ran: Ran::nothing(),
+            in_use: 0,
+            disturbed: 0,
             observation: None,
             relying: FxHashMap::default(),
             changes: FxHashMap::default(),

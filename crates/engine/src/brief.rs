@@ -2,7 +2,7 @@
 //!
 //! [`leave`](crate::exit::leave) can rebuild any state. Most exits only fill some slots of the entry frame, or return a value. What
 //! those have to do is put into one row here, when they are first taken: to walk through snapshot and plan
-//! each time costs five times as much, most of it cache misses where exits are many.
+//! each time took some thousand instructions in html5lib's tokenizer (callgrind), from many places of memory.
 //!
 //! What holds: it does exactly what the plan would, or nothing: where memory runs out in midst of it, what was made is
 //! dropped again, and the long way raises the exception.

@@ -1,9 +1,9 @@
 //! The budget: what decal may cost a program before it has paid.
 //!
 //! Compiling takes time, and a trace that is left at once costs more than it gains until the traces that continue it are
-//! there. Both are spent in advance, and both are taken from one account: two hundredths of the time that the program has
-//! run, and what traces have saved since, by the estimates of [`crate::worth`]. What is over the
-//! account waits (see [`crate::waiting`]): a short program is not spent on compiling, and one that gains nothing by it loses
+//! there. Both are spent in advance, and both are taken from one account: two hundredths of the first
+//! second that the program runs and a two-hundredth of the time after it, and what traces have saved since, by the
+//! estimates of [`crate::worth`]. What is over the account waits (see [`crate::waiting`]): a short program is not spent on compiling, and one that gains nothing by it loses
 //! no more than that small part. All of it is processor time: what else the machine does, and how long the program sleeps, is no
 //! part of it.
 //!
@@ -14,6 +14,10 @@
 use crate::state::Engine;
 use decal_cpython::clock;
 use std::time::Duration;
+
+/// After so much of a program's time a quarter of the share must do: where what was spent until then has not paid, more of it hardly
+/// will. What is not spent is kept, for another phase of a long program.
+const EARLY: Duration = Duration::from_secs(1);
 
 /// Nanoseconds that any program is worth.
 const FREE: u64 = 10_000_000;
@@ -50,7 +54,9 @@ impl Engine {
             return true;
         }
         let spent = self.counters.nanoseconds.iter().sum::<u64>().saturating_add(self.counters.lost);
-        let share = self.ran.now().as_nanos() * u128::from(self.options.compile_share) / 100;
+        let ran = self.ran.now();
+        let weighed = ran.min(EARLY) + ran.saturating_sub(EARLY) / 4;
+        let share = weighed.as_nanos() * u128::from(self.options.compile_share) / 100;
         let free = FREE.saturating_add(self.counters.saved);
         u128::from(spent.saturating_sub(free)) <= share
     }

@@ -16,7 +16,7 @@ use crate::{api, pipeline};
 use decal_cpython::frame::{Frame, Unwound};
 use decal_cpython::monitoring::{Callbacks, disable, make_room, nothing, offset, only_decal};
 use decal_cpython::thread::Thread;
-use decal_cpython::{PyObject, objects};
+use decal_cpython::{PyObject, allocator, objects};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -88,10 +88,8 @@ unsafe extern "C" fn on_jump(_: *mut PyObject, arguments: *mut *mut PyObject, co
                 return nothing();
             }
             let thread = Thread::current();
-            let site = Site { thread, frame: Frame::current(thread), code, destination: Some(to), called: false };
-            if site.frame.code() != code {
-                return nothing();
-            }
+            let Some(frame) = Frame::standing(thread, code, from) else { return disable() };
+            let site = Site { thread, frame, code, destination: Some(to), called: false };
             let decision = state::with(|engine| jump(engine, &site, to)).unwrap_or(Decision::Nothing);
             act(&site, from, decision)
         }
@@ -107,10 +105,22 @@ unsafe extern "C" fn on_start(_: *mut PyObject, arguments: *mut *mut PyObject, c
             }
             let code = *arguments;
             // Most calls are only counted.
+            let counted = state::with(|engine| {
+                if engine.options.stress.invalidate.is_some() {
+                    engine.disturb();
+                }
+                engine.counts_call(code)
+            });
+            if counted.unwrap_or(true) {
+                return nothing();
+            }
+            let (thread, from) = (Thread::current(), offset(*arguments.add(1)));
+            let Some(frame) = Frame::standing(thread, code, from) else { return disable() };
+            let site = Site { thread, frame, code, destination: None, called: false };
             match state::with(|engine| engine.call(code)).unwrap_or(Call::Nothing) {
                 Call::Nothing => nothing(),
                 Call::Disable => disable(),
-                call => started(code, offset(*arguments.add(1)), call),
+                call => started(site, from, call),
             }
         }
     })
@@ -120,14 +130,9 @@ unsafe extern "C" fn on_start(_: *mut PyObject, arguments: *mut *mut PyObject, c
 ///
 /// # Safety
 /// In that callback.
-unsafe fn started(code: *mut PyObject, from: u32, call: Call) -> *mut PyObject {
+unsafe fn started(site: Site, from: u32, call: Call) -> *mut PyObject {
     // SAFETY: the caller's.
     unsafe {
-        let thread = Thread::current();
-        let site = Site { thread, frame: Frame::current(thread), code, destination: None, called: false };
-        if site.frame.code() != code {
-            return nothing();
-        }
         match call {
             Call::Enter(executor) => match state::with(|engine| ready(engine, &site, &executor)).flatten() {
                 Some(context) => enter::run(site, executor, context).result(),
@@ -159,15 +164,15 @@ unsafe extern "C" fn on_instruction(_: *mut PyObject, arguments: *mut *mut PyObj
             if count < 2 {
                 return nothing();
             }
-            let frame = Frame::current(Thread::current());
-            if frame.code() != *arguments {
-                return nothing();
-            }
             let at = offset(*arguments.add(1));
+            let Some(frame) = Frame::standing(Thread::current(), *arguments, at) else { return nothing() };
             let complaint = state::with(|engine| {
                 assert!(engine.options.stress.panic != Some(Panic::Callback), "DECAL_STRESS=panic:callback");
                 engine.catch_up();
-                let progress = observe::instruction(engine, frame, at);
+                let mut progress = observe::instruction(engine, frame, at);
+                if progress == Progress::Continue && engine.is_abandoned() {
+                    progress = Progress::Cancelled;
+                }
                 settle(engine, progress);
                 engine.complaint.take()
             });
@@ -378,7 +383,9 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     // SAFETY: the code of a live frame.
     let alone = unsafe { only_decal(site.code) };
     let asked = engine.codes.get(&place.0).is_some_and(|code| code.asked);
-    if engine.observation.is_some() || !alone || site.thread.is_traced() {
+    // A trace would not be entered now; and whoever looks at allocations would see those of the events.
+    let watched = site.thread.is_traced() || allocator::is_watched() || !site.thread.runs_frames();
+    if engine.observation.is_some() || !alone || watched {
         if let Some(location) = engine.locations.get_mut(&place) {
             location.state = State::Counting(POSTPONE);
         }
@@ -393,7 +400,7 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     let Some(stack) = decoded.depth(first) else { return Decision::Nothing };
     let purpose = Purpose::Root { offset: to, function };
     // SAFETY: the frame of this callback.
-    if unsafe { observe::begin(engine, purpose, &[(site.frame, first, false)], stack) }
+    if unsafe { observe::begin(engine, purpose, &[(site.frame, first, false)], stack, false) }
         && let Some(location) = engine.locations.get_mut(&place)
     {
         location.state = State::Observing;

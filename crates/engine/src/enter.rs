@@ -10,7 +10,7 @@ use crate::exit::{self, Left};
 use crate::graves;
 use crate::level::Level;
 use crate::links;
-use crate::location::Unroll;
+use crate::location::{Never, State, Unroll};
 use crate::machine::Memory;
 use crate::native;
 use crate::plan::Values;
@@ -88,6 +88,7 @@ pub fn may_enter_with(executor: &Executor, thread: Thread, names: (*mut PyObject
     thread.is_quiet()
         && !thread.is_traced()
         && !allocator::is_watched()
+        && thread.runs_frames()
         && thread.recursion_remaining() > depth + RECURSION_MARGIN
         && (!executor.nests.get() || (thread.native_recursion_remaining() > NATIVE_MARGIN && has_room()))
         && executor.names == (names.0 as u64, names.1 as u64)
@@ -113,11 +114,12 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         executor.trial.set((entries, gained, open));
         worth::credit(engine, executor, gained - worth::least(executor, entries));
         let lost = worth::least(executor, entered) - (gained - last_gained);
+        // What was gained meanwhile makes up for what was lost before: only a fall that lasts counts (Page's cumulative sum, 1954).
+        executor.lost.set((executor.lost.get() + lost).max(0));
         if lost <= 0 {
             return true;
         }
         engine.counters.lost += lost as u64;
-        executor.lost.set(executor.lost.get() + lost);
         // What has saved much may be in a bad phase.
         if gained - worth::least(executor, entries) > executor.lost.get().saturating_mul(LOSS_BORNE) {
             return true;
@@ -141,9 +143,15 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
     engine.invalidate(executor.id);
     engine.counters.withdrawn += 1;
     let threshold = engine.threshold(offset);
-    if let Some(location) = engine.locations.get_mut(&(code as usize, offset)) {
+    let place = (code as usize, offset);
+    if let Some(location) = engine.locations.get_mut(&place) {
         location.short = executor.is_short();
+        location.given_up = location.given_up.saturating_add(1);
         location.withdrawn(threshold, executor.turn_saves < 0);
+        // In another phase of the program it may pay.
+        if location.state == State::Never(Never::NoGain) {
+            engine.rest(place);
+        }
     }
     false
 }

@@ -31,6 +31,8 @@ pub struct Exit {
     pub constant: u64,
     /// Whether it leaves where somebody wants the interpreter's attention, at a place where the interpreter serves it.
     pub attends: bool,
+    /// Whether a general operation has raised an exception there: a trace may go on in its handler.
+    pub raises: bool,
     /// Whether it leaves behind a native call, because of an exit of the callee.
     pub calls: bool,
     /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
@@ -183,6 +185,10 @@ pub struct Executor {
     pub unrolled: Vec<Unrolled>,
     /// Whether something that links lead to is invalid by now (roots).
     pub stale: Cell<bool>,
+    /// Bytes of code and metadata, as they were counted: see [`crate::room`].
+    pub bytes: Cell<usize>,
+    /// How often it had been entered when room was made last (roots).
+    pub noted: Cell<u64>,
     /// Nanoseconds: observing to assembling.
     pub compile_ns: u64,
 }
@@ -190,8 +196,9 @@ pub struct Executor {
 /// How much later than other exits a trace's end is looked at.
 pub const END_PATIENCE: u32 = 8;
 
-/// The exits of an allocated trace, in order.
-pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<Exit> {
+/// The exits of an allocated trace, in order. Where exceptions are compiled (`raising`) those that an operation leaves by raising are
+/// continued.
+pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32, raising: bool) -> Vec<Exit> {
     let mut exits: Vec<Exit> = allocated
         .exits
         .iter()
@@ -202,6 +209,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             taken: Cell::new(0),
             constant: 0,
             attends: false,
+            raises: false,
             calls: false,
             saved: 0,
             countdown: Cell::new(threshold),
@@ -226,17 +234,25 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32) -> Vec<
             exit.countdown.set(threshold.saturating_mul(END_PATIENCE));
             continue;
         }
-        // An exit that is any other end, or raises, is never continued.
-        let raises = exit.at.is_some_and(|val| match recorded.trace.insts.get(val.index()) {
-            Some(Inst::Uop(inst)) if may_refuse(inst.uop) => false,
+        exit.raises = exit.at.is_some_and(|val| match recorded.trace.insts.get(val.index()) {
             Some(Inst::Uop(inst)) => {
-                inst.uop.info().effects.raises
-                    || inst.uop == Uop::guard_quiet
-                    || inst.region == Region::Any
-                    || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise)
+                let asks = matches!(inst.uop, Uop::guard_is_not | Uop::guard_ge_int);
+                raising && asks && snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise)
             }
-            _ => true,
+            _ => false,
         });
+        // An exit that is any other end, or raises in another way, is never continued.
+        let raises = !exit.raises
+            && exit.at.is_some_and(|val| match recorded.trace.insts.get(val.index()) {
+                Some(Inst::Uop(inst)) if may_refuse(inst.uop) => false,
+                Some(Inst::Uop(inst)) => {
+                    inst.uop.info().effects.raises
+                        || inst.uop == Uop::guard_quiet
+                        || inst.region == Region::Any
+                        || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise)
+                }
+                _ => true,
+            });
         if exit.at.is_none() || raises {
             exit.countdown.set(0);
         }

@@ -116,17 +116,21 @@ pub unsafe fn leave(site: &Site, level: *mut Level, executor: &Rc<Executor>, ind
             throw = site.thread.attend().is_err();
             drop(guard);
         }
-        if throw {
+        if throw && !exit.raises {
             let raised = &exit.used().raised;
             raised.set(raised.get() + 1);
-        } else if exit.countdown.get() > 0 {
+        }
+        if throw == exit.raises && exit.countdown.get() > 0 {
             exit.countdown.set(exit.countdown.get() - 1);
+            // What switches events on is called without an exception.
+            let raised = if exit.countdown.get() == 0 && throw { Some(site.thread.put_aside()) } else { None };
             if exit.countdown.get() == 0
                 && state::with(|engine| observe_on(engine, executor, index, &frames)) != Some(true)
             {
                 let again = if snapshot.then == Then::Enter { END_PATIENCE } else { 1 };
                 exit.countdown.set(again);
             }
+            drop(raised);
         }
         let threw = run_inner(site, &snapshot, &frames, linked, throw);
         go_on(site, &snapshot, threw)
@@ -347,9 +351,10 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
         })
         .collect();
     let stack = snapshot.frames.first().map_or(0, |frame| frame.stack.len() as u32);
+    let raises = exit.is_some_and(|exit| exit.raises);
     let purpose = Purpose::Side { parent: Rc::clone(executor), exit: ExitIndex(index as u32) };
     // SAFETY: the frames were just made or are in their callback.
-    unsafe { observe::begin(engine, purpose, &list, stack) }
+    unsafe { observe::begin(engine, purpose, &list, stack, raises) }
 }
 
 /// Runs the inner frames. True where an exception has reached the entry frame.

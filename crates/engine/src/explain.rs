@@ -1,7 +1,7 @@
 //! Reports for the user: what was compiled, what was not, on which line, and why.
 
 use crate::executor::Executor;
-use crate::location::State;
+use crate::location::{Never, State};
 use crate::starts::Start;
 use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
@@ -63,6 +63,7 @@ fn explain_code(engine: &Engine, owner: usize, text: &mut String) {
                 }
             }
             State::Observing => "being observed".to_string(),
+            State::Seldom(_) if location.given_up > 0 => format!("not compiled just now: {}", Never::NoGain),
             State::Seldom(_) => "not hot: it comes too seldom".to_string(),
             State::Waiting(None) => "hot, waits until something may be spent on it".to_string(),
             State::Waiting(Some(_)) => {

@@ -54,7 +54,9 @@ impl Engine {
         let mut under_way = false;
         let executors: Vec<Rc<Executor>> = self.executors.iter_mut().filter_map(Option::take).collect();
         self.doors.values().for_each(|door| door.close());
+        self.in_use = 0;
         for executor in &executors {
+            executor.bytes.set(0);
             executor.valid.set(false);
             executor.alive.valid.set(0);
         }
@@ -130,6 +132,7 @@ impl Engine {
                 continue;
             }
             *slot = None;
+            self.in_use = self.in_use.saturating_sub(executor.bytes.replace(0));
             if let (Some(code), Ok(memory)) = (&executor.native, &mut self.memory) {
                 memory.release(code.address, code.size);
             }

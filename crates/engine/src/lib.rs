@@ -31,6 +31,7 @@ pub mod options;
 mod pace;
 mod pipeline;
 mod plan;
+mod room;
 mod starts;
 mod state;
 pub mod stats;

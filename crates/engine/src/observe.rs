@@ -23,8 +23,10 @@ use decal_cpython::thread::Thread;
 use decal_cpython::watch::Changed;
 use decal_cpython::{PyObject, objects};
 use decal_trace::allocated::ExitIndex;
-use decal_trace::bytecode::Op;
-use decal_trace::event::{Attribute, Bind, CodeId, Consumer, Detail, Ending, Event, Kind, Operand, Recording, Resumed};
+use decal_trace::bytecode::{GeneralOp, Op};
+use decal_trace::event::{
+    Attribute, Bind, CodeId, Consumer, Detail, Ending, Event, Kind, Operand, Raised, Recording, Resumed,
+};
 pub use heads::loop_end;
 use heads::{Arrival, is_nested};
 use inlining::Inlining;
@@ -64,6 +66,10 @@ struct Watched {
     decoded: Rc<DecodedCode>,
     /// Offsets at which it may go on.
     expected: [u32; 2],
+    /// The instruction that runs, or that has called the next frame.
+    at: u32,
+    /// Whether the frame below called it in the plain way: no generator, and nothing in C between.
+    plain: bool,
     /// A builtin that it has called goes through the generator whose frame is above.
     consumes: bool,
 }
@@ -136,6 +142,10 @@ pub struct Observation {
     sparing: u8,
     /// Something that was taken as fixed has changed, or cannot be watched.
     stale: bool,
+    /// The frame in which it began is in a handler, which may lie behind its loop.
+    handling: bool,
+    /// Whether exceptions are followed to their handlers.
+    raising: bool,
 }
 
 /// What an event led to.
@@ -149,12 +159,18 @@ pub enum Progress {
     Cancelled,
 }
 
-/// Begins to observe. `frames` are the frames of the trace's start, outermost first, each standing at its
-/// offset (for outer ones: behind the call).
+/// Begins to observe. `frames` are the frames of the trace's start, outermost first, each standing at its offset (for outer
+/// ones: behind the call). Where it `raises`, an exception is set, and the first that is to be seen is its handler.
 ///
 /// # Safety
 /// The GIL is held, the frames are alive.
-pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32, bool)], stack: u32) -> bool {
+pub unsafe fn begin(
+    engine: &mut Engine,
+    purpose: Purpose,
+    frames: &[(Frame, u32, bool)],
+    stack: u32,
+    raises: bool,
+) -> bool {
     let Some((outer, ..)) = frames.first() else { return false };
     let sparing = match &purpose {
         Purpose::Root { offset, .. } => sparing_at(engine, outer.code(), *offset),
@@ -176,6 +192,8 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             arrival: None,
             around: None,
             ending: Ending::Left,
+            raised: BTreeMap::new(),
+            begins: None,
             tuples: BTreeMap::new(),
         },
         codes: Vec::new(),
@@ -196,6 +214,8 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
         turns: FxHashMap::default(),
         sparing,
         stale: false,
+        handling: false,
+        raising: engine.options.stress.raising,
     };
     for (frame, offset, consumes) in frames {
         let Some((code, decoded)) = observation.code_id(engine, frame.code()) else {
@@ -210,7 +230,9 @@ pub unsafe fn begin(engine: &mut Engine, purpose: Purpose, frames: &[(Frame, u32
             frame: frame.address(),
             code,
             decoded,
-            expected: [*offset, end],
+            expected: if raises { [u32::MAX; 2] } else { [*offset, end] },
+            at: frame.offset(),
+            plain: !frame.is_generator(),
             consumes: *consumes,
         });
     }
@@ -376,6 +398,39 @@ impl Observation {
         }
     }
 
+    /// Whether this frame is at its handler of an exception that the last instruction raised. Frames above it are gone then.
+    fn takes_exception(&mut self, frame: Frame, start: u32) -> bool {
+        if !self.raising {
+            return false;
+        }
+        let mut depth = self.frames.len();
+        let handler = loop {
+            let Some(top) = depth.checked_sub(1).and_then(|depth| self.frames.get(depth)) else { return false };
+            depth -= 1;
+            let handles = top.frame == frame.address();
+            match top.decoded.handler(top.at) {
+                Some(handler) if handles && handler.target == start && !top.consumes => break handler,
+                None if !handles && top.plain && !top.consumes => {}
+                _ => return false,
+            }
+        };
+        let last = (self.recording.events.len() as u32).checked_sub(1);
+        self.entering = None;
+        while self.frames.len() > depth + 1 {
+            self.leave_call();
+        }
+        let raised = Raised { depth: depth as u32, target: start, stack: handler.depth, lasti: handler.lasti };
+        match last {
+            Some(last) => drop(self.recording.raised.insert(last, raised)),
+            None => self.recording.begins = Some(raised),
+        }
+        self.handling |= depth == 0;
+        if let Some(top) = self.frames.last_mut() {
+            top.expected = [start; 2];
+        }
+        true
+    }
+
     /// The topmost frame is gone.
     fn leave_call(&mut self) {
         let root = matches!(self.purpose, Purpose::Root { .. });
@@ -510,9 +565,14 @@ impl Observation {
             Some(false) => {
                 return self.foreign(frame);
             }
+            None if self.takes_exception(frame, start) => {}
+            // An exit has the call of a frame that an exception has left raise it.
+            None if self.frames.iter().any(|known| known.frame == frame.address() && known.at == start) => {
+                return Progress::Continue;
+            }
             None => return Progress::Finished,
         }
-        if let Some(Entering { code, resumed, instead, .. }) = self.entering.take() {
+        if let Some(Entering { code, resumed, instead, through_c, .. }) = self.entering.take() {
             if instead {
                 self.frames.pop();
             }
@@ -542,6 +602,8 @@ impl Observation {
                 code,
                 decoded: Rc::clone(&decoded),
                 expected: [start; 2],
+                at: start,
+                plain: !through_c,
                 consumes: false,
             };
             self.frames.push(watched);
@@ -611,9 +673,12 @@ impl Observation {
     /// Takes an event and works out what may follow.
     fn next(&mut self, event: Event) -> Progress {
         let Some(top) = self.frames.last_mut() else { return Progress::Cancelled };
+        top.at = event.offset;
         top.expected = match event.op {
             Op::JumpForward(target) | Op::JumpBackward(target) => [target; 2],
             Op::PopJump(_, target) | Op::ForIter(target) => [event.next, target],
+            // What stands behind it is a handler, perhaps.
+            Op::General(GeneralOp::Raise | GeneralOp::Reraise, _) => [u32::MAX; 2],
             _ => [event.next; 2],
         };
         let (op, detail) = (event.op, event.detail);
@@ -684,7 +749,15 @@ impl Observation {
         let expected = [end; 2];
         // SAFETY: a generator that runs.
         let frame = unsafe { delegation::frame_of(below) };
-        self.frames.push(Watched { frame, code: resumed.code, decoded, expected, consumes: false });
+        self.frames.push(Watched {
+            frame,
+            code: resumed.code,
+            decoded,
+            expected,
+            at: end,
+            plain: false,
+            consumes: false,
+        });
         Progress::Continue
     }
 }

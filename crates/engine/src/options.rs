@@ -1,5 +1,6 @@
 //! The one list of tunables: names in the environment, values, defaults, meaning.
 
+use decal_trace::opt::Part;
 use std::fmt;
 
 /// How traces run.
@@ -28,6 +29,16 @@ pub struct Stress {
     pub twice: bool,
     /// There is no budget most of the time.
     pub waits: bool,
+    /// Exceptions that are raised and handled in a trace's frames are compiled: not ready, see docs/limits.md.
+    pub raising: bool,
+    /// Every other pass is given up when so many instructions were observed.
+    pub abandon: Option<u32>,
+    /// This piece of code memory is refused.
+    pub alloc: Option<u32>,
+    /// Everything is invalidated at every call of a Python function with this number, counted round and round.
+    pub invalidate: Option<u32>,
+    /// This part of optimizing is off.
+    pub without: Option<Part>,
     /// decal panics, as if it had a mistake.
     pub panic: Option<Panic>,
 }
@@ -57,6 +68,8 @@ pub struct Options {
     pub count: bool,
     /// `DECAL_STRESS=hot,guards:N,registers:SEED,panic:compile`.
     pub stress: Stress,
+    /// `DECAL_MEMORY=64M`: bytes of code and metadata that traces may have.
+    pub memory: usize,
     /// Backward jumps before a loop is observed.
     pub loop_threshold: u32,
     /// Calls of a function before it is observed from its start.
@@ -90,6 +103,7 @@ impl Default for Options {
             perf_map: false,
             count: false,
             stress: Stress::default(),
+            memory: 64 << 20,
             loop_threshold: 600,
             call_threshold: 800,
             least_units: 30,
@@ -120,6 +134,18 @@ impl fmt::Display for BadOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={:?} is not known; use one of: {}", self.name, self.value, self.known)
     }
+}
+
+/// A number of bytes as people write it.
+fn bytes(text: &str) -> Option<usize> {
+    let (digits, unit) = match text.as_bytes().last()? {
+        b'K' | b'k' => (&text[..text.len() - 1], 10),
+        b'M' | b'm' => (&text[..text.len() - 1], 20),
+        b'G' | b'g' => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then_some(())?;
+    digits.parse::<usize>().ok()?.checked_mul(1 << unit)
 }
 
 impl Options {
@@ -166,8 +192,12 @@ impl Options {
                 other => return Err(bad("DECAL_COUNT", other, "0, 1")),
             };
         }
+        if let Some(value) = get("DECAL_MEMORY").filter(|value| !value.is_empty()) {
+            let known = "a number of bytes, or of units with K, M or G behind it";
+            options.memory = bytes(&value).ok_or_else(|| bad("DECAL_MEMORY", &value, known))?;
+        }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
-            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, panic:compile, panic:callback, or several with commas";
+            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, raising, abandon:N, alloc:N, invalidate:N, without:PART, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
                 let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {
@@ -175,8 +205,13 @@ impl Options {
                     Some(("dice", n)) => options.stress.dice = Some(n.parse().map_err(|_| unknown())?),
                     None if part == "twice" => options.stress.twice = true,
                     None if part == "waits" => options.stress.waits = true,
+                    None if part == "raising" => options.stress.raising = true,
                     Some(("guards", n)) => options.stress.guard = Some(n.parse().map_err(|_| unknown())?),
                     Some(("registers", n)) => options.stress.registers = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("abandon", n)) => options.stress.abandon = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("alloc", n)) => options.stress.alloc = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("invalidate", n)) => options.stress.invalidate = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("without", part)) => options.stress.without = Some(Part::named(part).ok_or_else(unknown)?),
                     Some(("panic", "compile")) => options.stress.panic = Some(Panic::Compile),
                     Some(("panic", "callback")) => options.stress.panic = Some(Panic::Callback),
                     _ => return Err(unknown()),
@@ -214,8 +249,15 @@ mod tests {
         let stress =
             parse(&[("DECAL_STRESS", &format!("registers:{seed}"))]).map(|o| (o.stress.hot, o.stress.registers));
         assert_eq!(stress, Ok((false, Some(u64::MAX))));
-        let others = [("DECAL_OPTIMIZE", "0"), ("DECAL_DEBUG", "5"), ("DECAL_PERF", "map"), ("DECAL_COUNT", "1")];
-        let wanted = Options { optimize: false, debug: 5, perf_map: true, count: true, ..Options::default() };
+        let others = [
+            ("DECAL_OPTIMIZE", "0"),
+            ("DECAL_DEBUG", "5"),
+            ("DECAL_PERF", "map"),
+            ("DECAL_COUNT", "1"),
+            ("DECAL_MEMORY", "3M"),
+        ];
+        let wanted =
+            Options { optimize: false, debug: 5, perf_map: true, count: true, memory: 3 << 20, ..Options::default() };
         assert_eq!(parse(&others), Ok(wanted));
     }
 
@@ -238,6 +280,11 @@ mod tests {
             ("DECAL_DEBUG", "-1"),
             ("DECAL_PERF", "x"),
             ("DECAL_COUNT", "yes"),
+            ("DECAL_MEMORY", "many"),
+            ("DECAL_MEMORY", "-1"),
+            ("DECAL_MEMORY", "M"),
+            ("DECAL_MEMORY", "99999999999999G"),
+            ("DECAL_STRESS", "without:x"),
             ("DECAL_STRESS", "x:1"),
             ("DECAL_STRESS", "hot:1"),
             ("DECAL_STRESS", "hot,,guards:1"),

@@ -5,8 +5,8 @@
 //! other places would have paid back. So after the first few passes of a location the clock is asked once. Where they
 //! came slower than a trace could ever be long, the location's event is switched off, and it is looked at again after
 //! a pause, which grows each time. Where they came fast, as many more are counted as take a certain time:
-//! passes of a long loop are fewer until it is worth while to compile it than those of a short one. Loops that are entered seldom and turn quickly are not seldom: their
-//! passes come one after the other.
+//! passes of a long loop are fewer until it is worth while to compile it than those of a short one. Loops that are entered
+//! seldom and turn quickly are not seldom: their passes come one after the other.
 //!
 //! Looking again costs switching the event on ([`Monitoring::rearm`](decal_cpython::monitoring::Monitoring::rearm)) and
 //! the events of one more probe, which is taken from the [budget](crate::budget).

@@ -14,6 +14,7 @@ use crate::location::{Location, MAX_SPARING, Never, State, Unroll};
 use crate::native;
 use crate::observe::{self, Observation, Purpose};
 use crate::options::{Mode, Options, Panic};
+use crate::room::FULL;
 use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
 use crate::stress::force_exit;
@@ -21,13 +22,13 @@ use crate::unrolled::Unrolled;
 use crate::worth;
 use decal_cpython::clock::Stopwatch;
 use decal_cpython::observe::Assumption;
-use decal_cpython::{PyObject, objects};
+use decal_cpython::{PyObject, audit, objects};
 use decal_native::{Code, assemble};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Detail, Ending, Recording};
-use decal_trace::ir::{End, Inst, Region, Start, Val};
+use decal_trace::ir::{End, Inst, Region, Start, Trace, Val};
 use decal_trace::record::{self, Abort, AbortReason, Hint, Parent, Recorded};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::snapshot::Then;
@@ -78,6 +79,7 @@ fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
     let native_calls = engine.options.mode == Mode::Native && engine.memory.is_ok();
     record::Options {
         optimize,
+        without: engine.options.stress.without,
         max_insts,
         valid,
         covered,
@@ -107,7 +109,11 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
     // The first pass of a function that calls itself may be a short one, and native calls cost less than entries.
     let recursive = function && engine.code(observation.code).is_some_and(|decoded| decoded.names_itself);
     let wanted = asked || recursive || engine.options.stress.hot;
+    let room = engine.make_room(None);
     let recorded = contained(|| {
+        if !room {
+            return Err(Failure::Other(FULL.into()));
+        }
         assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
@@ -142,6 +148,7 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             if function && executor.native.is_some() {
                 engine.door(executor.code).open(&executor);
             }
+            engine.admit(&executor);
             engine.executors.push(Some(executor));
             let threshold = engine.threshold(offset);
             let location = engine.locate(place, || Location::new(threshold));
@@ -217,7 +224,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         often: site.taken.get().saturating_mul(OFTEN) >= root.entries.get() + root.turns.get(),
     };
     let again = site.tries.get() + 1 < engine.options.max_tries;
+    let room = engine.make_room(Some(parent.root));
     let recorded = contained(|| {
+        if !room {
+            return Err(Failure::Other(FULL.into()));
+        }
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
         }
@@ -280,6 +291,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
             links::absorb(&root, executor.max_depth.get(), executor.nests.get(), &executor.covers.borrow());
             let executor = Rc::new(executor);
             root.family.borrow_mut().push((executor.first_exit, Rc::clone(&executor)));
+            engine.admit(&executor);
             engine.executors.push(Some(executor));
             follow_less(engine, &root);
             Some(id)
@@ -393,10 +405,20 @@ fn build(
             engine.log(1, || error.show(&recorded.trace));
             Failure::Other(format!("internal: {error}"))
         })?;
+        let mut parents = Vec::new();
+        let mut next = match &observation.purpose {
+            Purpose::Side { parent, .. } => Some(Rc::clone(parent)),
+            Purpose::Root { .. } => None,
+        };
+        while let Some(parent) = next {
+            next = parent.continues.as_ref().and_then(|(parent, _)| parent.upgrade());
+            parents.push(parent);
+        }
+        let traces: Vec<&Trace> = parents.iter().map(|parent| &parent.recorded.trace).collect();
         let entry = match &observation.purpose {
             Purpose::Side { parent, exit } => {
-                let (trace, exit) = (&parent.recorded.trace, parent.exits.get(exit.0 as usize));
-                exit.and_then(|exit| Some((trace, trace.snaps.get(exit.snap)?)))
+                let exit = parent.exits.get(exit.0 as usize);
+                exit.and_then(|exit| Some((&traces[..], parent.recorded.trace.snaps.get(exit.snap)?)))
             }
             Purpose::Root { .. } => None,
         };
@@ -424,7 +446,7 @@ fn build(
     engine.counters.nanoseconds[2] += started.nanoseconds();
 
     let threshold = engine.options.exit_threshold;
-    let mut exits = exits(&recorded, &allocated, threshold);
+    let mut exits = exits(&recorded, &allocated, threshold, engine.options.stress.raising);
     if let (Some(end), Some(last)) =
         (exits.iter_mut().find(|exit| exit.at.is_none()), observation.recording.events.last())
         && let (Op::ReturnConst(_), Detail::Const(constant)) = (last.op, last.detail)
@@ -438,6 +460,13 @@ fn build(
     // SAFETY: what was observed is kept alive until all is done.
     let sites = unsafe { native::sites(engine, &recorded, &mut allocated, first_exit, &alive) }
         .ok_or_else(|| Failure::Other("a function that cannot be called natively".into()))?;
+    if engine.options.mode == Mode::Native && engine.memory.is_ok() {
+        let code = recorded.trace.codes.first();
+        let (name, file) = code.map_or(("?", "?"), |code| (code.name.as_str(), code.file.as_str()));
+        // SAFETY: in a callback, with the GIL held.
+        unsafe { audit::allows_code(name, file) }
+            .map_err(|why| Failure::Other(format!("an audit hook denies machine code: {why}")))?;
+    }
     let native = machine_code(engine, &allocated, first_exit, trunk)?;
     if native.is_none() && !sites.is_empty() {
         return Err(Failure::Other("a native call without machine code".into()));
@@ -508,6 +537,8 @@ fn build(
         linkers: RefCell::new(Vec::new()),
         unrolled,
         stale: Cell::new(false),
+        bytes: Cell::new(0),
+        noted: Cell::new(0),
         compile_ns: begun.nanoseconds(),
         recorded,
     };

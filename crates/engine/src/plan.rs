@@ -166,11 +166,11 @@ impl Planner<'_> {
     }
 
     fn locals(&mut self, frame: &Frame<'_>) -> Option<Vec<(u32, Make)>> {
-        // A frame that exists has them.
+        // A frame that exists has those that are not said to be elsewhere.
         let has = frame.real.is_some() && frame.generator.is_none();
         // What returns may be a generator, which keeps its own.
         let forgotten = self.returning && frame.generator.is_none();
-        if has { Some(Vec::new()) } else { self.slots(frame.locals, |source| !forgotten || takes_over(source)) }
+        self.slots(frame.locals, |source| if has { *source != Source::Null } else { !forgotten || takes_over(source) })
     }
 
     fn slots(&mut self, sources: &[Source], wanted: impl Fn(&Source) -> bool) -> Option<Vec<(u32, Make)>> {

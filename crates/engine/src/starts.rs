@@ -57,17 +57,24 @@ pub enum Call {
 }
 
 impl Engine {
+    /// Whether a function's start was no more than a count. The code is not looked at.
+    pub fn counts_call(&mut self, code: *mut PyObject) -> bool {
+        if let Some(Start::Counting(left) | Start::Probing(left, _)) = self.starts.get_mut(&(code as usize))
+            && *left > 1
+        {
+            *left -= 1;
+            self.tick();
+            return true;
+        }
+        false
+    }
+
     /// A function starts.
     ///
     /// # Safety
     /// A live code object, in its PY_START callback.
     pub unsafe fn call(&mut self, code: *mut PyObject) -> Call {
-        match self.starts.get_mut(&(code as usize)) {
-            Some(Start::Counting(left) | Start::Probing(left, _)) if *left > 1 => {
-                *left -= 1;
-                self.tick();
-                Call::Nothing
-            }
+        match self.starts.get(&(code as usize)) {
             Some(Start::Compiled(executor)) if executor.valid.get() => {
                 let executor = Rc::clone(executor);
                 // SAFETY: the caller's.
@@ -100,6 +107,21 @@ impl Engine {
         self.observation.as_ref().is_some_and(|observation| observation.enters(frame()))
     }
 
+    /// A probe is over.
+    fn probed(&mut self, place: (usize, u32), probe: Probe) -> Call {
+        self.locate(place, || Location::new(1));
+        match self.judge(probe) {
+            Some(more) => {
+                self.starts.insert(place.0, Start::Counting(more));
+                Call::Nothing
+            }
+            None => {
+                self.rest(place);
+                Call::Disable
+            }
+        }
+    }
+
     /// A call that is more than a count.
     fn known(&mut self, code: *mut PyObject) -> Call {
         // There is one pass at a time.
@@ -115,23 +137,11 @@ impl Engine {
             self.starts.insert(code as usize, Start::Never);
             return Call::Disable;
         }
-        let probe = match self.starts.get(&place.0) {
-            Some(Start::Probing(_, probe)) => Some(*probe),
-            _ => None,
-        };
-        let more = probe.map(|probe| self.judge(probe));
-        let location = self.locate(place, || Location::new(1));
-        match more {
-            Some(Some(more)) => {
-                self.starts.insert(place.0, Start::Counting(more));
-                return Call::Nothing;
-            }
-            Some(None) => {
-                self.rest(place);
-                return Call::Disable;
-            }
-            None => {}
+        if let Some(Start::Probing(_, probe)) = self.starts.get(&place.0) {
+            let probe = *probe;
+            return self.probed(place, probe);
         }
+        let location = self.locate(place, || Location::new(1));
         let (next, call) = match &location.state {
             State::Counting(left) if *left > 1 => {
                 let (left, probe) = (*left, location.probe.take());

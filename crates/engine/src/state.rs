@@ -69,6 +69,10 @@ pub struct Engine {
     pub executors: Vec<Option<Rc<Executor>>>,
     /// For each exit number: executor and index.
     pub exits: Vec<(usize, u32)>,
+    /// Bytes of code and metadata: see [`crate::room`].
+    pub in_use: usize,
+    /// Calls seen, with `DECAL_STRESS=invalidate`.
+    pub disturbed: u32,
     /// What is being observed.
     pub observation: Option<Observation>,
     /// Executors by the address that they rely on, with the dict key if it is a dict.

@@ -55,6 +55,8 @@ pub struct Counters {
     pub invalidated: u64,
     /// Root traces withdrawn because they did not pay.
     pub withdrawn: u64,
+    /// Root traces that were freed to make room for others.
+    pub freed: u64,
     /// Traces that run in the trace interpreter because machine code failed, by reason.
     pub not_native: BTreeMap<String, u64>,
 }
@@ -107,6 +109,8 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     add("links", c.links);
     add("invalidated", c.invalidated);
     add("withdrawn", c.withdrawn);
+    add("freed_for_room", c.freed);
+    add("memory_bytes", engine.in_use as u64);
     add("saved_ns", c.saved);
     add("lost_ns", c.lost);
     let mut states: BTreeMap<&str, u64> = BTreeMap::new();

@@ -1,25 +1,61 @@
-//! Stress: guards that fail because we say so.
+//! Stress: guards that fail because we say so, passes that are given up, traces that become invalid.
 //!
 //! A guard that always fails is the end of its trace. So the trace is cut there: what comes before it stays, and
 //! the end leaves through the guard's snapshot. Inside the loop the first turn is all that is left, so that the
 //! phis are their entry values. What only the part behind the cut needed goes too, snapshots above all: they name
 //! values that are not there any more.
 
+use crate::location::State;
+use crate::state::Engine;
 use decal_trace::ir::{End, Inst, Region, UopInst, Val};
 use decal_trace::opt::dce;
 use decal_trace::record::Recorded;
 use decal_trace::snapshot::Then;
 use decal_uops::{Class, Uop};
 
+impl Engine {
+    /// `DECAL_STRESS=abandon:N`: whether the pass is to be given up here. Every other one is, so that there are traces.
+    pub fn is_abandoned(&self) -> bool {
+        let (Some(number), Some(pass)) = (self.options.stress.abandon, &self.observation) else { return false };
+        self.counters.observed.is_multiple_of(2) && pass.recording.events.len() > number as usize
+    }
+
+    /// `DECAL_STRESS=invalidate:N`: a Python function is called, perhaps by a trace. None of the traces is valid afterwards.
+    pub fn disturb(&mut self) {
+        let Some(number) = self.options.stress.invalidate else { return };
+        self.disturbed += 1;
+        if !self.disturbed.is_multiple_of(number + 1) {
+            return;
+        }
+        for id in 0..self.executors.len() {
+            self.invalidate(id);
+        }
+        // They are compiled again, however often.
+        for location in self.locations.values_mut() {
+            location.invalidated = 0;
+            if let State::Counting(left) = &mut location.state {
+                *left = 1;
+            }
+        }
+    }
+}
+
 /// The trace, cut at its exit with this number (modulo its exits). What asks whether an iterator gave `end`, or
 /// whether an exception was raised, is no such exit: it does not go back to where that was not known yet.
 pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
     let trace = &mut recorded.trace;
     let snaps = &trace.snaps;
+    // Whether an instruction that was seen to raise has done so.
+    let asks = |uop: Uop| matches!(uop, Uop::guard_is | Uop::guard_lt_int);
+    let is_result = |val: Option<&Val>| match val.and_then(|val| trace.insts.get(val.index())) {
+        Some(Inst::Uop(inst)) => inst.region == Region::Any,
+        _ => false,
+    };
     let goes_back = |inst: &&Inst| match inst {
-        Inst::Uop(UopInst { snap: Some(snap), uop, imm64, .. }) => {
+        Inst::Uop(UopInst { snap: Some(snap), uop, imm64, args, .. }) => {
             let raises = snaps.get(*snap).is_none_or(|snap| snap.then == Then::Raise);
-            !uop.info().effects.raises && !raises && *imm64 != end
+            let of_result = asks(*uop) && is_result(args.first());
+            !(uop.info().effects.raises || raises || *imm64 == end || of_result)
         }
         _ => false,
     };
@@ -29,7 +65,7 @@ pub fn force_exit(recorded: &mut Recorded, number: u32, end: u64) {
     let Inst::Uop(UopInst { snap: Some(snap), .. }) = trace.insts[at] else { return };
     trace.insts.truncate(at);
     for inst in &mut trace.insts {
-        if let Inst::Phi { class, entry } = *inst {
+        if let Inst::Phi { class, entry, .. } = *inst {
             let uop = match class {
                 Class::Float => Uop::move_float,
                 Class::Obj => Uop::renamed,

@@ -5,14 +5,20 @@
 //! off, but for one, which asks at some of its events whether there is budget. So do other events, and entries. When there is, what
 //! sleeps is woken, first come, first served.
 //!
-//! The one that is awake is the one that got hot last, which is where the program is now; but where its events come thick and fast,
-//! it falls asleep after a few of them, and another one takes over that may be slower: an outer loop, perhaps. Where all are
-//! that fast, one that is to be observed stays awake; where there are only some that have traces, all sleep, and loops of the frames around are *alarms*: places that are known to be seldom, or that are never compiled, are
-//! events again, and ask.
+//! The one that is awake is the one that got hot last, which is where the program is now; but where its events come thick
+//! and fast, it falls asleep after a few of them, and another one takes over that may be slower: an outer loop, perhaps.
+//! Where all are that fast, one that is to be observed stays awake, or the slowest one, if its events cost little. Where that is
+//! not so either, all sleep, and loops of the frames around are *alarms*: places that are known to be seldom, or that are never
+//! compiled, are events again, and ask. Something must always ask: in a program whose budget is back after a moment, and where nobody
+//! looks, everything stays as slow as it is.
 //!
-//! Where the budget was spent on what gained nothing, a loop that gains much would wait for long. So the one that is awake is observed all the
-//! same when its events have come in a row for some milliseconds: seldom, and more seldom each time. It does not fall asleep while that
-//! may happen.
+//! Who asks looks at the budget when the time has moved on, not after a number of events: that number would be wrong where
+//! an inner loop ends and the events of an outer one are a thousand times slower. A clock that moves every few milliseconds
+//! costs seven nanoseconds to read.
+//!
+//! Where the budget was spent on what gained nothing, a loop that gains much would wait for long. So the one that is awake is
+//! observed all the same when its events have come in a row for some milliseconds: seldom, and more seldom each time. It
+//! does not fall asleep while that may happen.
 //!
 //! What waits is either to be observed, or has a trace that does not pay yet because the traces that continue it wait: it is not
 //! entered for the time being.
@@ -26,27 +32,27 @@ use crate::pace::PROBE_COST;
 use crate::starts::Start;
 use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
-use decal_cpython::clock::Stopwatch;
+use decal_cpython::clock::{self, Stopwatch};
 use decal_cpython::code::has_loops;
 use decal_cpython::frame::Frame;
 use decal_cpython::thread::Thread;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Events of that one, or of anything that is counted, from one look at the budget to the next, at most.
+/// Events of the one that is awake until its pace is known.
 const PERIOD: u32 = 64;
 /// The time between two events of one that may stay awake: an event costs a six-hundredth of that.
 const SLOW: Duration = Duration::from_micros(50);
+/// The same where there is nothing slower: an eightieth.
+const BORNE: Duration = Duration::from_micros(6);
 /// Code objects whose loops are alarms at the same time.
 const MOST_ALARMS: usize = 16;
 /// Frames that are asked for alarms.
 const MOST_FRAMES: u32 = 100;
 /// Events of an alarm after which it is known whether it is slow.
 const KNOWN: u32 = 16;
-/// Stands for all loops of a code object, which are no alarms because they are fast.
-const LOOPS: u32 = FUNCTION_START - 1;
 /// Locations that are woken at once.
 const WOKEN: usize = 8;
 /// Events of the one that is awake, and microseconds, after which it is compiled although there is no budget.
@@ -65,10 +71,14 @@ type Place = (usize, u32);
 pub struct Waiting {
     awake: Option<Place>,
     asleep: VecDeque<Place>,
-    /// Those whose events were seen to come too fast for staying awake.
-    fast: FxHashSet<Place>,
-    /// Code objects with loops that may be alarms, when they were made so, and their events since.
-    alarms: SmallVec<[(usize, Instant, u32); MOST_ALARMS]>,
+    /// Those whose events were seen to come too fast for staying awake, and the time between two of them.
+    fast: FxHashMap<Place, Duration>,
+    /// Whether the one that is awake is the slowest of them.
+    slowest: bool,
+    /// Code objects whose loops may be alarms.
+    alarms: SmallVec<[usize; MOST_ALARMS]>,
+    /// Those of their loops that have had an event: when the first one was, and how many.
+    rung: FxHashMap<Place, (Instant, u32)>,
     /// Of the one that is awake.
     asked: Looks,
     /// Of all others.
@@ -82,34 +92,34 @@ pub struct Waiting {
     granted: Option<Place>,
 }
 
-/// When the clock is looked at: at some of the events.
+/// When somebody looks at the budget.
 #[derive(Debug, Default)]
 struct Looks {
-    /// Events until the next look.
-    left: u32,
-    /// The last look, and the events from it to the next.
-    last: Option<(Instant, u32)>,
+    /// The time of the last look on a coarse clock.
+    coarse: Duration,
+    /// The last look, and the events since.
+    last: Option<Instant>,
+    events: u32,
 }
 
 impl Looks {
-    /// The first look will be after so many events.
-    fn start(now: Instant) -> Looks {
-        Looks { left: PERIOD, last: Some((now, PERIOD)) }
+    fn start() -> Looks {
+        Looks { coarse: clock::coarse(), last: Some(Instant::now()), events: 0 }
     }
 
-    /// An event. At a look: the time, and the mean time between events since the last one. Where events are rare each of
-    /// them looks.
-    fn event(&mut self) -> Option<(Instant, Duration)> {
-        self.left = self.left.saturating_sub(1);
-        if self.left > 0 {
-            return None;
-        }
-        let now = Instant::now();
-        let (before, events) = self.last.unwrap_or((now, PERIOD));
-        let pace = now.duration_since(before) / events.max(1);
-        self.left = if pace < SLOW { PERIOD } else { (events / 4).max(1) };
-        self.last = Some((now, self.left));
-        Some((now, pace))
+    /// An event. Whether it is time for a look: the coarse clock has moved, or there were so many events.
+    fn event(&mut self, most: u32) -> bool {
+        self.events += 1;
+        self.events >= most || clock::coarse() != self.coarse
+    }
+
+    /// The mean time between events since the last look; a look.
+    fn pace(&mut self) -> Duration {
+        let look = Looks::start();
+        let since = look.last.zip(self.last).map_or(Duration::ZERO, |(now, last)| now.duration_since(last));
+        let pace = since / self.events.max(1);
+        *self = look;
+        pace
     }
 }
 
@@ -123,8 +133,9 @@ impl Waiting {
     pub fn forget(&mut self, code: usize) {
         self.awake = self.awake.filter(|place| place.0 != code);
         self.asleep.retain(|place| place.0 != code);
-        self.fast.retain(|place| place.0 != code);
-        self.alarms.retain(|alarm| alarm.0 != code);
+        self.fast.retain(|place, _| place.0 != code);
+        self.alarms.retain(|alarm| *alarm != code);
+        self.rung.retain(|place, _| place.0 != code);
     }
 }
 
@@ -140,13 +151,14 @@ impl Engine {
             self.starts.insert(place.0, Start::Counting(1));
         }
         self.waiting.fast.remove(&place);
-        self.stays_awake(place, Instant::now());
+        self.stays_awake(place);
     }
 
     /// The next event of the one before sends that to sleep.
-    fn stays_awake(&mut self, place: Place, now: Instant) {
+    fn stays_awake(&mut self, place: Place) {
         self.waiting.awake = Some(place);
-        self.waiting.asked = Looks::start(now);
+        self.waiting.slowest = false;
+        self.waiting.asked = Looks::start();
         (self.waiting.events, self.waiting.since) = (0, self.micros());
     }
 
@@ -158,26 +170,30 @@ impl Engine {
             }
             return false;
         }
-        let look = self.waiting.asked.event();
         self.waiting.events += 1;
-        let Some((now, pace)) = look.filter(|_| self.observation.is_none()) else { return true };
+        let most = if self.waiting.slowest { u32::MAX } else { PERIOD };
+        if !self.waiting.asked.event(most) || self.observation.is_some() {
+            return true;
+        }
+        let pace = self.waiting.asked.pace();
         if self.has_budget() || self.is_granted(place) {
             self.waiting.awake = None;
             self.resume(place, 1);
-        } else if pace < SLOW && !(self.is_fresh(place) && self.micros() >= self.waiting.closed) {
+        } else if pace < if self.waiting.slowest { BORNE } else { SLOW }
+            && !(self.is_fresh(place) && self.micros() >= self.waiting.closed)
+        {
             self.waiting.awake = None;
-            self.waiting.fast.insert(place);
+            self.waiting.fast.insert(place, pace);
             // What died meanwhile is forgotten.
             self.catch_up();
             let watch = Stopwatch::start();
-            let Waiting { asleep, fast, .. } = &mut self.waiting;
-            let next = asleep.iter().position(|place| !fast.contains(place)).and_then(|index| asleep.remove(index));
-            match next {
+            let next = self.waiting.asleep.iter().position(|place| !self.waiting.fast.contains_key(place));
+            match next.and_then(|index| self.waiting.asleep.remove(index)) {
                 Some(next) => {
-                    self.stays_awake(next, now);
+                    self.stays_awake(next);
                     self.rearm(next);
                 }
-                None => self.set_alarms(place, now),
+                None => self.all_fast(place),
             }
             self.counters.nanoseconds[0] += watch.nanoseconds();
         }
@@ -205,54 +221,69 @@ impl Engine {
         true
     }
 
-    /// All that waits is fast: the frames around say when there is budget. But what is to be observed stays
-    /// awake.
-    fn set_alarms(&mut self, place: Place, now: Instant) {
+    /// All that waits is fast, this one as well, whose event this is.
+    fn all_fast(&mut self, place: Place) {
         if self.is_fresh(place) {
             self.waiting.fast.remove(&place);
-            self.stays_awake(place, now);
+            self.stays_awake(place);
             return;
         }
-        if self.waiting.alarms.is_empty() {
-            // SAFETY: in a callback, with the GIL held.
-            let mut next = Some(unsafe { Frame::current(Thread::current()) });
-            let mut frames = 0;
-            while let Some(frame) = next
-                && frames < MOST_FRAMES
-                && self.waiting.alarms.len() < MOST_ALARMS
-            {
-                next = frame.previous();
-                frames += 1;
-                let code = if frame.has_code() { frame.code() } else { continue };
-                let Waiting { alarms, fast, .. } = &self.waiting;
-                let known =
-                    alarms.iter().any(|alarm| alarm.0 == code as usize) || fast.contains(&(code as usize, LOOPS));
-                let state = self.codes.get(&(code as usize));
-                // What users asked for has events of its own, and needs no budget.
-                let asked = state.is_some_and(|state| state.asked || state.starts);
-                let others = code as usize != place.0 || state.is_some_and(|state| state.decoded.heads.len() > 1);
-                // SAFETY: the code of a live frame.
-                if !known && !asked && others && unsafe { has_loops(code) } {
-                    self.waiting.alarms.push((code as usize, now, 0));
-                    self.rearm((code as usize, 0));
+        let Waiting { asleep, fast, .. } = &self.waiting;
+        let paces = asleep.iter().chain([&place]).filter_map(|place| Some((*fast.get(place)?, *place)));
+        match paces.max() {
+            Some((pace, slowest)) if pace >= BORNE => {
+                self.waiting.asleep.retain(|sleeper| *sleeper != slowest);
+                self.stays_awake(slowest);
+                self.waiting.slowest = true;
+                if slowest != place {
+                    self.rearm(slowest);
                 }
+            }
+            _ => self.set_alarms(place),
+        }
+    }
+
+    /// The frames around are to say when there is budget.
+    fn set_alarms(&mut self, place: Place) {
+        if !self.waiting.alarms.is_empty() {
+            return;
+        }
+        self.waiting.rung.clear();
+        // SAFETY: in a callback, with the GIL held.
+        let mut next = Some(unsafe { Frame::current(Thread::current()) });
+        let mut frames = 0;
+        while let Some(frame) = next
+            && frames < MOST_FRAMES
+            && self.waiting.alarms.len() < MOST_ALARMS
+        {
+            next = frame.previous();
+            frames += 1;
+            let code = if frame.has_code() { frame.code() } else { continue };
+            let known = self.waiting.alarms.contains(&(code as usize));
+            let state = self.codes.get(&(code as usize));
+            // What users asked for has events of its own, and needs no budget.
+            let asked = state.is_some_and(|state| state.asked || state.starts);
+            let others = code as usize != place.0 || state.is_some_and(|state| state.decoded.heads.len() > 1);
+            // SAFETY: the code of a live frame.
+            if !known && !asked && others && unsafe { has_loops(code) } {
+                self.waiting.alarms.push(code as usize);
+                self.rearm((code as usize, 0));
             }
         }
     }
 
     /// An event of a location that wants none. Whether it is to stay on, as an alarm.
     pub(crate) fn is_alarm(&mut self, place: Place) -> bool {
-        let Some(index) = self.waiting.alarms.iter().position(|alarm| alarm.0 == place.0) else { return false };
-        let (_, since, events) = &mut self.waiting.alarms[index];
+        if !self.waiting.alarms.contains(&place.0) || self.waiting.fast.contains_key(&place) {
+            return false;
+        }
+        let (since, events) = self.waiting.rung.entry(place).or_insert_with(|| (Instant::now(), 0));
         *events += 1;
-        if since.elapsed() / *events < SLOW {
+        let pace = since.elapsed() / *events;
+        if pace < SLOW {
             let known = *events >= KNOWN;
             if known {
-                self.waiting.alarms.swap_remove(index);
-                self.waiting.fast.insert((place.0, LOOPS));
-                if self.waiting.alarms.is_empty() {
-                    self.wake_fresh();
-                }
+                self.waiting.fast.insert(place, pace);
             }
             return !known;
         }
@@ -271,7 +302,7 @@ impl Engine {
             && let Some(next) = fresh.and_then(|index| self.waiting.asleep.remove(index))
         {
             self.waiting.alarms.clear();
-            self.stays_awake(next, Instant::now());
+            self.stays_awake(next);
             self.rearm(next);
         }
     }
@@ -281,7 +312,8 @@ impl Engine {
         if self.waiting.asleep.is_empty() && self.resting.is_empty() {
             return;
         }
-        if self.waiting.ticks.event().is_some() {
+        if self.waiting.ticks.event(u32::MAX) {
+            self.waiting.ticks = Looks::start();
             self.wake();
         }
     }

@@ -82,6 +82,8 @@ pub struct CodeMemory {
     used: usize,
     /// How often this process and those before it were forked when it was made.
     forks: u32,
+    /// Pieces until one is refused, for tests.
+    refuses: Option<u32>,
 }
 
 impl fmt::Debug for CodeMemory {
@@ -118,7 +120,7 @@ impl CodeMemory {
     }
 
     fn with(pages: Box<dyn Pages>) -> CodeMemory {
-        CodeMemory { pages, free: vec![(0, RANGE)], used: 0, forks: 0 }
+        CodeMemory { pages, free: vec![(0, RANGE)], used: 0, forks: 0, refuses: None }
     }
 
     /// Whether it is the parent process's, so that nothing in it may be run, written or freed. Costs next to nothing.
@@ -132,6 +134,11 @@ impl CodeMemory {
     /// As for [`new`](CodeMemory::new).
     pub fn anew(&self) -> Result<CodeMemory, MemoryError> {
         if self.pages.is_shared() { CodeMemory::mapped_twice() } else { CodeMemory::new() }
+    }
+
+    /// The piece with this number, counted from now on, is refused: for tests.
+    pub fn refuse(&mut self, number: u32) {
+        self.refuses = Some(number);
     }
 
     /// How memory is written: `mprotect` or `mapped twice`.
@@ -151,6 +158,12 @@ impl CodeMemory {
     pub fn allocate(&mut self, size: usize) -> Result<u64, MemoryError> {
         if size > LARGEST {
             return Err(MemoryError::TooLarge(size));
+        }
+        if let Some(left) = self.refuses {
+            self.refuses = left.checked_sub(1);
+            if left == 0 {
+                return Err(MemoryError::Full);
+            }
         }
         let size = size.max(1).next_multiple_of(UNIT);
         let position = self.free.iter().position(|(_, length)| *length >= size).ok_or(MemoryError::Full)?;
@@ -273,16 +286,24 @@ mod os {
         }
     }
 
+    impl Protect {
+        /// The same for all of the range where a part of it cannot be changed: a process may have so many mappings, and all of it
+        /// is one. A jump into what is freed must not stay because it could not be written.
+        fn change(&self, offset: usize, size: usize, rights: i32) -> Result<(), MemoryError> {
+            self.rights(offset, size, rights).or_else(|_| self.rights(0, RANGE, rights))
+        }
+    }
+
     impl Pages for Protect {
         fn base(&self) -> u64 {
             self.base as u64
         }
 
         fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<(), MemoryError> {
-            self.rights(offset, bytes.len(), libc::PROT_READ | libc::PROT_WRITE)?;
+            self.change(offset, bytes.len(), libc::PROT_READ | libc::PROT_WRITE)?;
             // SAFETY: the caller checked that the bytes lie in the range, whose pages are writable now.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.base.add(offset), bytes.len()) };
-            self.rights(offset, bytes.len(), libc::PROT_READ | libc::PROT_EXEC)
+            self.change(offset, bytes.len(), libc::PROT_READ | libc::PROT_EXEC)
         }
 
         fn name(&self) -> &'static str {

@@ -147,6 +147,13 @@ impl Bench {
                 let at = self.arena.numbers() + 8;
                 vec![(word as i32, at), (word as i32 ^ 1, at), ((word >> 32) as i32, at + 4), (word as i32, at + 4)]
             }
+            // Of 3, 7 and 10, and any number.
+            Uop::floordiv_by => vec![
+                (1, 0xaaaa_aaaa_aaaa_aaab),
+                (2, 0x9249_2492_4924_924a),
+                (3, 0xcccc_cccc_cccc_cccd),
+                (29, 0x1234_5678_9abc_def1),
+            ],
             Uop::small_int => vec![(0, self.arena.object(0))],
             Uop::decref_plain | Uop::decref_plain_or_null => vec![(0, f.release)],
             Uop::guard_droppable => vec![(0, f.may_die)],
@@ -171,6 +178,7 @@ impl Bench {
             | Uop::call_any_int_2
             | Uop::call_any_int_3
             | Uop::call_truth_2
+            | Uop::call_move
             | Uop::call_store => vec![(0, f.truth)],
             Uop::call_float_1 | Uop::call_float_2 => vec![(0, f.float)],
             Uop::new_float => vec![(0, f.new_float)],

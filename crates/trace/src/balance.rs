@@ -22,12 +22,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// What memory a load or store is about: region, base, index with a constant's value, displacement.
 type Place = (Region, Val, Option<(Val, Option<i32>)>, i32);
 
-/// Checks the whole trace, which the verifier has passed. `entry` is the parent trace of a side trace, and the snapshot of
-/// the exit that it continues.
+/// Checks the whole trace, which the verifier has passed. `entry` is the parent trace of a side trace with those that it
+/// continues, and the snapshot of the exit.
 ///
 /// # Errors
 /// The first exit, or the end, at which references do not add up.
-pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, Snapshot<'_>)>) -> Result<(), VerifyError> {
+pub fn balance(trace: &Trace, host: &Host, entry: Option<(&[&Trace], Snapshot<'_>)>) -> Result<(), VerifyError> {
     let mut counts = Counts {
         trace,
         host,
@@ -40,8 +40,8 @@ pub fn balance(trace: &Trace, host: &Host, entry: Option<(&Trace, Snapshot<'_>)>
         frames: Vec::new(),
         stacks: BTreeMap::new(),
     };
-    if let Some((parent, snapshot)) = entry {
-        counts.enter(parent, snapshot);
+    if let Some((parents, snapshot)) = entry {
+        counts.enter(parents, snapshot);
     }
     let mut at_label = BTreeMap::new();
     for (index, inst) in trace.insts.iter().enumerate() {
@@ -105,7 +105,10 @@ impl Counts<'_> {
     /// Phis take over the references of what they carry.
     fn carry(&mut self, carried: impl Fn(Val) -> Option<Val>) {
         let trace = self.trace;
-        let phis = trace.phis().filter(|phi| trace.class(*phi) == Some(Class::Obj));
+        let owned = |phi: &Val| {
+            matches!(trace.insts.get(phi.index()), Some(Inst::Phi { class: Class::Obj, borrowed: false, .. }))
+        };
+        let phis = trace.phis().filter(owned);
         let pairs: Vec<(Val, Val)> = phis.filter_map(|phi| Some((phi, carried(phi)?))).collect();
         for (phi, val) in pairs {
             self.add(val, -1);
@@ -128,8 +131,8 @@ impl Counts<'_> {
     }
 
     /// Parameters hold what the parent's exit hands over.
-    fn enter(&mut self, parent: &Trace, snapshot: Snapshot<'_>) {
-        let trace = self.trace;
+    fn enter(&mut self, parents: &[&Trace], snapshot: Snapshot<'_>) {
+        let (trace, [parent, ..]) = (self.trace, parents) else { return };
         let constant = |trace: &Trace, val: Val| match trace.insts.get(val.index()) {
             Some(Inst::Uop(inst)) if inst.uop == Uop::const_obj => Some(inst.imm64),
             _ => None,
@@ -142,14 +145,20 @@ impl Counts<'_> {
                 (0..trace.insts.len() as u32).map(Val).find(|mine| constant(trace, *mine) == Some(object))
             }
         };
-        // Two names of one object in the parent are so here.
+        // Two names of one object in the parent, or in one that it continues, are so here.
         let original = |mut val: Val| {
-            while let Some(Inst::Uop(inst)) = parent.insts.get(val.index())
-                && let (Uop::renamed, [object]) = (inst.uop, &inst.args[..])
-            {
-                val = *object;
+            let mut level = 0;
+            while let Some(trace) = parents.get(level) {
+                match trace.insts.get(val.index()) {
+                    Some(Inst::Uop(UopInst { uop: Uop::renamed, args, .. })) if args.len() == 1 => val = args[0],
+                    Some(Inst::Param(_)) if level + 1 < parents.len() => {
+                        let Some(origin) = trace.origins.get(val.index()) else { break };
+                        (val, level) = (*origin, level + 1);
+                    }
+                    _ => break,
+                }
             }
-            val
+            (level, val)
         };
         for (index, origin) in trace.origins.iter().enumerate() {
             let first = trace.origins.iter().position(|other| original(*other) == original(*origin));
@@ -467,13 +476,16 @@ impl Counts<'_> {
 
     /// Notes what a slot of a generator's operand stack has.
     fn note_stack(&mut self, place: Place, val: Val) {
-        if place.0 == Region::Generators
-            && let Some(locals) = self.locals_of(place.1)
-            && let slot = (place.3 - self.host.layout.generator_locals) / 8 - locals
-            && slot >= 0
-        {
-            self.stacks.insert((place.1, slot as usize), val);
+        if let Some(slot) = self.stack_slot(place) {
+            self.stacks.insert(slot, val);
         }
+    }
+
+    /// Which slot of which generator's operand stack a place is.
+    fn stack_slot(&self, place: Place) -> Option<(Val, usize)> {
+        let locals = self.locals_of(place.1).filter(|_| place.0 == Region::Generators)?;
+        let slot = (place.3 - self.host.layout.generator_locals) / 8 - locals;
+        usize::try_from(slot).ok().map(|slot| (place.1, slot))
     }
 
     /// Memory takes the reference to the new object over, and the trace that to the old one.
@@ -493,6 +505,9 @@ impl Counts<'_> {
                 None => self.stack.remove(&(slot as usize)),
             };
             old = before.or(old);
+        } else if let Some(slot) = self.stack_slot(place) {
+            // What it held is known here even where memory was forgotten in between.
+            old = old.or(self.stacks.remove(&slot));
         }
         if let Some(old) = old {
             self.add(old, 1);

@@ -94,10 +94,18 @@ pub enum GeneralOp {
     BuildMap,
     BuildConstKeyMap,
     DictMerge,
+    PushExcInfo,
+    CheckExcMatch,
+    PopExcept,
+    WithExceptStart,
+    /// Never goes on behind itself.
+    Raise,
+    /// The same; what it raises has its traceback already.
+    Reraise,
 }
 
 /// How many there are.
-pub const GENERAL_OPS: usize = 21;
+pub const GENERAL_OPS: usize = 27;
 
 impl GeneralOp {
     /// How many objects from the top of the stack it looks at, how many of them it takes, and how many it gives.
@@ -117,6 +125,12 @@ impl GeneralOp {
             GeneralOp::BuildConstKeyMap => (argument.saturating_add(1), argument.saturating_add(1), 1),
             GeneralOp::DictMerge => (argument.saturating_add(4), 1, 0),
             GeneralOp::CallEx => (3 + (argument & 1), 3 + (argument & 1), 1),
+            GeneralOp::PushExcInfo => (1, 1, 2),
+            GeneralOp::CheckExcMatch => (2, 1, 1),
+            GeneralOp::PopExcept => (1, 1, 0),
+            GeneralOp::WithExceptStart => (4, 0, 1),
+            GeneralOp::Raise => (argument, argument, 0),
+            GeneralOp::Reraise => (argument.saturating_add(1), 0, 0),
             GeneralOp::UnpackStar => (1, 1, (argument & 0xff) + (argument >> 8) + 1),
         }
     }

@@ -90,12 +90,14 @@ pub struct Operand {
     /// Its kind.
     pub kind: Kind,
     /// Its value, as 64 bits: of `Int` the number, of `Float` the double's bits, of `Bool` 0 or 1, of
-    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray`, `Dict` the length, of `Array` the type code, of `RangeIter` 1 where there is one reference to it; else 0. Objects that can change are as they were
-    /// when seen, so that this is a hint for them; for constants it is the value.
+    /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray`, `Dict` the length, of `Array` the type code, of `RangeIter` 1 where
+    /// there is one reference to it; else 0. Objects that can change are as they were when seen, so that this is a hint for them; for constants it is the value.
     pub bits: u64,
 }
 
 impl Operand {
+    /// What the `bits` of an old local say where it is no number and somebody else holds it, too.
+    pub const SHARED: u64 = 2;
     /// A null.
     pub const NULL: Operand = Operand { object: 0, ty: 0, kind: Kind::Null, bits: 0 };
 }
@@ -497,7 +499,8 @@ impl Resumed {
 ///
 /// `operands`, by instruction (top of the stack last, as pushed):
 /// * `StoreFast`: value, old local. `StoreFastLoadFast`: value, old local.
-///   `StoreFastStoreFast`: top, next, old of the first local, old of the second.
+///   `StoreFastStoreFast`: top, next, old of the first local, old of the second. The `bits` of an old local that is not plain are
+///   1 where there is one reference to it, else [`Operand::SHARED`].
 /// * `LoadFastCheck`, `LoadFastAndClear`, `DeleteFast`: the local.
 /// * `Binary`, `Compare`, `Is`, `Contains`, `Subscript`: left, right.
 /// * `StoreSubscript`: value, container, index, and for lists the item that is replaced (else null).
@@ -590,6 +593,19 @@ impl Code {
     }
 }
 
+/// Where an exception is handled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Raised {
+    /// The frame that handles it, as [`Event::depth`] counts them. Those above are gone.
+    pub depth: u32,
+    /// The handler's offset.
+    pub target: u32,
+    /// Depth of the operand stack that the handler leaves.
+    pub stack: u32,
+    /// Whether the offset of the raising instruction is put on the stack before the exception.
+    pub lasti: bool,
+}
+
 /// How observing ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -626,6 +642,10 @@ pub struct Recording {
     pub around: Option<u32>,
     /// How it ended.
     pub ending: Ending,
+    /// Events, by index, that raised an exception which a frame of the recording handles: the next event is in its handler.
+    pub raised: BTreeMap<u32, Raised>,
+    /// For a side trace of an exit at which an exception is set: where that is handled. The first event is there.
+    pub begins: Option<Raised>,
     /// Items of the constant tuples that occur (as `LoadConst` operands), by the tuple's address.
     pub tuples: BTreeMap<u64, Vec<Operand>>,
 }

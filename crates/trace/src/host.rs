@@ -191,6 +191,9 @@ pub struct Functions {
     pub set_slice: u64,
     /// The same, where the value is dropped at once.
     pub set_slice_last: u64,
+    /// Of two exact lists, and five numbers in memory: `list[start:stop] = from[start:stop:step]`: 1; 0 where CPython shall do it;
+    /// -1 with an exception.
+    pub move_slice: u64,
     /// Of an object: whether a reference may be dropped, because it is not the last one, or the death of the object and of
     /// what it alone holds runs no Python code.
     pub may_die: u64,
@@ -259,10 +262,40 @@ pub struct Functions {
     pub undisturbed: u64,
     /// The same about frames that were pushed: whether nobody holds one.
     pub unseen: u64,
+    /// Of an object, twice: 1 where nobody else holds it, or there is one for each number; else -1 without an exception.
+    pub is_sole: u64,
     /// Makes the frames of those who called a trace natively, given the context; 0 where no trace is called so.
     pub make_callers: u64,
     /// Those of general operations.
     pub general: GeneralFunctions,
+    /// Those about exceptions.
+    pub raising: RaisingFunctions,
+}
+
+/// Addresses of C functions about exceptions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct RaisingFunctions {
+    /// Of the thread: the current frame gets an entry in the traceback of the exception that is set. Gives 0.
+    pub add_traceback: u64,
+    /// Of the current frame, which was made for a general operation, with its operand stack empty, and the thread: it ends. Gives 0.
+    pub leave_frame: u64,
+    /// Of the thread: the exception that is set, which is set no more. And the same with the current frame added to its traceback.
+    pub take_exception: u64,
+    pub catch: u64,
+    /// For `pop_frame`: empties the locals of a frame, which the trace has. And takes it away, although it may have a frame object.
+    pub empty_frame: u64,
+    pub pop_held: u64,
+    /// For `guard_undisturbed`: whether nobody could see this frame when it is gone.
+    pub may_leave: u64,
+    /// For `guard_undisturbed`: whether no tool wants to be told of exceptions.
+    pub untold: u64,
+    /// Of the entry frame, a slot of its operand stack and a number: puts as many results there, where no exception is set. Gives 0.
+    pub keep_results: u64,
+    /// Of an exception that is handled from now on: what was handled until then. Runs no code, never fails.
+    pub push_exception: u64,
+    /// Of an exception, and a class or a tuple of such: 1 or 0; -1 without an exception where that is none.
+    pub matches: u64,
 }
 
 /// Addresses of C functions that may run any Python code. Objects are borrowed, results are new; null or a negative
@@ -296,6 +329,8 @@ pub struct GeneralFunctions {
     pub set_slice: u64,
     /// Of object and name.
     pub get_attribute: u64,
+    /// The same for an attribute that is called next: one object, which may be a bound method.
+    pub get_method: u64,
     /// Of object, name and value.
     pub set_attribute: u64,
     /// Of object and name.

@@ -181,6 +181,8 @@ pub enum Inst {
         class: Class,
         /// Its value when the loop is entered.
         entry: Val,
+        /// An object that something else keeps alive: no reference comes with it.
+        borrowed: bool,
     },
     /// A uop.
     Uop(UopInst),

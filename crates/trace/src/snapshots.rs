@@ -238,7 +238,7 @@ impl Snapshots {
     }
 
     /// Those for which `live` is set, with other numbers for their values.
-    pub(crate) fn renumbered(&self, live: &[bool], number: &impl Fn(Val) -> Val) -> Snapshots {
+    pub fn renumbered(&self, live: &[bool], number: &impl Fn(Val) -> Val) -> Snapshots {
         const NOT_YET: u32 = u32::MAX;
         let mut new = Snapshots::default();
         // Where each row, and the sources from each place on, are now.

@@ -192,7 +192,7 @@ pub fn verify(trace: &Trace) -> Result<(), VerifyError> {
             Inst::Param(_) => Ok(()),
             Inst::Phi { .. } if !in_phis => Err(Fault::PhiNotAtLabel),
             // The entry must exist before the label, not only before the phi.
-            Inst::Phi { class, entry } => {
+            Inst::Phi { class, entry, .. } => {
                 let label = trace.label.unwrap_or(0) as usize;
                 wants(trace, *entry, *class, label, false)
             }

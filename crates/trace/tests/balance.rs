@@ -41,8 +41,9 @@ fn host() -> Host {
 fn checked(text: &str, entry: Option<(&str, usize)>) -> Result<(), String> {
     let trace: Trace = text.parse().unwrap_or_else(|error| panic!("{error}\n{text}"));
     let parent: Option<(Trace, usize)> = entry.map(|(text, snap)| (text.parse().expect("parses"), snap));
-    let entry = parent.as_ref().map(|(parent, snap)| (parent, parent.snaps.get(SnapId(*snap as u32)).unwrap()));
-    balance(&trace, &host(), entry).map_err(|error| error.to_string())
+    let parents: Vec<&Trace> = parent.iter().map(|(parent, _)| parent).collect();
+    let snap = parent.as_ref().map(|(parent, snap)| parent.snaps.get(SnapId(*snap as u32)).unwrap());
+    balance(&trace, &host(), snap.map(|snap| (&parents[..], snap))).map_err(|error| error.to_string())
 }
 
 #[test]

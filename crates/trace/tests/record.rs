@@ -521,8 +521,8 @@ fn items() {
 }
 
 /// `while True: s = ys[0] + put(xs, s)` with `def put(xs, s): xs[0] = s * 0.5; return s`: the item of `ys` lies on the stack,
-/// borrowed, so that the store makes an object. Writing into the old one would need the guard that nobody else holds it,
-/// and before that a reference for the borrower, which that guard's exit would leak.
+/// borrowed, and may be that of `xs`. It gets a reference before the guard that nobody else holds what is written into, and the
+/// snapshots from then on say so.
 #[test]
 fn a_store_while_a_float_is_borrowed() {
     let (xs, ys) = (object(Kind::List, 0x31_1000, 9), list(9));

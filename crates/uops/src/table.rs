@@ -11,7 +11,9 @@
 //!   touch is a property of the instruction in the trace (its region), not of the uop;
 //! * object layouts are not known here: displacements come in as immediates. The exceptions are the
 //!   reference count at offset 0, the type at offset 8, and the digits of an `int`, which are the
-//!   same in CPython 3.12 to 3.14; the `cpython` crate verifies them when decal is enabled.
+//!   same in CPython 3.12 to 3.14; the `cpython` crate verifies them when decal is enabled;
+//! * reference counts are read and written with 32 bits. The upper half is 0, and to read 64 bits of which 32 were just written
+//!   takes ten times as long: a processor hands a store on to a load only where that lies within.
 
 use crate::{Class, ImmKind, Machine, Obj, Raw, SideExit, Word};
 
@@ -351,6 +353,8 @@ uops! {
         if b < 0 { return Err(SideExit); }
         Ok(a >> (if b > 63 { 63 } else { b }))
     };
+    /// `a >> count` for a constant below 64.
+    shift_right(a: int; count: imm32) -> [int] [Tied] |m| a >> (count as u32 & 63);
     /// `a // b`; exits where `b` is 0 and where the quotient does not fit.
     floordiv_int(a: int, b: int) -> [int or exit] [Tied, imm] |m| {
         if b == 0 || (b == -1 && a == i64::MIN) { return Err(SideExit); }
@@ -364,6 +368,15 @@ uops! {
         let r = a.wrapping_rem(b);
         Ok(if r != 0 && ((r ^ b) < 0) { r + b } else { r })
     };
+    /// `a // d` of a constant `d` above 1 without a division: `factor` is `2**(64 + shift) / d`, rounded up. Of a negative number
+    /// the complement is divided, whose quotient is the complement of what is wanted.
+    floordiv_by(a: int; shift: imm32, factor: imm64) -> [int] [Free] |m| {
+        let sign = a >> 63;
+        let product = (a ^ sign) as u64 as u128 * factor as u128;
+        ((product >> 64) as u64 >> (shift as u32 & 63)) as i64 ^ sign
+    };
+    /// `a - q * divisor`, wrapping around: `a % divisor` where `q` is the quotient.
+    remainder_of(a: int, q: int; divisor: imm32) -> [int] [Tied] |m| a.wrapping_sub(q.wrapping_mul(divisor));
     /// `a / b`; exits where `b` is 0 and where an operand is not exact as a double.
     truediv_int(a: int, b: int) -> [float or exit] [Free] |m| {
         if b == 0 || a.unsigned_abs() > EXACT as u64 || b.unsigned_abs() > EXACT as u64 { return Err(SideExit); }
@@ -589,16 +602,16 @@ uops! {
     };
     /// Drops a reference that is not the last one; exits where it is, so that CPython sees the object die.
     decref_or_exit(a: obj) -> [or exit] [Free, writes] |m| {
-        let count = m.load64(a.0);
+        let count = m.load32(a.0);
         if (count as i32) < 0 { return Ok(()); }
         if count == 1 { return Err(SideExit); }
-        m.store64(a.0, count - 1);
+        m.store32(a.0, count - 1);
         Ok(())
     };
     /// Exits where the reference count is 1, so that CPython sees the object die.
-    guard_not_last(a: obj) -> [or exit] [Free, reads] |m| guard(m.load64(a.0) != 1);
+    guard_not_last(a: obj) -> [or exit] [Free, reads] |m| guard(m.load32(a.0) != 1);
     /// Exits unless the reference count is 1: nobody else can see the object change.
-    guard_last(a: obj) -> [or exit] [Free, reads] |m| guard(m.load64(a.0) == 1);
+    guard_last(a: obj) -> [or exit] [Free, reads] |m| guard(m.load32(a.0) == 1);
     /// The same reference under a new name, after its object was changed in place.
     renamed(a: obj) -> [obj] [Tied, writes] |m| a;
     /// The `int` object of a number from -5 to 256, from the interpreter's table of them; exits for other numbers.
@@ -609,18 +622,18 @@ uops! {
     /// Drops a reference to an object whose death runs no Python code, or, in a general operation, any; `dealloc` frees it
     /// with the last one.
     decref_plain(a: obj; dealloc: imm64) [Free, writes] |m| {
-        let count = m.load64(a.0);
+        let count = m.load32(a.0);
         if (count as i32) >= 0 {
-            m.store64(a.0, count.wrapping_sub(1));
+            m.store32(a.0, count.wrapping_sub(1));
             if count == 1 { m.cold(); let _ = m.release(dealloc, a.0); }
         }
     };
     /// Drops a reference that may be null to an object whose death runs no Python code.
     decref_plain_or_null(a: obj; dealloc: imm64) [Free, writes] |m| {
         if a.0 != 0 {
-            let count = m.load64(a.0);
+            let count = m.load32(a.0);
             if (count as i32) >= 0 {
-                m.store64(a.0, count.wrapping_sub(1));
+                m.store32(a.0, count.wrapping_sub(1));
                 if count == 1 { m.cold(); let _ = m.release(dealloc, a.0); }
             }
         }
@@ -643,7 +656,7 @@ uops! {
     /// holds it, otherwise a new one. `function` does this as C, for the case that is not in place:
     /// it takes the double, then the old object, and drops the old one's reference.
     renew_float(a: float, old: obj; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {
-        if m.load64(old.0) == 1 { m.store64(old.0.wrapping_add(16), a.to_bits()); return Ok(old); }
+        if m.load32(old.0) == 1 { m.store64(old.0.wrapping_add(16), a.to_bits()); return Ok(old); }
         let r = m.call_renew_float(function, a, old.0);
         if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
     };
@@ -704,9 +717,15 @@ uops! {
     call_store(a: obj, b: int, c: int, d: obj; function: imm64) -> [or exit] [Fixed, raises, writes] |m| {
         guard(m.call(function, a.0, b as u64, c as u64, d.0) as i32 == 1)
     };
+    /// Calls a C function of two objects and the numbers in the context's arguments; exits unless it gives 1, and it has done
+    /// nothing then.
+    call_move(a: obj, b: obj; function: imm64) -> [or exit] [Fixed, raises, writes] |m| {
+        let arguments = m.context().wrapping_add(crate::offset::ARGUMENTS as u64);
+        guard(m.call(function, a.0, b.0, arguments, 0) as i32 == 1)
+    };
     /// Exits where the reference count is 1 and the C function, asked whether the object may die here, says 0.
     guard_droppable(a: obj; function: imm64) -> [or exit] [Free, reads] |m| {
-        if m.load64(a.0) != 1 { return Ok(()); }
+        if m.load32(a.0) != 1 { return Ok(()); }
         m.cold();
         guard(m.release(function, a.0) as i32 != 0)
     };

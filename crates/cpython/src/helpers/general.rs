@@ -9,6 +9,7 @@ use crate::capi as ffi;
 use crate::frame::{self, Frame};
 use crate::monitoring::CodeList;
 use crate::thread::Thread;
+use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
 use std::ptr::null_mut;
@@ -40,6 +41,22 @@ pub unsafe extern "C" fn next(iterator: *mut PyObject) -> *mut PyObject {
             ffi::PyErr_Clear();
         }
         exhausted() as *mut PyObject
+    }
+}
+
+/// An attribute that is called next. What the interpreter finds as a function and its receiver comes as a bound method, made here
+/// and not by the attribute's own way of binding: that may check the receiver in other words than the call does.
+pub unsafe extern "C" fn get_method(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
+    // SAFETY: live objects; the method is a new reference.
+    unsafe {
+        let mut found = null_mut();
+        let Ok(symbols) = symbols() else { return ffi::PyObject_GetAttr(object, name) };
+        if (symbols.get_method)(object, name, &raw mut found) == 0 {
+            return found;
+        }
+        let bound = ffi::PyMethod_New(found, object);
+        objects::decref(found);
+        bound
     }
 }
 
@@ -132,7 +149,7 @@ pub unsafe extern "C" fn delete_attribute(object: *mut PyObject, name: *mut PyOb
 pub unsafe extern "C" fn unpack(sequence: *mut PyObject, count: u64, items: *mut *mut PyObject) -> c_int {
     // SAFETY: a live object, and room for as many items.
     unsafe {
-        let Ok(symbols) = crate::version::symbols::symbols() else { return -1 };
+        let Ok(symbols) = symbols() else { return -1 };
         let thread = Thread::current();
         let end = items.add(count as usize);
         if (symbols.unpack_iterable)(thread.pointer(), sequence, count as c_int, -1, end) != 0 { 0 } else { -1 }
@@ -180,14 +197,14 @@ pub unsafe extern "C" fn pop_frame(frame: u64, thread: u64) {
     }
 }
 
-/// Whether a trace may go on after Python code ran: nobody wants the interpreter's attention, and no tool watches any of the
-/// code that it may come to. Calls are inlined without asking again.
+/// Whether a trace may go on after Python code ran: nobody wants the interpreter's attention or to run its frames, and no tool
+/// watches any of the code that it may come to. Calls are inlined without asking again.
 pub unsafe extern "C" fn undisturbed(list: u64, _: u64, thread: u64) -> c_int {
     // SAFETY: the list of the trace that runs, which is valid, so that the code objects are alive.
     unsafe {
         delegation::forget();
         let thread = Thread::from_address(thread);
-        if !thread.is_quiet() || thread.is_traced() || allocator::is_watched() {
+        if !thread.is_quiet() || thread.is_traced() || allocator::is_watched() || !thread.runs_frames() {
             return 0;
         }
         (*(list as *const CodeList)).only_decal(thread).into()

@@ -24,6 +24,9 @@ fn adjust(start: i64, stop: i64, step: i64, size: i64) -> (i64, i64) {
     };
     let (start, stop) = (clamp(start), clamp(stop));
     let count = match step {
+        // Mostly; nothing is divided then.
+        -1 => (start - stop).max(0),
+        1 => (stop - start).max(0),
         ..=-1 if start > stop => (start - stop - 1) / step.saturating_neg() + 1,
         1.. if start < stop => (stop - start - 1) / step + 1,
         _ => 0,
@@ -117,19 +120,8 @@ unsafe fn put_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyOb
         let size = (*list.cast::<layout::List>()).size as i64;
         let (first, count) = adjust(start, stop, 1, size);
         let (first, count) = (first as usize, count as usize);
-        if count > 0 {
-            let replaced = &items(list)[first..first + count];
-            for item in replaced {
-                let copies = || {
-                    let same = replaced.iter().filter(|other| **other == *item).count();
-                    if count <= COUNTED { same } else { count }
-                };
-                // Mostly somebody else holds it, or it lives forever: its count is high.
-                let held = ffi::Py_REFCNT(*item) as usize;
-                if held <= count && !is_plain(*item) && held <= copies() {
-                    return 0;
-                }
-            }
+        if !may_replace(&items(list)[first..first + count]) {
+            return 0;
         }
         let is_list = objects::type_of(value) == type_address!(PyList_Type);
         let new: &[*mut PyObject] = if is_list { items(value) } else { objects::tuple_items(value) };
@@ -152,6 +144,63 @@ unsafe fn put_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyOb
             objects::decref(std::mem::replace(slot, *item));
         }
         1
+    }
+}
+
+/// Whether these items of a list, which lets them all go, are held elsewhere too, or plain.
+unsafe fn may_replace(replaced: &[*mut PyObject]) -> bool {
+    let count = replaced.len();
+    replaced.iter().all(|item| {
+        let copies = || {
+            let same = replaced.iter().filter(|other| **other == *item).count();
+            if count <= COUNTED { same } else { count }
+        };
+        // SAFETY: items of a list, which are alive. Mostly somebody else holds one, or it lives forever: its count is high.
+        let held = unsafe { ffi::Py_REFCNT(*item) } as usize;
+        // SAFETY: as above.
+        held > count || unsafe { is_plain(*item) } || held > copies()
+    })
+}
+
+/// `list[start:stop] = from[start:stop:step]` of two exact lists, which may be one: 1. Refuses where an item that is replaced
+/// could run code when it dies. The five numbers are those of `list`, then those of `from`.
+pub unsafe extern "C" fn move_slice(list: *mut PyObject, from: *mut PyObject, numbers: *const i64) -> c_int {
+    // SAFETY: exact lists, as the callers guard; the numbers are in the context.
+    unsafe {
+        let [start, stop, from_start, from_stop, step] = *numbers.cast::<[i64; 5]>();
+        if step == 0 {
+            return 0;
+        }
+        let (first, count) = adjust(start, stop, 1, (*list.cast::<layout::List>()).size as i64);
+        let (taken, number) = adjust(from_start, from_stop, step, (*from.cast::<layout::List>()).size as i64);
+        let place = first as usize..(first + count) as usize;
+        if count == number && list == from {
+            // The same items in the same places, or in reverse: the list holds what it held.
+            if step == 1 && taken == first {
+                return 1;
+            }
+            if step == -1 && taken == first + count - 1 {
+                items(list)[place].reverse();
+                return 1;
+            }
+        } else if count == number && step == 1 {
+            if !may_replace(&items(list)[place.clone()]) {
+                return 0;
+            }
+            let new = &items(from)[taken as usize..(taken + number) as usize];
+            new.iter().for_each(|item| objects::incref(*item));
+            for (slot, item) in items(list)[place].iter_mut().zip(new) {
+                objects::decref(std::mem::replace(slot, *item));
+            }
+            return 1;
+        }
+        let value = list_slice(from, from_start, from_stop, step);
+        if value.is_null() {
+            return -1;
+        }
+        let done = put_slice(list, start, stop, value, true);
+        objects::decref(value);
+        done
     }
 }
 
@@ -196,8 +245,20 @@ pub unsafe extern "C" fn list_extend(list: *mut PyObject, iterable: *mut PyObjec
 /// `list.insert(index, item)` of an exact list: 1, or -1 where memory ran out. The second number is not used.
 pub unsafe extern "C" fn list_insert(list: *mut PyObject, index: i64, _: i64, item: *mut PyObject) -> c_int {
     // SAFETY: as for `list_append`.
-    let failed = unsafe { ffi::PyList_Insert(list, index as isize, item) < 0 };
-    if failed { -1 } else { 1 }
+    unsafe {
+        let raw = &mut *list.cast::<layout::List>();
+        if raw.size < raw.allocated {
+            let size = raw.size as i64;
+            let index = if index < 0 { index.saturating_add(size).max(0) } else { index.min(size) } as usize;
+            objects::incref(item);
+            raw.size += 1;
+            let items = items(list);
+            items.copy_within(index..size as usize, index + 1);
+            items[index] = item;
+            return 1;
+        }
+        if ffi::PyList_Insert(list, index as isize, item) < 0 { -1 } else { 1 }
+    }
 }
 
 /// `list.pop(index)` of an exact list: the item, with the list's reference. Refuses where there is no such item.

@@ -61,7 +61,7 @@ impl Observer {
                     Instance::Bare => UNKNOWN,
                 };
             }
-            if let Some(disp) = member(found) {
+            if let Some(disp) = member(found, ty) {
                 self.assume_type(ty);
                 return Attribute::Slot { disp };
             }
@@ -73,6 +73,8 @@ impl Observer {
             if (*found_type).tp_descr_set.is_some() {
                 return Attribute::Unsupported(data_descriptor(found));
             }
+            // It could become one.
+            self.assume_type(found_type);
             // The instance comes before what is not a data descriptor.
             let shadow = match instance(owner, ty) {
                 Instance::Bare => Shadow::Nothing,
@@ -220,7 +222,7 @@ impl Observer {
             }
             let found = look_up(ty, name);
             if !found.is_null() {
-                if let Some(disp) = member(found) {
+                if let Some(disp) = member(found, ty) {
                     self.assume_type(ty);
                     let old = *owner.byte_offset(disp as isize).cast::<*mut PyObject>();
                     return (Attribute::Slot { disp }, old);
@@ -228,6 +230,8 @@ impl Observer {
                 if (*ffi::Py_TYPE(found)).tp_descr_set.is_some() {
                     return unsupported(data_descriptor(found));
                 }
+                // It could become one.
+                self.assume_type(ffi::Py_TYPE(found));
             }
             let dict = || *owner.byte_offset(layout::MANAGED_DICT as isize).cast::<*mut PyObject>();
             match instance(owner, ty) {
@@ -271,7 +275,7 @@ impl Observer {
             if found.is_null() {
                 return UNKNOWN;
             }
-            if objects::type_of(found) == type_address!(PyProperty_Type) || member(found).is_some() {
+            if objects::type_of(found) == type_address!(PyProperty_Type) || member(found, class).is_some() {
                 return Attribute::Unsupported("an attribute made by a descriptor");
             }
             self.assume_type(class);
@@ -414,11 +418,16 @@ pub(super) unsafe fn names_of(ty: *mut ffi::PyTypeObject) -> Shadow {
     }
 }
 
-/// The displacement of a slot, where the descriptor is that of a plain `__slots__` entry.
-unsafe fn member(descriptor: *mut PyObject) -> Option<i32> {
+/// The displacement of a slot in instances of a class, where the descriptor is that of a plain `__slots__` entry. A class
+/// may also have one that was made for another class, and then has no such slot.
+unsafe fn member(descriptor: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Option<i32> {
     // SAFETY: an exact member descriptor has this layout.
     unsafe {
         if objects::type_of(descriptor) != type_address!(PyMemberDescr_Type) {
+            return None;
+        }
+        let made_for = (*descriptor.cast::<ffi::PyMemberDescrObject>()).d_common.d_type;
+        if ffi::PyType_IsSubtype(ty, made_for) == 0 {
             return None;
         }
         let member = &*(*descriptor.cast::<ffi::PyMemberDescrObject>()).d_member;

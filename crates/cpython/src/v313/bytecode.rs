@@ -93,6 +93,14 @@ fn split(bytes: &[u8]) -> Vec<Raw> {
             bytes.get(next as usize * 2..next as usize * 2 + 2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
         let op = match meaning(opcode, argument, next, name) {
             Op::Yield { .. } => Op::Yield { quiet: behind.is_some_and(is_outside_of_handlers) },
+            // Out of a handler, but for the loop of a `yield from`.
+            Op::Unsupported(_) if opcode == op::JUMP_BACKWARD_NO_INTERRUPT => {
+                let target = next.saturating_sub(argument);
+                match bytes.get(target as usize * 2) {
+                    Some(&op::SEND) | None => Op::Unsupported(name),
+                    Some(_) => Op::JumpForward(target),
+                }
+            }
             op => op,
         };
         let instruction = Instruction { op, start: start as u32, unit: unit as u32, next };
@@ -205,6 +213,12 @@ fn general(opcode: u8) -> Option<GeneralOp> {
         op::LOAD_ASSERTION_ERROR => GeneralOp::AssertionError,
         op::CALL_FUNCTION_EX => GeneralOp::CallEx,
         op::DICT_MERGE => GeneralOp::DictMerge,
+        op::PUSH_EXC_INFO => GeneralOp::PushExcInfo,
+        op::CHECK_EXC_MATCH => GeneralOp::CheckExcMatch,
+        op::POP_EXCEPT => GeneralOp::PopExcept,
+        op::WITH_EXCEPT_START => GeneralOp::WithExceptStart,
+        op::RAISE_VARARGS => GeneralOp::Raise,
+        op::RERAISE => GeneralOp::Reraise,
         _ => return None,
     })
 }

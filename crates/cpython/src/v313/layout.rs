@@ -111,11 +111,20 @@ pub struct Monitoring {
     /// That and the events for all code.
     pub active: [u8; LOCAL_EVENTS],
     _tools: *mut u8,
-    _lines: *mut u8,
+    /// What line events stand for; null where there were none.
+    pub lines: *mut LineData,
     _line_tools: *mut u8,
     pub instruction_opcodes: *mut u8,
     /// The tools that get INSTRUCTION events; null as long as one tool has all.
     pub instruction_tools: *mut u8,
+}
+
+/// `_PyCoLineInstrumentationData`, one for each code unit.
+#[repr(C)]
+pub struct LineData {
+    /// The opcode that a line's event has replaced.
+    pub original: u8,
+    _delta: i8,
 }
 
 /// `PyGenObject`.

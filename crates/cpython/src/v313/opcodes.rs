@@ -3,8 +3,12 @@
 /// Opcodes from this one on are events of monitoring tools.
 pub const FIRST_INSTRUMENTED: u8 = 236;
 
-/// The events of an instruction, of a jump backward and of a line: the first and the last may stand for any instruction.
-const EVENTS: [u8; 3] = [247, 249, 254];
+/// The event of an instruction, which may stand for any.
+pub const INSTRUMENTED_INSTRUCTION: u8 = 247;
+/// The event of a line, which may stand for any instruction, the event of one included.
+pub const INSTRUMENTED_LINE: u8 = 254;
+/// These, and the event of a jump backward.
+const EVENTS: [u8; 3] = [INSTRUMENTED_INSTRUCTION, 249, INSTRUMENTED_LINE];
 
 /// Whether a code unit with this opcode, in any form, may be a jump backward.
 pub fn may_jump_backward(opcode: u8) -> bool {

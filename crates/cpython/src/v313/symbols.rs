@@ -71,6 +71,9 @@ symbols! {
         unsafe extern "C" fn(*mut ThreadState, *mut PyObject, c_int, c_int, *mut *mut PyObject) -> c_int;
     /// Finds a special method on the type of an object, bound to it: object, interned name. Null perhaps without an exception.
     lookup_special = c"_PyObject_LookupSpecial": unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
+    /// Finds an attribute that is to be called: object, name, and where to. 1 where it is a method that is not bound.
+    get_method = c"_PyObject_GetMethod":
+        unsafe extern "C" fn(*mut PyObject, *mut PyObject, *mut *mut PyObject) -> c_int;
     /// Raises an exception about a name: thread, exception, format, name.
     format_name_error = c"_PyEval_FormatExcCheckArg":
         unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *const std::ffi::c_char, *mut PyObject);

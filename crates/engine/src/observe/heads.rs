@@ -114,7 +114,13 @@ impl Observation {
             }
             _ => {}
         }
-        if event == 0 || !engine.is_hot_loop(code, offset) {
+        if event == 0 {
+            return None;
+        }
+        let hot = engine.is_hot_loop(code, offset);
+        // One in a call that is not hot yet may turn for long, too: to follow it turn by turn would make a very long trace.
+        let known_short = || self.short.contains(&(code as usize, offset)) || engine.is_short_loop(code, offset);
+        if !hot && (depth == 1 || !root || self.arrival.is_some() || known_short()) {
             return None;
         }
         if depth > 1 {
@@ -131,8 +137,13 @@ impl Observation {
                 return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
             }
             let long = engine.locations.get(&(code as usize, offset)).is_some_and(|location| location.long);
+            let few = match (long, hot) {
+                (true, _) => 1,
+                (_, true) => FEW,
+                _ => MAX_UNROLLED,
+            };
             self.recording.arrival = Some(event);
-            self.arrival = Some(Arrival { few: if long { 1 } else { FEW }, ..arrival });
+            self.arrival = Some(Arrival { few, ..arrival });
             return None;
         }
         // A trace that does not loop only leads to one that does, as this pass may do by itself.
@@ -194,10 +205,12 @@ impl Observation {
     }
 
     /// Whether the loop that is being observed was left.
-    pub(super) fn left_loop(&self, start: u32) -> bool {
+    pub(super) fn left_loop(&mut self, start: u32) -> bool {
         let (Purpose::Root { offset: head, function: false }, [top]) = (&self.purpose, self.frames.as_slice()) else {
             return false;
         };
-        start < *head || loop_end(&top.decoded, *head).is_some_and(|end| start > end)
+        let left = start < *head || loop_end(&top.decoded, *head).is_some_and(|end| start > end);
+        self.handling &= left;
+        left && !self.handling
     }
 }

@@ -161,7 +161,7 @@ fn sweep(trace: Trace, marks: &Marks) -> (Trace, Vec<Option<Val>>) {
         .filter(|(_, live)| **live)
         .map(|(inst, _)| match inst {
             Inst::Param(class) => Inst::Param(class),
-            Inst::Phi { class, entry } => Inst::Phi { class, entry: number(entry) },
+            Inst::Phi { class, entry, borrowed } => Inst::Phi { class, entry: number(entry), borrowed },
             Inst::Uop(mut inst) => {
                 inst.args.iter_mut().for_each(|arg| *arg = number(*arg));
                 inst.snap = inst.snap.map(snap_number);

@@ -14,6 +14,7 @@
 //! exists. Cost: constant time per instruction, but for stores (see [`Heap`]).
 
 use crate::ir::{Args, Inst, MAX_ARGS, Region, UopInst, Val};
+use crate::opt::Part;
 use crate::opt::fold::{Folded, fold};
 use crate::opt::heap::{Heap, Place};
 use crate::snapshot::{Building, SnapId, Snapshots, Then};
@@ -60,6 +61,7 @@ pub struct Emitter {
     passing: Vec<Key>,
     heap: Heap,
     optimize: bool,
+    without: Option<Part>,
     /// The types that were known at the label.
     types_before: Vec<u64>,
     granted: RefCell<Granted>,
@@ -80,18 +82,24 @@ impl Emitter {
             passing: Vec::new(),
             heap: Heap::default(),
             optimize,
+            without: None,
             types_before: Vec::new(),
             granted: RefCell::default(),
         }
     }
 
     /// The same with room for what so many instructions of Python become, as a rule.
-    pub fn with_room(optimize: bool, events: usize) -> Emitter {
-        let mut emitter = Emitter::new(optimize);
+    pub fn with_room(optimize: bool, without: Option<Part>, events: usize) -> Emitter {
+        let mut emitter = Emitter { without, ..Emitter::new(optimize) };
         emitter.insts.reserve(4 * events);
         emitter.types.reserve(4 * events);
         emitter.snaps.reserve(events);
         emitter
+    }
+
+    /// Whether this part of optimizing is on.
+    fn does(&self, part: Part) -> bool {
+        self.optimize && self.without != Some(part)
     }
 
     /// What is known of memory.
@@ -285,7 +293,7 @@ impl Emitter {
             (Uop::guard_is_not, Some(object)) => object == imm64,
             (_, Some(_)) if args.get(1).is_none_or(|_| constant.is_some()) && uop != Uop::guard_type => {
                 let bits: Vec<Option<u64>> = args.iter().map(|val| self.constant_of(*val)).collect();
-                matches!(fold(uop, &bits), Folded::Keep)
+                matches!(fold(uop, &bits, (0, imm64)), Folded::Keep)
             }
             _ => false,
         };
@@ -333,11 +341,11 @@ impl Emitter {
         {
             operands.swap(0, 1);
         }
-        if self.optimize {
+        if self.does(Part::Fold) {
             let mut bits = [None; MAX_ARGS];
             let bits = &mut bits[..operands.len()];
             bits.iter_mut().zip(&operands).for_each(|(bits, val)| *bits = self.constant_of(*val));
-            match fold(uop, bits) {
+            match fold(uop, bits, (imm32, imm64)) {
                 Folded::Keep => {}
                 Folded::Operand(index) => return operands[index],
                 Folded::Int(value) => return self.int(value),
@@ -354,7 +362,7 @@ impl Emitter {
         for (slot, val) in key.1.iter_mut().zip(&operands) {
             *slot = *val;
         }
-        if self.optimize
+        if self.does(Part::Number)
             && let Some(val) = self.numbered.get(&key).copied()
         {
             if self.is_before(val) {
@@ -389,7 +397,7 @@ impl Emitter {
 
     /// Exits unless the object's type is exactly `ty`.
     pub fn guard_type(&mut self, object: Val, ty: u64, snap: SnapId) {
-        if self.optimize && self.type_of(object) == Some(ty) {
+        if self.does(Part::Types) && self.type_of(object) == Some(ty) {
             return;
         }
         self.pure(Uop::guard_type, &[object], 0, ty, Some(snap));
@@ -407,7 +415,7 @@ impl Emitter {
         snap: Option<SnapId>,
     ) -> Val {
         let place = self.place(base, index, disp);
-        if self.optimize
+        if self.does(Part::Loads)
             && let Some(val) = self.heap.lookup(region, &place)
         {
             return val;
@@ -462,12 +470,13 @@ impl Emitter {
         Place { base, index: index.map(|v| (v, self.constant_of(v).map(|bits| bits as i64))), disp }
     }
 
-    /// Starts the loop: one phi for each entry value. Forgets what the body may overwrite.
-    pub fn label(&mut self, entries: &[(Class, Val)]) -> Vec<Val> {
+    /// Starts the loop: one phi for each entry value, which may be borrowed. Forgets what the body may overwrite.
+    pub fn label(&mut self, entries: &[(Class, Val, bool)]) -> Vec<Val> {
         self.label = Some(self.insts.len() as u32);
         self.heap.enter_loop();
         self.types_before.clone_from(&self.types);
-        entries.iter().map(|(class, entry)| self.push(Inst::Phi { class: *class, entry: *entry })).collect()
+        let phi = |&(class, entry, borrowed): &(Class, Val, bool)| Inst::Phi { class, entry, borrowed };
+        entries.iter().map(|entry| self.push(phi(entry))).collect()
     }
 
     /// The finished parts: instructions, snapshots, origins of the parameters, label.

@@ -68,14 +68,14 @@ fn is_arithmetic(uop: Uop) -> bool {
     (from..=to).contains(&(uop as u8))
 }
 
-/// Folds a uop whose operands are constants (their bits) where `Some`.
-pub fn fold(uop: Uop, operands: &[Option<u64>]) -> Folded {
+/// Folds a uop with these immediates whose operands are constants (their bits) where `Some`.
+pub fn fold(uop: Uop, operands: &[Option<u64>], (imm32, imm64): (i32, u64)) -> Folded {
     if is_arithmetic(uop) && operands.iter().all(Option::is_some) {
         let mut args = [0; 4];
         for (slot, bits) in args.iter_mut().zip(operands) {
             *slot = bits.unwrap_or(0);
         }
-        return match (execute(uop, &mut NoMachine, &args, 0, 0), uop.info().result) {
+        return match (execute(uop, &mut NoMachine, &args, imm32, imm64), uop.info().result) {
             (Ok(bits), Some(decal_uops::Class::Int)) => Folded::Int(bits as i64),
             (Ok(bits), Some(decal_uops::Class::Float)) => Folded::Float(bits),
             (Ok(_), None) => Folded::Holds,
@@ -106,27 +106,36 @@ pub fn fold(uop: Uop, operands: &[Option<u64>]) -> Folded {
 mod tests {
     use super::*;
 
+    const NONE: (i32, u64) = (0, 0);
+
+    #[test]
+    fn immediates_count() {
+        assert_eq!(fold(Uop::shift_right, &[Some(-7i64 as u64)], (1, 0)), Folded::Int(-4));
+        assert_eq!(fold(Uop::floordiv_by, &[Some(-7i64 as u64)], (1, 0xaaaa_aaaa_aaaa_aaab)), Folded::Int(-3));
+        assert_eq!(fold(Uop::remainder_of, &[Some(-7i64 as u64), Some(-3i64 as u64)], (3, 0)), Folded::Int(2));
+    }
+
     #[test]
     fn constants_are_computed() {
-        assert_eq!(fold(Uop::add_int, &[Some(2), Some(3)]), Folded::Int(5));
-        assert_eq!(fold(Uop::mod_int, &[Some(-7i64 as u64), Some(3)]), Folded::Int(2));
-        assert_eq!(fold(Uop::guard_lt_int, &[Some(1), Some(2)]), Folded::Holds);
+        assert_eq!(fold(Uop::add_int, &[Some(2), Some(3)], NONE), Folded::Int(5));
+        assert_eq!(fold(Uop::mod_int, &[Some(-7i64 as u64), Some(3)], NONE), Folded::Int(2));
+        assert_eq!(fold(Uop::guard_lt_int, &[Some(1), Some(2)], NONE), Folded::Holds);
         let half = 0.5f64.to_bits();
-        assert_eq!(fold(Uop::add_float, &[Some(half), Some(half)]), Folded::Float(1.0f64.to_bits()));
+        assert_eq!(fold(Uop::add_float, &[Some(half), Some(half)], NONE), Folded::Float(1.0f64.to_bits()));
     }
 
     #[test]
     fn what_would_exit_is_kept() {
-        assert_eq!(fold(Uop::add_int, &[Some(i64::MAX as u64), Some(1)]), Folded::Keep);
-        assert_eq!(fold(Uop::guard_lt_int, &[Some(2), Some(2)]), Folded::Keep);
-        assert_eq!(fold(Uop::mod_int, &[Some(1), Some(0)]), Folded::Keep);
+        assert_eq!(fold(Uop::add_int, &[Some(i64::MAX as u64), Some(1)], NONE), Folded::Keep);
+        assert_eq!(fold(Uop::guard_lt_int, &[Some(2), Some(2)], NONE), Folded::Keep);
+        assert_eq!(fold(Uop::mod_int, &[Some(1), Some(0)], NONE), Folded::Keep);
     }
 
     #[test]
     fn neutral_elements_disappear() {
-        assert_eq!(fold(Uop::add_int, &[None, Some(0)]), Folded::Operand(0));
-        assert_eq!(fold(Uop::mul_int, &[None, Some(1)]), Folded::Operand(0));
-        assert_eq!(fold(Uop::mul_int, &[None, Some(0)]), Folded::Int(0));
-        assert_eq!(fold(Uop::add_float, &[None, Some(0)]), Folded::Keep);
+        assert_eq!(fold(Uop::add_int, &[None, Some(0)], NONE), Folded::Operand(0));
+        assert_eq!(fold(Uop::mul_int, &[None, Some(1)], NONE), Folded::Operand(0));
+        assert_eq!(fold(Uop::mul_int, &[None, Some(0)], NONE), Folded::Int(0));
+        assert_eq!(fold(Uop::add_float, &[None, Some(0)], NONE), Folded::Keep);
     }
 }

@@ -103,6 +103,11 @@ impl Heap {
         }
     }
 
+    /// What memory holds at this place is not known, though nobody has written it.
+    pub fn unlearn(&mut self, region: Region, place: &Place) {
+        self.known[region as usize].retain(|(known, _)| !known.same(place));
+    }
+
     /// All that was known of a region is void.
     pub fn clobber(&mut self, region: Region) {
         self.written.insert(region);

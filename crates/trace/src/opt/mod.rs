@@ -16,6 +16,35 @@ pub mod emit;
 pub mod fold;
 pub mod heap;
 
+/// Parts of optimizing that can be switched off one by one, to find the one at fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// Constants are folded, and operations that give their operand.
+    Fold,
+    /// What was computed or guarded is not again.
+    Number,
+    /// What type an object has is remembered.
+    Types,
+    /// Loads are answered from what is known of memory.
+    Loads,
+    /// What nobody uses is removed.
+    Dead,
+}
+
+impl Part {
+    /// The part of this name.
+    pub fn named(name: &str) -> Option<Part> {
+        Some(match name {
+            "fold" => Part::Fold,
+            "number" => Part::Number,
+            "types" => Part::Types,
+            "loads" => Part::Loads,
+            "dead" => Part::Dead,
+            _ => return None,
+        })
+    }
+}
+
 /// A pass over a finished trace.
 pub struct Pass {
     /// Its name, as in dumps.

@@ -149,6 +149,8 @@ impl Recorder<'_> {
             code: callee.code,
             function: callee.function,
             real: None,
+            held: false,
+            filled: false,
             generator: None,
             locals,
             stack: Vec::new(),

@@ -134,6 +134,7 @@ impl Recorder<'_> {
         if event.operands.get(1).is_some_and(|seen| seen.kind == Kind::Dict) {
             return self.store_dict_item(event);
         }
+        self.own_floats(3, event)?;
         let (index, container, value) = (self.pop()?, self.pop()?, self.pop()?);
         let [seen_value, seen, seen_index, seen_old] = match event.operands.as_slice() {
             [a, b, c, d, ..] => [*a, *b, *c, *d],
@@ -247,6 +248,16 @@ impl Recorder<'_> {
             }
         });
         borrowed.into_iter().any(|val| self.e.type_of(val).is_none_or(|ty| ty == self.host.objects.float))
+    }
+
+    /// Before a store of the stack's nth value from the top: where that is a float that may go into an old one's place, whoever
+    /// borrows a float gets a reference, so that the old one is known to be held.
+    pub(super) fn own_floats(&mut self, nth: u32, event: &Event) -> Step<()> {
+        let replaces = event.operands.last().is_some_and(|old| old.kind == Kind::Float);
+        if replaces && matches!(self.peek(nth)?, Sym::Float(..)) && self.is_a_float_borrowed() {
+            self.own_before(event.offset);
+        }
+        Ok(())
     }
 
     fn learn_float(&mut self, object: Val, value: Val) {

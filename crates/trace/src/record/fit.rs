@@ -35,7 +35,7 @@ impl Recorder<'_> {
             values: HashMap::new(),
         };
         let mut bad = BTreeSet::new();
-        if self.frames.len() != label.frames.len() || self.code_objects() != label.codes {
+        if self.has_held() || self.frames.len() != label.frames.len() || self.code_objects() != label.codes {
             return Err(None);
         }
         // What is suspended may have come there in another order.
@@ -125,7 +125,9 @@ impl Recorder<'_> {
         let mut args = Vec::new();
         for carries in &label.phis {
             let arg = match carries {
-                Carries::Number(slot) | Carries::Object(slot) => fitting.values.get(&(*slot, 0)).copied(),
+                Carries::Number(slot) | Carries::Object(slot) | Carries::Borrowed(slot) => {
+                    fitting.values.get(&(*slot, 0)).copied()
+                }
                 Carries::RangeNext(slot) => fitting.values.get(&(*slot, 1)).copied(),
                 Carries::RangeLeft(slot) => fitting.values.get(&(*slot, 2)).copied(),
                 Carries::RangeStep(slot) => fitting.values.get(&(*slot, 3)).copied(),
@@ -207,6 +209,10 @@ impl Fitting<'_> {
             }
             (Sym::Obj(_, Own::Owned), Sym::Obj(val, Own::Owned)) if self.label.varying.contains(&slot) => {
                 self.give(slot, 0, *val)
+            }
+            (Sym::Obj(_, Own::Container), Sym::Obj(val, own)) if self.label.borrowed.contains_key(&slot) => {
+                let held = *own == Own::Container || matches!(own, Own::Slot(home) if in_place(*home));
+                held && self.give(slot, 0, *val)
             }
             (Sym::Bool(_), Sym::Bool(val)) => self.give(slot, 0, *val),
             (Sym::Bool(_), Sym::Const(c)) if c.kind == Kind::Bool => self.give(slot, 0, e.int(c.bits as i64)),

@@ -90,6 +90,54 @@ const UNSEEN: Operand = Operand { bits: i64::MAX as u64, ..Operand::NULL };
 impl Recorder<'_> {
     /// Carries out a general operation in place of this instruction.
     pub(super) fn perform(&mut self, event: &Event, operation: General<'_>) -> Step<()> {
+        if let Some(raised) = self.raised.take() {
+            return self.perform_and_raise(event, operation, raised);
+        }
+        let result = self.carry_out(event, &operation)?;
+        // The operands are gone, as they are where the interpreter raises.
+        self.snap = self.build_snapshot(event.offset, Then::Raise);
+        let raise = self.snap;
+        match operation.gives {
+            _ if operation.function == 0 => {}
+            Gives::Truth(_) | Gives::Nothing | Gives::Objects(_) | Gives::Global => {
+                let zero = self.e.int(0);
+                self.e.pure(Uop::guard_ge_int, &[result, zero], 0, 0, Some(raise));
+            }
+            _ => {
+                self.e.pure(Uop::guard_is_not, &[result], 0, 0, Some(raise));
+            }
+        }
+        if let Gives::Next(more, end) = operation.gives {
+            self.guard_next(event, result, more, end)?;
+        }
+        self.give(result, operation.gives)?;
+        let offset = match operation.gives {
+            // The interpreter's END_FOR takes a value away, and the instruction behind it the iterator.
+            Gives::Next(false, end) => end.saturating_sub(2),
+            _ => event.next,
+        };
+        self.go_on_at(offset);
+        if let Gives::Next(false, _) = operation.gives {
+            self.pop()?;
+            let iterator = self.pop()?;
+            self.discard(&[iterator])?;
+        }
+        Ok(())
+    }
+
+    /// Behind a general operation: asks whether the trace may go on, and takes the frames away that were made for it.
+    pub(super) fn go_on_at(&mut self, offset: u32) {
+        self.snap = self.build_snapshot(offset, Then::Resume);
+        self.check_undisturbed();
+        self.load_back();
+        self.pop_frames();
+        self.share_again();
+        self.snap = self.build_snapshot(offset, Then::Resume);
+        self.raise_snap = None;
+    }
+
+    /// Makes all exact, calls, and drops the operands.
+    pub(super) fn carry_out(&mut self, event: &Event, operation: &General<'_>) -> Step<Val> {
         let from_stack = operation.words.iter().filter_map(|word| match word {
             Word::Stack(nth) => Some(*nth),
             _ => None,
@@ -118,44 +166,11 @@ impl Recorder<'_> {
         }
         let result = self.call_any(&words, operation)?;
         self.forget_all();
-        self.take_operands(&operation)?;
-        // The operands are gone, as they are where the interpreter raises.
-        self.snap = self.build_snapshot(event.offset, Then::Raise);
-        let raise = self.snap;
-        match operation.gives {
-            _ if operation.function == 0 => {}
-            Gives::Truth(_) | Gives::Nothing | Gives::Objects(_) | Gives::Global => {
-                let zero = self.e.int(0);
-                self.e.pure(Uop::guard_ge_int, &[result, zero], 0, 0, Some(raise));
-            }
-            _ => {
-                self.e.pure(Uop::guard_is_not, &[result], 0, 0, Some(raise));
-            }
-        }
-        if let Gives::Next(more, end) = operation.gives {
-            self.guard_next(event, result, more, end)?;
-        }
-        self.give(result, operation.gives)?;
-        let offset = match operation.gives {
-            // The interpreter's END_FOR takes a value away, and the instruction behind it the iterator.
-            Gives::Next(false, end) => end.saturating_sub(2),
-            _ => event.next,
-        };
-        self.snap = self.build_snapshot(offset, Then::Resume);
-        self.check_undisturbed();
-        self.pop_frames();
-        self.share_again();
-        self.snap = self.build_snapshot(offset, Then::Resume);
-        self.raise_snap = None;
-        if let Gives::Next(false, _) = operation.gives {
-            self.pop()?;
-            let iterator = self.pop()?;
-            self.discard(&[iterator])?;
-        }
-        Ok(())
+        self.take_operands(operation)?;
+        Ok(result)
     }
 
-    fn call_any(&mut self, words: &[Val], operation: General<'_>) -> Step<Val> {
+    fn call_any(&mut self, words: &[Val], operation: &General<'_>) -> Step<Val> {
         if operation.function == 0 {
             return Ok(self.e.int(0));
         }
@@ -400,7 +415,12 @@ impl Recorder<'_> {
         let last = self.frames.len() - 1;
         let mut below = self.e.frame();
         for depth in 0..=last {
-            if let Some(generator) = self.frames[depth].generator {
+            if let Some(frame) = self.frames[depth].real.filter(|_| self.frames[depth].held) {
+                self.fill_frame(depth, frame)?;
+                self.frames[depth].filled = true;
+                self.renew_snap(event);
+                below = frame;
+            } else if let Some(generator) = self.frames[depth].generator {
                 let functions = &self.host.functions;
                 let maker = if generator.delegated { functions.resume_chain } else { functions.resume_frame };
                 let raise = self.raise_snap();
@@ -415,16 +435,7 @@ impl Recorder<'_> {
                 let (maker, raise) = (self.host.functions.push_frame, self.raise_snap());
                 let frame = self.e.effect(Uop::push_frame, &[below, function], 0, maker, Region::Any, Some(raise));
                 self.frames[depth].real = Some(frame);
-                for slot in 0..self.frames[depth].locals.len() {
-                    let sym = self.frames[depth].locals[slot].sym.clone();
-                    if sym == Sym::Null {
-                        continue;
-                    }
-                    // The frame has the references as long as it is there.
-                    let val = self.object(&sym)?;
-                    let disp = self.local_disp(slot as u32);
-                    self.e.effect(Uop::store_obj, &[frame, val], disp, 0, Region::Any, None);
-                }
+                self.fill_frame(depth, frame)?;
                 self.renew_snap(event);
                 below = frame;
             }
@@ -438,14 +449,34 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// Moves the locals of a frame there. It has the references as long as it is there.
+    fn fill_frame(&mut self, depth: usize, frame: Val) -> Step<()> {
+        for slot in 0..self.frames[depth].locals.len() {
+            let sym = self.frames[depth].locals[slot].sym.clone();
+            if sym == Sym::Null {
+                continue;
+            }
+            let val = self.object(&sym)?;
+            let disp = self.local_disp(slot as u32);
+            self.e.effect(Uop::store_obj, &[frame, val], disp, 0, Region::Any, None);
+        }
+        Ok(())
+    }
+
     /// A side trace that begins while frames are in memory: takes them away where nobody has got hold of them.
     pub(super) fn take_frames_back(&mut self, offset: u32) {
-        if self.frames.iter().all(|frame| frame.real.is_none()) {
+        if self.frames.iter().all(|frame| frame.real.is_none() || frame.held) {
             return;
         }
         self.snap = self.build_snapshot(offset, Then::Resume);
         self.raise_snap = None;
         self.check_undisturbed();
+        self.load_back();
+        self.pop_frames();
+    }
+
+    /// Names what frames of calls that exist have in their locals, where a side trace began with that.
+    pub(super) fn load_back(&mut self) {
         for depth in 1..self.frames.len() {
             let Some(frame) = self.frames[depth].real.filter(|_| self.frames[depth].generator.is_none()) else {
                 continue;
@@ -458,13 +489,16 @@ impl Recorder<'_> {
                 }
             }
         }
-        self.pop_frames();
     }
 
     /// Takes the frames of inlined calls away again, and what they hold back.
     fn pop_frames(&mut self) {
         for depth in (1..self.frames.len()).rev() {
-            if let Some(frame) = self.frames[depth].real.take() {
+            if let Some(frame) = self.frames[depth].real.filter(|_| self.frames[depth].held) {
+                self.frames[depth].filled = false;
+                let empty = self.host.functions.raising.empty_frame;
+                self.e.effect(Uop::pop_frame, &[frame], 0, empty, Region::Any, None);
+            } else if let Some(frame) = self.frames[depth].real.take() {
                 let functions = &self.host.functions;
                 let remover = match self.frames[depth].generator {
                     Some(generator) if generator.delegated => functions.suspend_chain,
@@ -477,7 +511,7 @@ impl Recorder<'_> {
     }
 
     /// Python code ran: what memory held is not known any more.
-    fn forget_all(&mut self) {
+    pub(super) fn forget_all(&mut self) {
         self.e.heap().clobber_all();
         let objects = self.host.objects.clone();
         self.e.forget_types(|ty| objects.is_builtin(ty));
@@ -512,7 +546,7 @@ impl Recorder<'_> {
     }
 
     /// Exits where the iterator has not done what was seen.
-    fn guard_next(&mut self, event: &Event, result: Val, more: bool, end: u32) -> Step<()> {
+    pub(super) fn guard_next(&mut self, event: &Event, result: Val, more: bool, end: u32) -> Step<()> {
         let mark = self.host.objects.exhausted;
         self.push(if more { self.none() } else { Sym::Obj(result, Own::Owned) });
         let offset = if more { end.saturating_sub(2) } else { event.next };
@@ -523,7 +557,7 @@ impl Recorder<'_> {
     }
 
     /// Puts the result onto the stack.
-    fn give(&mut self, result: Val, gives: Gives) -> Step<()> {
+    pub(super) fn give(&mut self, result: Val, gives: Gives) -> Step<()> {
         match gives {
             Gives::Nothing => {}
             Gives::Object | Gives::Next(true, _) => self.push(Sym::Obj(result, Own::Owned)),
@@ -565,8 +599,10 @@ impl Recorder<'_> {
         let function = self.host.functions.undisturbed;
         self.e.effect(Uop::guard_undisturbed, &[list, none], 0, function, Region::Any, Some(snap));
         self.quiet_at = self.e.len();
-        if let Some(innermost) = self.frames.last().and_then(|frame| frame.real) {
-            let (entry, function) = (self.e.frame(), self.host.functions.unseen);
+        self.guard_held(snap);
+        let held = self.frames.iter().rev().find(|frame| frame.held).and_then(|frame| frame.real);
+        if let Some(innermost) = self.frames.last().and_then(|frame| frame.real).filter(|frame| Some(*frame) != held) {
+            let (entry, function) = (held.unwrap_or_else(|| self.e.frame()), self.host.functions.unseen);
             self.e.effect(Uop::guard_undisturbed, &[innermost, entry], 0, function, Region::Any, Some(snap));
         }
     }
@@ -652,6 +688,9 @@ impl Recorder<'_> {
                     if truth { (f.compare_truth, Gives::Truth(false)) } else { (f.compare, Gives::Object) };
                 return self.perform(event, simple(function, &words, 2, gives));
             }
+            Op::ForIter(end) if self.raised.is_some() => {
+                return self.perform(event, simple(f.next, &[Stack(1)], 0, Gives::Next(false, end)));
+            }
             Op::ForIter(end) => {
                 // What it did is seen by where it went on.
                 let next = next.filter(|next| next.depth == event.depth).ok_or(AbortReason::LeftLoop)?;
@@ -664,8 +703,9 @@ impl Recorder<'_> {
             }
             Op::LoadAttr { name, method } => {
                 let words = [Stack(1), Fixed(self.name(event, name)?)];
-                let gives = if method { Gives::Callable } else { Gives::Object };
-                return self.perform(event, simple(f.get_attribute, &words, 1, gives));
+                let (function, gives) =
+                    if method { (f.get_method, Gives::Callable) } else { (f.get_attribute, Gives::Object) };
+                return self.perform(event, simple(function, &words, 1, gives));
             }
             Op::StoreAttr { name } => {
                 let words = [Stack(1), Fixed(self.name(event, name)?), Stack(2)];
@@ -682,7 +722,7 @@ impl Recorder<'_> {
             }
             Op::CallKw(count) => {
                 let Sym::Const(names) = self.peek(1)? else { return Err(reason) };
-                let named = self.rec.tuples.get(&names.object).map_or(0, Vec::len) as u32;
+                let named = self.rec.tuples.get(&names.object).ok_or(reason)?.len() as u32;
                 let receiver = u32::from(self.peek(count + 2)? != Sym::Null);
                 let positional = (count + receiver).checked_sub(named).ok_or(reason)?;
                 let words = [Arguments, Fixed(u64::from(positional)), Stack(1)];

@@ -200,6 +200,8 @@ impl Recorder<'_> {
             code: resumed.code,
             function: 0,
             real: None,
+            held: false,
+            filled: false,
             generator: Some(Generator {
                 number,
                 made: Made::Object(object),
@@ -445,6 +447,8 @@ impl Recorder<'_> {
             code: callee.code,
             function: 0,
             real: None,
+            held: false,
+            filled: false,
             generator: Some(generator),
             locals,
             stack: Vec::new(),
@@ -718,6 +722,8 @@ impl Recorder<'_> {
         };
         self.own_of_generator(number);
         self.forget_written(number);
+        // From here on it may end, and an iterator that only it has with it.
+        self.flush_unnamed_iterators();
         let rec = self.rec;
         let code = rec.codes.get(frame.code.0 as usize).ok_or(AbortReason::Inconsistent("code"))?;
         let layout = self.host.layout.clone();

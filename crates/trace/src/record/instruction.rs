@@ -56,6 +56,8 @@ pub(super) enum Covered {
     Two,
     /// The one at hand, a call, and all that was seen inside of it.
     Call,
+    /// So many, beginning with the one at hand.
+    Many(u32),
 }
 
 impl Covered {
@@ -76,7 +78,7 @@ fn called(event: &Event, operand: Operand) -> bool {
 impl Recorder<'_> {
     /// The event as it must be where the stack has a constant in place of what was observed. The second pass over the
     /// events runs a turn later than they were seen: a local that was assigned a constant has it by then.
-    fn as_of_now<'e>(&self, event: &'e Event) -> Step<Cow<'e, Event>> {
+    pub(super) fn as_of_now<'e>(&self, event: &'e Event) -> Step<Cow<'e, Event>> {
         let mut event = Cow::Borrowed(event);
         let count = event.operands.len().min(event.op.taken() as usize);
         for index in 0..count {
@@ -128,6 +130,14 @@ impl Recorder<'_> {
         if !self.suspended.is_empty() {
             self.settle_generators(event)?;
         }
+        if self.raised.is_some() {
+            self.snap();
+            let reason = AbortReason::Instruction("an exception that is raised and handled");
+            if !self.performed.iter().any(|(code, offset, _)| (*code, *offset) == self.at) {
+                self.performed.push((event.code, event.offset, reason));
+            }
+            return self.general_form(event, next, AbortReason::LeftLoop).map(|()| Covered::One);
+        }
         if !has_general_form(event.op) {
             let refuses = event.op.taken() > 0
                 && matches!(
@@ -176,13 +186,13 @@ impl Recorder<'_> {
 
     /// Whether an instruction's fast form is trusted not to fail. Each failure costs a recording; after a few of them the state is
     /// kept for all instructions.
-    fn is_sure(&self, at: (CodeId, u32)) -> bool {
+    pub(super) fn is_sure(&self, at: (CodeId, u32)) -> bool {
         let unsure = self.unsure.borrow();
         unsure.len() < MAX_ANEW && !unsure.contains(&at)
     }
 
     /// Translates one event into the uops that are made for it; true where the next one was taken along.
-    fn fast_form(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
+    pub(super) fn fast_form(&mut self, event: &Event, next: Option<&Event>) -> Step<bool> {
         if let Detail::Special(special) = event.detail {
             return self.call_special(special, event).map(|()| false);
         }
@@ -340,6 +350,9 @@ impl Recorder<'_> {
             },
             Op::General(GeneralOp::MakeFunction, _) => self.make_function(event)?,
             Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument, event)?,
+            Op::General(GeneralOp::PushExcInfo, _) => self.push_exception()?,
+            Op::General(GeneralOp::CheckExcMatch, _) => self.match_exception(event)?,
+            Op::General(GeneralOp::Raise | GeneralOp::Reraise, _) => return Err(AbortReason::LeftLoop),
             Op::General(..) => return Err(AbortReason::Instruction("an instruction without a fast form")),
             Op::Unsupported(name) => return Err(AbortReason::Instruction(name)),
         }
@@ -357,9 +370,9 @@ impl Recorder<'_> {
             return self.store_virtual(vec![(a, top), (b, below)]);
         }
         // CPython can resume only at an instruction's boundary, so no exit may come between the two stores.
-        let kept: Vec<Val> = [(a, &top, old_a), (b, &below, old_b)]
+        let kept: Vec<Val> = [(a, &top, [seen_top, old_a]), (b, &below, [seen_below, old_b])]
             .into_iter()
-            .map(|(slot, sym, old)| self.prepare_store(slot, sym, old, [&top, &below]))
+            .map(|(slot, sym, seen)| self.prepare_store(slot, sym, seen, [&top, &below]))
             .collect::<Step<Vec<_>>>()?
             .into_iter()
             .flatten()
@@ -411,7 +424,7 @@ impl Recorder<'_> {
 
     /// An exception raised in the entry frame must find its handler as CPython would look for it: from
     /// the raising instruction, or, where the frame has none there, not at all.
-    fn check_handler(&self, event: &Event) -> Step<()> {
+    pub(super) fn check_handler(&self, event: &Event) -> Step<()> {
         let (Some(code), Some(first)) = (self.rec.codes.get(event.code.0 as usize), self.rec.events.first()) else {
             return Err(AbortReason::Inconsistent("code"));
         };

@@ -153,8 +153,7 @@ impl Recorder<'_> {
                 return Ok(false);
             }
             self.e.pure(Uop::guard_gt_int, &[left, zero], 0, 0, Some(snap));
-            let one = self.e.int(1);
-            let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
+            let fewer = self.one_less(left);
             let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
             // A generator's frame has its iterator in two slots.
             let is_it = |sym: &Sym| matches!(sym, Sym::RangeIter(.., known) if *known == id);
@@ -176,6 +175,12 @@ impl Recorder<'_> {
         .map(|()| false)
     }
 
+    /// A constant that is added can stand in the instruction; one that is taken away needs a register.
+    fn one_less(&mut self, left: Val) -> Val {
+        let minus_one = self.e.int(-1);
+        self.e.pure(Uop::wrap_add_int, &[left, minus_one], 0, 0, None)
+    }
+
     fn step_range(&mut self, iterator: Val, seen: Operand, more: bool) -> Step<()> {
         let snap = self.snap();
         let at = self.iter_state(iterator, seen);
@@ -189,8 +194,7 @@ impl Recorder<'_> {
         self.e.pure(Uop::guard_gt_int, &[left, zero], 0, 0, Some(snap));
         let disp = self.host.layout.range_iter_step;
         let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
-        let one = self.e.int(1);
-        let fewer = self.e.pure(Uop::wrap_sub_int, &[left, one], 0, 0, None);
+        let fewer = self.one_less(left);
         let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
         self.iters[at] = IterState {
             iterator,
@@ -261,7 +265,7 @@ impl Recorder<'_> {
         let Sym::Obj(item, _) = self.peek(1)? else { return Err(AbortReason::Inconsistent("enumerate")) };
         self.incref(item);
         self.e.store(Uop::store_obj, result, None, item, disp, Region::Results, None);
-        self.drop_all(&[old]);
+        self.drop_kept(old);
         for iter in &mut self.iters {
             if iter.iterator == enumerate {
                 *iter = IterState { next: after, dirty: true, sole: true, ..iter.clone() };

@@ -30,6 +30,8 @@ pub enum Carries {
     Number(Slot),
     /// The object in this slot, with a reference.
     Object(Slot),
+    /// The number in this local of the entry frame, as an object that a container or the local's memory keeps alive.
+    Borrowed(Slot),
     /// The next value of the virtual iterator of a `range` in this slot.
     RangeNext(Slot),
     /// Its values left.
@@ -60,6 +62,8 @@ pub struct LabelState {
     pub(super) varying: BTreeSet<Slot>,
     /// The types of objects that are carried, where the loop's body takes them for granted.
     pub(super) types: BTreeMap<Slot, u64>,
+    /// The types of objects that are carried without a reference.
+    pub(super) borrowed: BTreeMap<Slot, u64>,
     /// The phis themselves, in the same order.
     pub(super) phi_vals: Vec<Val>,
     /// Values that are constants: recordings of other traces number them in their own way.
@@ -173,6 +177,9 @@ pub(super) const GONE: Val = Val(u32::MAX);
 impl Recorder<'_> {
     /// Ends the first pass and starts the loop's body.
     pub(super) fn begin_loop(&mut self, head: u32) -> Result<LabelState, Failure> {
+        if self.has_held() {
+            return Err(AbortReason::Call("a loop in a function that handles an exception").into());
+        }
         self.end_turn(head)?;
         self.adopt_generators(head)?;
         self.adopt_ranges(head, |_| true);
@@ -203,15 +210,16 @@ impl Recorder<'_> {
         }
 
         // One phi for each object that slots hold as a number, and for the fields of iterators.
-        let mut entries: Vec<(Class, Val)> = Vec::new();
+        let mut entries: Vec<(Class, Val, bool)> = Vec::new();
         let mut phis = Vec::new();
         let mut boxes: BTreeMap<BoxId, usize> = BTreeMap::new();
         let mut carried: Vec<(Slot, usize)> = Vec::new();
         let mut add = |class: Class, val: Val, carries: Carries| {
-            entries.push((class, val));
+            entries.push((class, val, matches!(carries, Carries::Borrowed(_))));
             phis.push(carries);
             entries.len() - 1
         };
+        let mut borrowed = BTreeMap::new();
         for (slot, sym) in self.slots() {
             let (class, val, id) = match sym {
                 Sym::Int(val, id) => (Class::Int, val, Some(id)),
@@ -219,6 +227,13 @@ impl Recorder<'_> {
                 Sym::Bool(val) => (Class::Int, val, None),
                 Sym::Obj(val, Own::Owned) if varying.contains(&slot) => {
                     carried.push((slot, add(Class::Obj, val, Carries::Object(slot))));
+                    continue;
+                }
+                Sym::Obj(val, Own::Container) if slot.0 == 0 && !slot.1 => {
+                    // Whoever comes here may have it in memory.
+                    self.forget_memory(slot.2);
+                    borrowed.insert(slot, self.e.type_of(val).unwrap_or(0));
+                    carried.push((slot, add(Class::Obj, val, Carries::Borrowed(slot))));
                     continue;
                 }
                 Sym::RangeIter(next, step, left, id) => {
@@ -244,10 +259,10 @@ impl Recorder<'_> {
         }
         let first_iter = entries.len();
         for iter in &self.iters {
-            entries.push((Class::Int, iter.next));
+            entries.push((Class::Int, iter.next, false));
             phis.push(Carries::IterNext(iter.iterator));
             if let Some(left) = iter.left {
-                entries.push((Class::Int, left));
+                entries.push((Class::Int, left, false));
                 phis.push(Carries::IterLeft(iter.iterator));
             }
         }
@@ -255,7 +270,7 @@ impl Recorder<'_> {
         let first_shell = entries.len();
         let shells: Vec<Generator> = self.all_frames().filter_map(|frame| frame.generator).collect();
         for (number, shell) in shells.iter().filter_map(|generator| Some((generator.number, generator.shell()?))) {
-            entries.push((Class::Obj, shell));
+            entries.push((Class::Obj, shell, false));
             phis.push(Carries::Shell(number));
         }
         let regions = self.e.heap().written();
@@ -296,13 +311,14 @@ impl Recorder<'_> {
                     }
                 }
             }
-            if let Some(ty) = types.get(&slot) {
+            if let Some(ty) = types.get(&slot).or_else(|| borrowed.get(&slot)) {
                 self.e.set_type(vals[phi], *ty);
             }
             let sym = self.slot_mut(slot);
             *sym = match *sym {
                 Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
                 Sym::Bool(_) => Sym::Bool(vals[phi]),
+                Sym::Obj(_, Own::Container) => Sym::Obj(vals[phi], Own::Container),
                 Sym::Obj(..) => Sym::Obj(vals[phi], Own::Owned),
                 Sym::RangeIter(_, step, ..) => {
                     // Of the first slot that holds it.
@@ -340,6 +356,7 @@ impl Recorder<'_> {
             phis,
             varying,
             types,
+            borrowed,
             phi_vals: vals,
             constants,
             relied: Regions::NONE,
@@ -451,6 +468,20 @@ impl Recorder<'_> {
             }
         }
         self.iters = kept;
+    }
+
+    /// The same with those that no slot of a frame has any more: whoever else has them may let them die.
+    pub(super) fn flush_unnamed_iterators(&mut self) {
+        if self.iters.is_empty() {
+            return;
+        }
+        let mut named = Vec::new();
+        self.visit_syms(&mut |sym| {
+            if let Sym::Obj(val, _) = sym {
+                named.push(*val);
+            }
+        });
+        self.flush_iterators(|_, iter| named.contains(&iter.within.unwrap_or(iter.iterator)));
     }
 
     /// Constant truth values become numbers, so that the loop may change them.
@@ -620,6 +651,7 @@ impl Recorder<'_> {
             return Err(AbortReason::Stack.into());
         }
         self.end_turn(label.head)?;
+        self.settle_borrowed(label, label.head)?.map_or(Ok(()), |slot| Err(Failure::Varying([slot].into())))?;
         self.settle_objects(label.head, &label.varying, &label.types)?;
         // Those that the label does not carry are loaded anew in the next turn.
         self.flush_iterators(|_, iter| label.iters.iter().any(|kept| kept.iterator == iter.iterator));

@@ -13,6 +13,18 @@ use crate::ir::{Region, Val};
 use crate::snapshot::Then;
 use decal_uops::Uop;
 
+/// A slice that is to be taken.
+pub(super) struct Taken {
+    /// Of what.
+    pub(super) container: Sym,
+    /// What that was seen to be.
+    pub(super) seen: Operand,
+    /// Start, stop and step.
+    pub(super) bounds: [Val; 3],
+    /// What else was on the stack for it.
+    operands: Vec<Sym>,
+}
+
 const METHOD: AbortReason = AbortReason::Call("a list's method with these arguments");
 
 impl Recorder<'_> {
@@ -29,7 +41,7 @@ impl Recorder<'_> {
     }
 
     /// A slice's bound as a number; `absent` stands for `None`.
-    fn bound(&mut self, sym: &Sym, seen: Operand, absent: i64) -> Step<Val> {
+    pub(super) fn bound(&mut self, sym: &Sym, seen: Operand, absent: i64) -> Step<Val> {
         if seen.kind == Kind::None && matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
             self.guard_exact(sym, seen)?;
             return Ok(self.e.int(absent));
@@ -42,6 +54,12 @@ impl Recorder<'_> {
 
     /// `container[start:stop]`.
     pub(super) fn slice(&mut self, event: &Event) -> Step<()> {
+        let taken = self.bounds(event)?;
+        self.take_slice(taken)
+    }
+
+    /// Takes its operands off the stack.
+    pub(super) fn bounds(&mut self, event: &Event) -> Step<Taken> {
         let (stop, start, container) = (self.pop()?, self.pop()?, self.pop()?);
         let [seen, seen_start, seen_stop] = event.operands[..] else {
             return Err(AbortReason::Inconsistent("missing operands"));
@@ -49,11 +67,17 @@ impl Recorder<'_> {
         let low = self.bound(&start, seen_start, 0)?;
         let high = self.bound(&stop, seen_stop, i64::MAX)?;
         let one = self.e.int(1);
-        self.take_slice(container, seen, [low, high, one], vec![start, stop])
+        Ok(Taken { container, seen, bounds: [low, high, one], operands: vec![start, stop] })
     }
 
     /// `container[start:stop:step]`, which CPython does in two instructions: all exits go back to the first one.
     pub(super) fn built_slice(&mut self, count: u32, event: &Event, next: &Event) -> Step<()> {
+        let taken = self.built_bounds(count, event, next)?;
+        self.take_slice(taken)
+    }
+
+    /// Takes its operands off the stack.
+    pub(super) fn built_bounds(&mut self, count: u32, event: &Event, next: &Event) -> Step<Taken> {
         let mut bounds = Vec::new();
         for _ in 0..count {
             bounds.push(self.pop()?);
@@ -86,10 +110,11 @@ impl Recorder<'_> {
         let (first, last) = if negative { (i64::MAX, i64::MIN) } else { (0, i64::MAX) };
         let low = self.bound(&bounds[0], event.operands[0], first)?;
         let high = self.bound(&bounds[1], event.operands[1], last)?;
-        self.take_slice(container, seen, [low, high, step], bounds)
+        Ok(Taken { container, seen, bounds: [low, high, step], operands: bounds })
     }
 
-    fn take_slice(&mut self, container: Sym, seen: Operand, bounds: [Val; 3], operands: Vec<Sym>) -> Step<()> {
+    fn take_slice(&mut self, taken: Taken) -> Step<()> {
+        let Taken { container, seen, bounds, operands } = taken;
         if !matches!(seen.kind, Kind::List | Kind::Tuple | Kind::Str | Kind::Bytes | Kind::ByteArray)
             || !matches!(container, Sym::Obj(..) | Sym::Const(_))
         {

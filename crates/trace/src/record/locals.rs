@@ -1,13 +1,21 @@
 //! Locals: reading them, and storing into them.
 //!
 //! Locals of the entry frame and of generators exist in memory. An object that is stored goes there at once; a number stays in the trace, and
-//! memory keeps what it held, which must be plain, so that an exit may drop it. Locals of inlined calls exist only here.
+//! memory keeps what it held, which must be plain, so that an exit may drop it. So does a number that is an object in a container, as long
+//! as nothing could take it from there: it is the same object wherever it is needed, and nobody counts references to it in between.
+//! Locals of inlined calls exist only here.
 
 use super::state::{Local, Own, Sym};
 use super::{AbortReason, Recorder, Step};
 use crate::event::{Event, Kind, Operand};
 use crate::ir::{Region, Val};
+use crate::snapshot::Then;
 use decal_uops::Uop;
+
+/// Whether somebody else was seen to hold what is in a local, which is not plain.
+fn is_shared(old: Operand) -> bool {
+    !old.kind.is_plain() && old.bits == Operand::SHARED
+}
 
 impl Recorder<'_> {
     /// A local's symbol, loaded from memory where it was not looked at yet.
@@ -59,8 +67,9 @@ impl Recorder<'_> {
                 Err(AbortReason::Unstable("a variable that is unbound"))
             };
         }
-        let deferred = !matches!(sym, Sym::Obj(..));
+        let deferred = !matches!(sym, Sym::Obj(..)) || self.may_defer(place, &sym, seen);
         if deferred && self.make_plain(place, old)? {
+            self.guard_deferred(&sym, seen);
             // Whatever object the local held until now lives in memory or was borrowed there.
             let previous = std::mem::replace(&mut self.home(place).sym, sym);
             if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
@@ -97,6 +106,64 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// Whether a number that is an object in a container may stay there when it is stored into a local.
+    fn may_defer(&self, place: u32, sym: &Sym, seen: Operand) -> bool {
+        matches!(sym, Sym::Obj(_, Own::Container))
+            && place < super::state::PER_FRAME
+            && matches!(seen.kind, Kind::Int | Kind::Float)
+            && self.options.optimize
+            && !self.general
+    }
+
+    /// Such a one is what it was seen to be.
+    fn guard_deferred(&mut self, sym: &Sym, seen: Operand) {
+        if let Sym::Obj(val, _) = sym {
+            let snap = self.snap();
+            self.e.guard_type(*val, seen.ty, snap);
+        }
+    }
+
+    /// Memory of a local of the entry frame may hold anything plain.
+    pub(super) fn forget_memory(&mut self, place: u32) {
+        let (base, disp, region) = self.address(place);
+        self.e.heap().unlearn(region, &crate::opt::heap::Place { base, index: None, disp });
+        self.home(place).memory = None;
+    }
+
+    /// Makes numbers that the label carries as objects what it expects: in a container or in the local's memory, and of the same
+    /// type. Gives one that cannot be.
+    pub(super) fn settle_borrowed(&mut self, label: &super::LabelState, head: u32) -> Step<Option<super::label::Slot>> {
+        for (slot, ty) in &label.borrowed {
+            let place = slot.2;
+            self.snap = self.build_snapshot(head, Then::Resume);
+            self.raise_snap = None;
+            if self.home(place).sym == Sym::Unchanged {
+                let val = self.bound_memory_of(place);
+                self.home(place).sym = Sym::Obj(val, Own::Slot(place));
+            }
+            let sym = self.home(place).sym.clone();
+            let objects = &self.host.objects;
+            let fits = match &sym {
+                Sym::Obj(val, _) => self.e.type_of(*val).is_none_or(|known| known == *ty),
+                Sym::Int(..) => *ty == objects.int,
+                Sym::Float(..) => *ty == objects.float,
+                Sym::Const(operand) => operand.ty == *ty,
+                _ => false,
+            };
+            if !fits {
+                return Ok(Some(*slot));
+            }
+            if let Sym::Obj(val, _) = sym {
+                let snap = self.snap();
+                self.e.guard_type(val, *ty, snap);
+            }
+            if !matches!(sym, Sym::Obj(_, own) if own == Own::Container || own == Own::Slot(place)) {
+                self.flush_local(place)?;
+            }
+        }
+        Ok(None)
+    }
+
     /// Makes sure that memory of a local holds something plain. False where it was seen not to.
     pub(super) fn make_plain(&mut self, place: u32, old: Operand) -> Step<bool> {
         if self.home(place).plain {
@@ -125,9 +192,18 @@ impl Recorder<'_> {
 
     /// Emits the exits of a store into a local ahead of it, which is one of two that store `values`. Gives the object
     /// that the store drops, where that object may not die.
-    pub(super) fn prepare_store(&mut self, slot: u32, sym: &Sym, old: Operand, values: [&Sym; 2]) -> Step<Option<Val>> {
+    pub(super) fn prepare_store(
+        &mut self,
+        slot: u32,
+        sym: &Sym,
+        [seen, old]: [Operand; 2],
+        values: [&Sym; 2],
+    ) -> Step<Option<Val>> {
         let Some(place) = self.place(slot) else { return Ok(None) };
         if self.make_plain(place, old)? {
+            if self.may_defer(place, sym, seen) {
+                self.guard_deferred(sym, seen);
+            }
             return Ok(None);
         }
         if !matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
@@ -138,8 +214,19 @@ impl Recorder<'_> {
         if values.into_iter().any(|value| matches!(value, Sym::Obj(_, Own::Slot(home)) if *home == place)) {
             return Ok(None);
         }
-        self.guard_dying(before);
+        self.guard_replaced(before, old);
         Ok(Some(before))
+    }
+
+    /// Guards that a local may let go of what it holds. What somebody else was seen to hold, too, is not to die: then nothing is
+    /// taken from those who borrowed.
+    fn guard_replaced(&mut self, before: Val, old: Operand) {
+        if is_shared(old) {
+            let snap = self.snap();
+            self.e.effect(Uop::guard_not_last, &[before], 0, 0, Region::Counts, Some(snap));
+        } else {
+            self.guard_dying(before);
+        }
     }
 
     /// Writes an object into memory of a local, now. Exits come first, then the effects.
@@ -155,11 +242,11 @@ impl Recorder<'_> {
         }
         let handed = same_slot || self.hand_over(before, Own::Slot(place));
         if !handed && !plain && !self.prepared {
-            self.guard_dying(before);
+            self.guard_replaced(before, old);
         }
         self.moved |= matches!(sym, Sym::Obj(val, Own::Slot(home)) if *home != place && self.is_number(*val));
         let value = if same_slot { before } else { self.owned_object(sym, seen)? };
-        if !handed && !plain {
+        if !handed && !plain && !is_shared(old) {
             self.own_borrowed();
         }
         let (base, disp, region) = self.address(place);

@@ -36,10 +36,12 @@ mod label;
 mod leaf;
 mod lists;
 mod locals;
+mod moved;
 mod names;
 mod native;
 mod numbers;
 mod pictured;
+mod raising;
 mod realize;
 mod renew;
 mod side;
@@ -56,9 +58,10 @@ pub use side::{Parent, may_refuse};
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;
-use crate::event::{CodeId, Ending, Event, Operand, Recording, Resumed};
+use crate::event::{CodeId, Ending, Event, Operand, Raised, Recording, Resumed};
 use crate::host::Host;
 use crate::ir::{End, Region, Regions, Start, Trace, Val};
+use crate::opt::Part;
 use crate::opt::emit::Emitter;
 use crate::snapshot::{Returns, SnapId, Then};
 use decal_uops::Uop;
@@ -108,6 +111,8 @@ pub struct Options {
     pub hint: Hint,
     /// Whether the emitter folds, numbers and forwards, and loops get their own pass.
     pub optimize: bool,
+    /// The part of that which is left out all the same.
+    pub without: Option<Part>,
     /// Instructions that a trace may have.
     pub max_insts: usize,
     /// Address of 32 bits that are 1 as long as the trace is valid; 0 where nobody asks.
@@ -133,6 +138,7 @@ impl Default for Options {
         Options {
             hint,
             optimize: true,
+            without: None,
             max_insts: 4000,
             valid: 0,
             covered: 0,
@@ -235,6 +241,8 @@ pub(crate) struct Recorder<'a> {
     unsure: Unsure,
     /// The instruction at hand is translated in its general form: its fast form has failed at the exit that led here.
     general: bool,
+    /// The instruction at hand was seen to raise an exception, which is handled there.
+    raised: Option<Raised>,
     /// An instruction that gets no fast form: that was refused at the exit that led here.
     refused: Option<(CodeId, u32)>,
     /// For a side trace that is taken often: it does not join where numbers would have to go into memory in each turn, and
@@ -416,7 +424,7 @@ impl<'a> Recorder<'a> {
             rec,
             host,
             options,
-            e: Emitter::with_room(options.optimize, rec.events.len()),
+            e: Emitter::with_room(options.optimize, options.without, rec.events.len()),
             frames: Vec::new(),
             suspended: Vec::new(),
             named: Vec::new(),
@@ -438,6 +446,7 @@ impl<'a> Recorder<'a> {
             unsure: Unsure::default(),
             raise_snap: None,
             general: false,
+            raised: None,
             refused: None,
             keeps_numbers: false,
             refused_numbers: false,
@@ -463,6 +472,8 @@ impl<'a> Recorder<'a> {
             code,
             function: 0,
             real: None,
+            held: false,
+            filled: false,
             generator: None,
             locals: vec![Local::of(Sym::Unchanged); locals as usize],
             stack: vec![Sym::Unchanged; stack as usize],
@@ -640,9 +651,21 @@ impl<'a> Recorder<'a> {
             if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
                 return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
             }
-            let (done, hidden) = match self.instruction(event, next)? {
+            self.raised = rec.raised.get(&(index as u32)).copied();
+            // Several instructions are taken together only where none of them was seen to raise.
+            let moved = if rec.raised.is_empty() { self.moved_slice(index)? } else { None };
+            let covered = match moved {
+                Some(count) => Covered::Many(count),
+                None => {
+                    let raises = rec.raised.contains_key(&(index as u32 + 1));
+                    let fuses = matches!(event.op, Op::BuildSlice(_) | Op::Binary(_) | Op::Augmented(_));
+                    self.instruction(event, next.filter(|_| !(raises && fuses)))?
+                }
+            };
+            let (done, hidden) = match covered {
                 Covered::One => (1, 0),
                 Covered::Two => (2, 0),
+                Covered::Many(count) => (count, 0),
                 // What the interpreter was seen to do in the call is not the trace's.
                 Covered::Call => {
                     let inside = rec.events.iter().skip(index + 1).take_while(|inner| inner.depth > event.depth);
@@ -690,7 +713,7 @@ impl<'a> Recorder<'a> {
             Trace { start, codes: self.rec.codes.clone(), insts, label: first_phi, end, snaps, origins, covers };
         let (mut label, mut carried, mut credit) = (label, carried, self.credit);
         let before = (self.options.optimize && self.options.keep_before).then(|| Box::new(trace.clone()));
-        if self.options.optimize {
+        if self.options.optimize && self.options.without != Some(Part::Dead) {
             for pass in crate::opt::PASSES {
                 let count = trace.insts.len();
                 let (next, map) = (pass.run)(trace);

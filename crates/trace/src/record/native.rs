@@ -3,8 +3,9 @@
 //! A recursion is followed a few levels deep; what is called there is this very function again. A general operation could do it, but
 //! all the frames would have to be made for it and taken away again, and nothing would be known of the heap any more. Here
 //! nothing is made: the callee's trace runs on a frame that nobody sees, and this trace's state stays where it is, as its snapshot
-//! at the call says. Only when the callee leaves its trace in another way than by a return, or comes to a general operation, the frames of all that
-//! wait below it are made, each from its snapshot; then the call gives null, and this trace is left behind the call.
+//! at the call says. Only when the callee leaves its trace in another way than by a return, or comes to a general operation,
+//! the frames of all that wait below it are made, each from its snapshot; then the call gives null, and this trace is left
+//! behind the call.
 //!
 //! So behind the call nothing has run but traces, which change the heap but no types, and no frame but their own.
 
@@ -24,6 +25,9 @@ impl Recorder<'_> {
     pub(super) fn call_native(&mut self, native: Native, count: u32, event: &Event) -> Step<()> {
         if !self.options.native_calls || !matches!(event.op, Op::Call(_)) {
             return Err(AbortReason::Call("recursion that is deeper than traces follow"));
+        }
+        if self.has_held() {
+            return Err(AbortReason::Call("a recursion in a function that handles an exception"));
         }
         if !self.suspended.is_empty() || self.frames.iter().any(|frame| frame.generator.is_some()) {
             return Err(AbortReason::Call("a recursion with generators"));

@@ -155,8 +155,7 @@ impl Recorder<'_> {
                 Some(self.int_sym(val))
             }
             BinaryOp::FloorDiv => {
-                let (count, snap) = (self.e.int(i64::from(divisor.trailing_zeros())), self.snap());
-                let val = self.e.pure(Uop::shr_int, &[a, count], 0, 0, Some(snap));
+                let val = self.e.pure(Uop::shift_right, &[a], divisor.trailing_zeros() as i32, 0, None);
                 Some(self.int_sym(val))
             }
             // The product with what is a power of two as well is exact.
@@ -171,8 +170,35 @@ impl Recorder<'_> {
         }
     }
 
+    /// `a >> b`, `a // b` and `a % b` where `b` is a constant. A division is a multiplication by what is nearly its inverse. With `2**bits` not below the
+    /// divisor, `2**(63 + bits) / divisor` rounded up is a number of 64 bits, and the product with any number of 63 bits is too large
+    /// by less than what the quotient would be rounded up for.
+    fn by_constant(&mut self, op: BinaryOp, a: Val, b: Val) -> Option<Sym> {
+        let constant = self.e.constant_of(b).and_then(|bits| i32::try_from(bits as i64).ok());
+        let constant = constant.filter(|_| self.options.optimize)?;
+        if op == BinaryOp::RShift && (0..64).contains(&constant) {
+            let val = self.e.pure(Uop::shift_right, &[a], constant, 0, None);
+            return Some(self.int_sym(val));
+        }
+        let divisor = Some(constant).filter(|divisor| *divisor > 2)?;
+        if !matches!(op, BinaryOp::Mod | BinaryOp::FloorDiv) || self.e.constant_of(a).is_some() {
+            return None;
+        }
+        let bits = 32 - (divisor as u32 - 1).leading_zeros();
+        let factor = ((1u128 << (63 + bits)).div_ceil(divisor as u128)) as u64;
+        let quotient = self.e.pure(Uop::floordiv_by, &[a], bits as i32 - 1, factor, None);
+        let val = match op {
+            BinaryOp::Mod => self.e.pure(Uop::remainder_of, &[a, quotient], divisor, 0, None),
+            _ => quotient,
+        };
+        Some(self.int_sym(val))
+    }
+
     fn int_binary(&mut self, op: BinaryOp, a: Val, b: Val, seen_right: Operand) -> Step<Sym> {
         if let Some(result) = self.by_power_of_two(op, a, b) {
+            return Ok(result);
+        }
+        if let Some(result) = self.by_constant(op, a, b) {
             return Ok(result);
         }
         let uop = match op {

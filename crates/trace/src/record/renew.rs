@@ -329,6 +329,7 @@ impl Recorder<'_> {
             Uop::const_obj => return Ok(Some(self.e.object(inst.imm64, 0))),
             Uop::const_raw => return Ok(Some(self.e.raw(inst.imm64))),
             Uop::frame => return Ok(Some(self.e.frame())),
+            Uop::context => return Ok(Some(self.e.pure(Uop::context, &[], inst.imm32, 0, None))),
             _ if inst.args.is_empty() => return Ok(None),
             _ => {}
         }

@@ -121,7 +121,7 @@ impl Recorder<'_> {
     pub(super) fn enter_side(&mut self, parent: &Parent<'_>) -> Step<Vec<(Val, Val)>> {
         let trace = &parent.recorded.trace;
         let snapshot = trace.snaps.get(parent.snap).ok_or(AbortReason::Exit)?;
-        let refused = snapshot.then == Then::Raise;
+        let refused = snapshot.then == Then::Raise && self.rec.begins.is_none();
         if refused && self.refused.is_none() {
             return Err(AbortReason::Exit);
         }
@@ -151,6 +151,7 @@ impl Recorder<'_> {
                     Uop::const_obj => self.e.object(inst.imm64, 0),
                     Uop::const_raw => self.e.raw(inst.imm64),
                     Uop::frame => self.e.frame(),
+                    Uop::context => self.e.pure(Uop::context, &[], inst.imm32, 0, None),
                     _ => return Err(AbortReason::Exit),
                 };
                 map.insert(*val, mine);
@@ -173,6 +174,15 @@ impl Recorder<'_> {
                 self.e.set_type(*val, inst.imm64);
             }
         }
+        if let (true, Some((label, _))) = (parent.is_trunk, parent.label) {
+            for (phi, carries) in label.phi_vals.iter().zip(&label.phis) {
+                if let Carries::Borrowed(slot) = carries
+                    && let (Some(val), Some(ty)) = (map.get(phi), label.borrowed.get(slot))
+                {
+                    self.e.set_type(*val, *ty);
+                }
+            }
+        }
         for (index, frame) in snapshot.all_frames().enumerate() {
             let mut generator = frame.generator;
             for val in generator.iter_mut().flat_map(Generator::values_mut) {
@@ -190,6 +200,11 @@ impl Recorder<'_> {
                         let val = *map.get(val).ok_or(AbortReason::Exit)?;
                         let place = first.ok_or(AbortReason::Inconsistent("home"))? + slot as u32;
                         Local { memory: Some(val), plain: known, sym: Sym::Obj(val, Own::Slot(place)) }
+                    }
+                    // The container still holds it.
+                    Source::Borrowed(val) if index == 0 && !holders.contains_key(val) => {
+                        let val = *map.get(val).ok_or(AbortReason::Exit)?;
+                        Local { plain: true, ..Local::of(Sym::Obj(val, Own::Container)) }
                     }
                     _ => {
                         let sym = self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?;
@@ -209,12 +224,18 @@ impl Recorder<'_> {
                     _ => self.resume(source, &map, &holders, &mut borrowed, &mut tuples)?,
                 });
             }
+            let real = frame.real.map(|real| map.get(&real).copied().ok_or(AbortReason::Exit)).transpose()?;
+            // In the midst of a general operation they would be in memory.
+            let in_trace = |source: &Source| !matches!(source, Source::Unchanged | Source::Null);
+            let held = real.is_some() && generator.is_none() && frame.locals.iter().any(in_trace);
             let call = if index + 1 == depth { (0, 0) } else { (frame.offset, frame.after) };
             let frames = if index < depth { &mut self.frames } else { &mut self.suspended };
             let frame = super::FrameState {
                 code: crate::event::CodeId(code as u32),
                 function: frame.function,
-                real: frame.real.map(|real| map.get(&real).copied().ok_or(AbortReason::Exit)).transpose()?,
+                real,
+                held,
+                filled: false,
                 generator,
                 locals,
                 stack,
@@ -222,6 +243,9 @@ impl Recorder<'_> {
                 returns: frame.returns,
             };
             frames.push(frame.into());
+        }
+        if let Some(last) = self.frames.iter().rposition(|frame| frame.held) {
+            self.hold_frames(last, false);
         }
         self.max_depth = depth as u32 - 1;
         let layout = self.host.layout.clone();
@@ -264,8 +288,51 @@ impl Recorder<'_> {
         if refused {
             self.guard_no_exception(offset);
         }
-        self.take_frames_back(offset);
+        match self.rec.begins {
+            Some(raised) => self.begin_raised(offset, raised)?,
+            None => self.take_frames_back(offset),
+        }
         Ok(carried.into_iter().filter_map(|(root, parent)| Some((root, *map.get(&parent)?))).collect())
+    }
+
+    /// Takes numbers out of objects in memory where the label carries numbers: behind an exception nothing else is known of
+    /// locals. Leaves where somebody else holds the object, who could tell it from another one of the same number.
+    fn take_numbers(&mut self, label: &LabelState, head: u32) {
+        if self.rec.raised.is_empty() && self.rec.begins.is_none() {
+            // What other general operations leave may be a number that is too large, and has a loop of its own.
+            return;
+        }
+        let objects = &self.host.objects;
+        let (int, float) = (objects.int, objects.float);
+        for (place, _) in self.homes() {
+            let ty = match label.home(place).map(|want| &want.sym) {
+                Some(Sym::Int(..)) => int,
+                Some(Sym::Float(..)) => float,
+                _ => continue,
+            };
+            if !matches!(self.home(place).sym, Sym::Unchanged | Sym::Obj(_, Own::Slot(_))) {
+                continue;
+            }
+            self.snap = self.build_snapshot(head, Then::Resume);
+            self.raise_snap = None;
+            let (val, snap, sole) = (self.bound_memory_of(place), self.snap, self.host.functions.is_sole);
+            let mut named = 0;
+            self.visit_syms(&mut |sym| named += u32::from(sym.object() == Some(val)));
+            if named > u32::from(self.home(place).sym.object() == Some(val)) {
+                continue;
+            }
+            self.e.guard_type(val, ty, snap);
+            self.e.effect(Uop::call_truth_2, &[val, val], 0, sole, Region::Fixed, Some(snap));
+            let sym = if ty == int {
+                let number = self.e.pure(Uop::unbox_int, &[val], 0, 0, Some(snap));
+                self.int_sym(number)
+            } else {
+                let disp = self.host.layout.float_value;
+                let number = self.e.load(Uop::load_float, val, None, disp, Region::Fixed, None);
+                self.float_sym(number)
+            };
+            *self.home(place) = Local { sym, memory: Some(val), plain: true };
+        }
     }
 
     /// Which `enumerate` asks which iterator is what the root's label knows.
@@ -451,6 +518,10 @@ impl Recorder<'_> {
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(self.unjoined("the stack".to_string()));
         }
+        if let Some(slot) = self.settle_borrowed(label, head)? {
+            return Ok(self.unjoined(format!("{slot:?}: a number in a container expected")));
+        }
+        self.take_numbers(label, head);
         self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;

@@ -78,7 +78,7 @@ impl Recorder<'_> {
                 returns: if innermost { Returns::Value } else { frame.returns },
             };
             let place = |slot: usize| first.map(|first| first + slot as u32);
-            let kept = frame.real.is_some() && frame.generator.is_none();
+            let kept = frame.real.is_some() && frame.generator.is_none() && (frame.filled || !frame.held);
             let local = |slot: usize| match &frame.locals[slot].sym {
                 Sym::Null => Source::Null,
                 _ if kept => Source::Unchanged,

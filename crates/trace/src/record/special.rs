@@ -50,10 +50,12 @@ impl Recorder<'_> {
         }
         let below = self.frames.len() - 2;
         let returns = self.frames[below].returns;
+        self.guard_left();
         let made = self.settle_result(returns, event)?;
         if self.begins && self.refused == Some(self.at) {
             // Side trace after side trace would ask the same question again. Another call's return is another matter.
             return match returns {
+                _ if self.has_held() => Err(AbortReason::Call("it handles an exception")),
                 Returns::Value | Returns::Instance => self.leave_and_drop(event, returns),
                 _ => Err(AbortReason::Instruction("a return that ends an object whose end may run Python code")),
             };
@@ -76,6 +78,7 @@ impl Recorder<'_> {
         self.push(result.unwrap_or(Sym::Null));
         self.drop_all(&drops);
         let result = self.pop()?;
+        self.take_held();
         self.frames.pop();
         self.top().returns = Returns::Value;
         if result != Sym::Null {

@@ -99,6 +99,11 @@ pub struct FrameState {
     pub function: u64,
     /// The frame itself, while a general operation has it in memory.
     pub real: Option<Val>,
+    /// The frame exists until it is left, since somebody may have got hold of it: a traceback. But for the time of general operations
+    /// its locals are empty there.
+    pub held: bool,
+    /// They are there.
+    pub filled: bool,
     /// Its generator.
     pub generator: Option<Generator>,
     /// Its locals.
@@ -490,6 +495,7 @@ impl Recorder<'_> {
     pub(super) fn drop_all(&mut self, vals: &[Val]) {
         if vals.iter().any(|val| !self.is_plain(*val)) {
             self.own_borrowed();
+            self.flush_unnamed_iterators();
         }
         for val in vals {
             // Its fields must be right if somebody else has it, and must not be written once it is gone.
@@ -503,6 +509,14 @@ impl Recorder<'_> {
                 self.decref_plain(*val);
             }
         }
+    }
+
+    /// The same for one that is known not to be the last: nothing is taken from those who borrowed.
+    pub(super) fn drop_kept(&mut self, val: Val) {
+        if self.iters.iter().any(|iter| iter.iterator == val) {
+            self.flush_iterators(|_, iter| iter.iterator != val);
+        }
+        self.decref_plain(val);
     }
 
     /// Guards that a reference to an object may be dropped here: it is not the last one, or the death of the object runs no code.

@@ -335,7 +335,9 @@ impl<'a> Words<'a, '_> {
                 }
                 Inst::Param(class)
             }
-            ("phi", Some(class)) => Inst::Phi { class, entry: self.val()? },
+            ("phi" | "borrowed_phi", Some(class)) => {
+                Inst::Phi { class, entry: self.val()?, borrowed: word == "borrowed_phi" }
+            }
             (name, class) => {
                 let uop = Uop::from_name(name).ok_or(("a uop", all))?;
                 if uop.info().result != class {

@@ -48,7 +48,9 @@ impl Display for Trace {
                         write!(f, " {origin}")?;
                     }
                 }
-                Inst::Phi { entry, .. } => write!(f, "phi {entry}")?,
+                Inst::Phi { entry, borrowed, .. } => {
+                    write!(f, "{} {entry}", if *borrowed { "borrowed_phi" } else { "phi" })?;
+                }
                 Inst::Uop(inst) => write_uop(f, inst)?,
             }
             writeln!(f)?;

@@ -118,6 +118,7 @@ pub fn host() -> Host {
         get_slice: 0xf_0010,
         set_slice: 0xf_0011,
         set_slice_last: 0xf_0014,
+        move_slice: 0xf_0099,
         may_die: 0xf_0012,
         may_die_all: 0xf_0017,
         push_frame: 0xf_0018,
@@ -125,6 +126,8 @@ pub fn host() -> Host {
         undisturbed: 0xf_001a,
         unseen: 0xf_001e,
         make_callers: 0,
+        is_sole: 0,
+        raising: decal_trace::host::RaisingFunctions::default(),
         general: general(),
         new_bool: 0xf_0013,
         new_generator: 0xf_0020,
@@ -216,6 +219,7 @@ fn general() -> decal_trace::host::GeneralFunctions {
         get_slice: 0xf_1307,
         set_slice: 0xf_1308,
         get_attribute: 0xf_1309,
+        get_method: 0xf_1399,
         set_attribute: 0xf_130a,
         delete_attribute: 0xf_130b,
         iterator: 0xf_130c,
@@ -257,6 +261,8 @@ impl Pass {
             arrival: None,
             around: None,
             ending: Ending::Left,
+            raised: BTreeMap::new(),
+            begins: None,
             tuples: BTreeMap::new(),
         };
         let mut pass = Pass { recording, frames: Vec::new(), calls: 0 };
@@ -429,6 +435,8 @@ pub fn function(number: u64) -> Operand {
 /// What every trace must pass: the verifier, the checker of references, the text form there and back, the allocator with all registers and with few,
 /// and its checker.
 pub fn examine(trace: &Trace, entry: Option<(&Trace, Snapshot<'_>)>, incoming: &Incoming) -> Allocated {
+    let parents: Vec<&Trace> = entry.iter().map(|(parent, _)| *parent).collect();
+    let entry = entry.map(|(_, snapshot)| (&parents[..], snapshot));
     if let Err(error) = verify(trace).and_then(|()| balance(trace, &host(), entry)) {
         panic!("{}", error.show(trace));
     }

@@ -10,9 +10,10 @@
 use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::event::{Code, CodeId};
 use decal_trace::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
+use decal_trace::opt::emit::Emitter;
 use decal_trace::regalloc::{Incoming, label_interface};
 use decal_trace::snapshot::{BoxId, FieldStore, Head, Returns, SnapId, Snapshots, Source, Then, listed};
-use decal_uops::{ALL, Class, ImmKind, Uop};
+use decal_uops::{ALL, Class, Form, ImmKind, Uop};
 use std::rc::Rc;
 
 /// Numbers that decide everything; 0 when they run out.
@@ -91,6 +92,65 @@ pub fn continuation(root: &Trace, code: &Allocated, exit: ExitIndex) -> (Side, I
     let places = map.places().map(|(_, place)| place).collect();
     let root_label = if in_body { code.label.clone() } else { Vec::new() };
     (Side { params, label }, Incoming { params: places, first_spill: code.spills, root_label, keep })
+}
+
+/// What only computes from its operands, or checks them, and may so be folded and found among what was done before. Types are
+/// in memory, which a random trace may write.
+fn is_pure(uop: Uop) -> bool {
+    let info = uop.info();
+    let effects = info.effects;
+    let touches = effects.reads || effects.writes || effects.raises || info.form == Form::Fixed;
+    !touches && !matches!(uop, Uop::guard_type | Uop::renamed)
+}
+
+/// The trace as the optimizer makes it: folded, and nothing done twice. With the new name of each value. Snapshots keep their
+/// numbers.
+pub fn optimized(trace: &Trace) -> (Trace, Vec<Option<Val>>) {
+    const NONE: Val = Val(u32::MAX);
+    let mut emitter = Emitter::new(true);
+    let mut names: Vec<Val> = Vec::new();
+    let phis: Vec<(Class, Val, bool)> = trace
+        .insts
+        .iter()
+        .filter_map(|inst| match inst {
+            Inst::Phi { class, entry, borrowed } => Some((*class, *entry, *borrowed)),
+            _ => None,
+        })
+        .collect();
+    for (index, inst) in trace.insts.iter().enumerate() {
+        if trace.label == Some(index as u32) {
+            let entries: Vec<_> =
+                phis.iter().map(|(class, entry, borrowed)| (*class, names[entry.index()], *borrowed)).collect();
+            names.extend(emitter.label(&entries));
+        }
+        let Inst::Uop(inst) = inst else {
+            if let Inst::Param(class) = inst {
+                names.push(emitter.param(*class, trace.origins[index]));
+            }
+            continue;
+        };
+        let args: Vec<Val> = inst.args.iter().map(|arg| names[arg.index()]).collect();
+        names.push(match inst.uop {
+            Uop::const_int => emitter.int(inst.imm32.into()),
+            Uop::const_int64 => emitter.int(inst.imm64 as i64),
+            Uop::const_float => emitter.float(inst.imm64),
+            Uop::const_obj => emitter.object(inst.imm64, 0),
+            Uop::const_raw => emitter.raw(inst.imm64),
+            Uop::frame => emitter.frame(),
+            uop if is_pure(uop) => emitter.pure(uop, &args, inst.imm32, inst.imm64, inst.snap),
+            uop => emitter.effect(uop, &args, inst.imm32, inst.imm64, inst.region, inst.snap),
+        });
+    }
+    let name = |val: Val| names.get(val.index()).copied().unwrap_or(NONE);
+    let (insts, _, origins, label) = emitter.into_parts();
+    let end = match &trace.end {
+        End::Loop(args) => End::Loop(args.iter().map(|val| name(*val)).collect()),
+        End::Join(args) => End::Join(args.iter().map(|val| name(*val)).collect()),
+        End::Exit(snap) => End::Exit(*snap),
+    };
+    let snaps = trace.snaps.renumbered(&vec![true; trace.snaps.len()], &name);
+    let made = Trace { insts, snaps, origins, label, end, ..trace.clone() };
+    (made, names.iter().map(|val| Some(*val).filter(|val| *val != NONE)).collect())
 }
 
 /// Uops that have no place on real memory: an address from memory could be any, and the sign of a not-a-number
@@ -204,6 +264,7 @@ impl Builder<'_, '_> {
             | Uop::call_any_int_1
             | Uop::call_any_int_2
             | Uop::call_any_int_3
+            | Uop::call_move
             | Uop::call_store => world.truth,
             Uop::call_float_1 | Uop::call_float_2 => world.float,
             Uop::new_float => world.new_float,
@@ -419,8 +480,10 @@ pub fn trace_in(world: Option<&World>, choices: &mut Choices<'_>, side: Option<&
         entries.push((class, entry));
     }
     builder.trace.label = Some(builder.trace.insts.len() as u32);
-    let phis: Vec<(Class, Val)> =
-        entries.iter().map(|&(class, entry)| (class, builder.push(Inst::Phi { class, entry }))).collect();
+    let phis: Vec<(Class, Val)> = entries
+        .iter()
+        .map(|&(class, entry)| (class, builder.push(Inst::Phi { class, entry, borrowed: false })))
+        .collect();
     let counter = phis[0].1;
     while !builder.choices.is_empty() && builder.trace.insts.len() < 60 {
         builder.any_uop();
