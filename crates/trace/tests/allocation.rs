@@ -98,7 +98,7 @@ fn both_ways(numbers: &[u32], side_numbers: &[u32], registers: &Registers) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(random::cases(400))]
 
     #[test]
     fn few_registers(numbers in prop::collection::vec(any::<u32>(), 0..400), side in prop::collection::vec(any::<u32>(), 0..200), ints in 3u8..6, floats in 3u8..5) {

@@ -89,7 +89,7 @@ fn errors_name_line_and_reason() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(random::cases(300))]
 
     #[test]
     fn random_traces_come_back(numbers in prop::collection::vec(any::<u32>(), 0..400), is_side: bool) {
