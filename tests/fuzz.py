@@ -43,6 +43,7 @@ KINDS = {
 # How many of ten programs are of which kind: those that take longest are the fewest.
 SHARES = ["flow", "numbers", "flow", "objects", "flow", "flow", "numbers", "flow", "flow", "flow"]
 
+PARTS = ("fold", "number", "types", "loads", "divide", "dead")
 WAYS = {
     "hot": lambda r: {"DECAL_STRESS": "hot"},
     "dice": lambda r: {"DECAL_STRESS": f"hot,dice:{r.randrange(10**6)}"},
@@ -54,7 +55,8 @@ WAYS = {
     "abandon": lambda r: {"DECAL_STRESS": f"hot,abandon:{r.randrange(60)}"},
     "alloc": lambda r: {"DECAL_STRESS": f"hot,alloc:{r.randrange(12)}"},
     "invalidate": lambda r: {"DECAL_STRESS": f"hot,invalidate:{r.randrange(9)}"},
-    "without": lambda r: {"DECAL_STRESS": f"hot,without:{r.choice(('fold', 'number', 'types', 'loads', 'dead'))}"},
+    "without": lambda r: {"DECAL_STRESS": f"hot,without:{r.choice(PARTS)}"},
+    "rewrites": lambda r: {"DECAL_STRESS": f"hot,rewrites:{r.randrange(300)}"},
     "memory": lambda r: {"DECAL_MEMORY": f"{r.choice((20, 100, 300))}K", "DECAL_STRESS": "hot"},
     "waits": lambda r: {"DECAL_STRESS": f"hot,twice,waits,dice:{r.randrange(10**6)}"},
 }

@@ -39,6 +39,14 @@ pub struct Stress {
     pub invalidate: Option<u32>,
     /// This part of optimizing is off.
     pub without: Option<Part>,
+    /// So many traces are compiled.
+    pub traces: Option<u32>,
+    /// So many rewrites are done in a trace.
+    pub rewrites: Option<u32>,
+    /// The trace with this number alone is without that part, or has so many rewrites.
+    pub only: Option<u32>,
+    /// One of the optimizer's rules is wrong.
+    pub wrong: bool,
     /// decal panics, as if it had a mistake.
     pub panic: Option<Panic>,
 }
@@ -197,7 +205,7 @@ impl Options {
             options.memory = bytes(&value).ok_or_else(|| bad("DECAL_MEMORY", &value, known))?;
         }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
-            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, raising, abandon:N, alloc:N, invalidate:N, without:PART, panic:compile, panic:callback, or several with commas";
+            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, raising, abandon:N, alloc:N, invalidate:N, without:PART, traces:N, rewrites:N, only:N, wrong, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
                 let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {
@@ -211,6 +219,10 @@ impl Options {
                     Some(("abandon", n)) => options.stress.abandon = Some(n.parse().map_err(|_| unknown())?),
                     Some(("alloc", n)) => options.stress.alloc = Some(n.parse().map_err(|_| unknown())?),
                     Some(("invalidate", n)) => options.stress.invalidate = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("traces", n)) => options.stress.traces = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("rewrites", n)) => options.stress.rewrites = Some(n.parse().map_err(|_| unknown())?),
+                    Some(("only", n)) => options.stress.only = Some(n.parse().map_err(|_| unknown())?),
+                    None if part == "wrong" => options.stress.wrong = true,
                     Some(("without", part)) => options.stress.without = Some(Part::named(part).ok_or_else(unknown)?),
                     Some(("panic", "compile")) => options.stress.panic = Some(Panic::Compile),
                     Some(("panic", "callback")) => options.stress.panic = Some(Panic::Callback),

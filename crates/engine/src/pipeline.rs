@@ -52,6 +52,9 @@ enum Failure {
 /// What is said of [`Failure::NoGain`].
 const NO_GAIN: &str = "it would cost more than it gains";
 
+/// What is said where a search for a wrong trace allows no more of them.
+const NO_MORE: &str = "DECAL_STRESS=traces:N allows no more traces";
+
 /// Compiles what was observed. The executor's number, where there is one now.
 pub fn compile(engine: &mut Engine, mut observation: Observation) -> Option<usize> {
     let result = match observation.purpose.clone() {
@@ -76,10 +79,13 @@ fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
     let (count, more) = if count { (Some(stats::counter()), 4) } else { (None, 1) };
     let (max_insts, keep_before) = (max_insts * more, debug >= 2);
     let saved = alive.saved.as_ptr() as u64;
+    let (without, rewrites) = engine.suspected();
     let native_calls = engine.options.mode == Mode::Native && engine.memory.is_ok();
     record::Options {
         optimize,
-        without: engine.options.stress.without,
+        without,
+        rewrites,
+        wrong: engine.options.stress.wrong,
         max_insts,
         valid,
         covered,
@@ -115,6 +121,9 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
             return Err(Failure::Other(FULL.into()));
         }
         assert!(engine.options.stress.panic != Some(Panic::Compile), "DECAL_STRESS=panic:compile");
+        if !engine.has_traces_left() {
+            return Err(Failure::Other(NO_MORE.into()));
+        }
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
         }
@@ -228,6 +237,9 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
     let recorded = contained(|| {
         if !room {
             return Err(Failure::Other(FULL.into()));
+        }
+        if !engine.has_traces_left() {
+            return Err(Failure::Other(NO_MORE.into()));
         }
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
@@ -397,6 +409,12 @@ fn build(
         engine.log(2, || format!("trace {id} before optimizing\n{before}"));
     }
     engine.log(3, || format!("trace {id}\n{}", recorded.trace));
+    if let (Some(_), Some(rule)) = (engine.options.stress.rewrites, recorded.rewrites.last()) {
+        let (done, line) = (recorded.rewrites.done(), recorded.last_line);
+        engine.log(1, || {
+            format!("trace {id} has {done} rewrites, the last on line {line}: {}: {}", rule.name(), rule.doc().trim())
+        });
+    }
     if let Some(number) = engine.options.stress.guard {
         force_exit(&mut recorded, number, engine.host.objects.exhausted);
     }

@@ -8,7 +8,7 @@
 use crate::location::State;
 use crate::state::Engine;
 use decal_trace::ir::{End, Inst, Region, UopInst, Val};
-use decal_trace::opt::dce;
+use decal_trace::opt::{Part, dce};
 use decal_trace::record::Recorded;
 use decal_trace::snapshot::Then;
 use decal_uops::{Class, Uop};
@@ -18,6 +18,21 @@ impl Engine {
     pub fn is_abandoned(&self) -> bool {
         let (Some(number), Some(pass)) = (self.options.stress.abandon, &self.observation) else { return false };
         self.counters.observed.is_multiple_of(2) && pass.recording.events.len() > number as usize
+    }
+
+    /// `DECAL_STRESS=traces:N`: whether one more may be compiled.
+    pub fn has_traces_left(&self) -> bool {
+        self.options.stress.traces.is_none_or(|most| self.executors.len() < most as usize)
+    }
+
+    /// `DECAL_STRESS=without:PART`, `rewrites:N` and `only:N`: which part of optimizing is off for the trace that comes next, and how
+    /// often something may be rewritten in it.
+    pub fn suspected(&self) -> (Option<Part>, u32) {
+        let stress = &self.options.stress;
+        if stress.only.is_some_and(|only| only as usize != self.executors.len()) {
+            return (None, u32::MAX);
+        }
+        (stress.without, stress.rewrites.unwrap_or(u32::MAX))
     }
 
     /// `DECAL_STRESS=invalidate:N`: a Python function is called, perhaps by a trace. None of the traces is valid afterwards.

@@ -17,6 +17,7 @@ use crate::ir::{Args, Inst, MAX_ARGS, Region, UopInst, Val};
 use crate::opt::Part;
 use crate::opt::fold::{Folded, fold};
 use crate::opt::heap::{Heap, Place};
+use crate::opt::rewrites::{Allowed, Rewrites, Rule};
 use crate::snapshot::{Building, SnapId, Snapshots, Then};
 use decal_uops::{Class, Uop};
 use rustc_hash::FxHashMap;
@@ -60,16 +61,15 @@ pub struct Emitter {
     /// What was numbered since then of what may be forgotten: loads and checks of types.
     passing: Vec<Key>,
     heap: Heap,
-    optimize: bool,
-    without: Option<Part>,
+    rewrites: Rewrites,
     /// The types that were known at the label.
     types_before: Vec<u64>,
     granted: RefCell<Granted>,
 }
 
 impl Emitter {
-    /// An empty trace. Without `optimize` every instruction is emitted as it comes.
-    pub fn new(optimize: bool) -> Emitter {
+    /// An empty trace. Where nothing is allowed every instruction is emitted as it comes.
+    pub fn new(allowed: Allowed) -> Emitter {
         Emitter {
             insts: Vec::new(),
             snaps: Snapshots::default(),
@@ -81,25 +81,29 @@ impl Emitter {
             typed: Vec::new(),
             passing: Vec::new(),
             heap: Heap::default(),
-            optimize,
-            without: None,
+            rewrites: Rewrites::new(allowed),
             types_before: Vec::new(),
             granted: RefCell::default(),
         }
     }
 
     /// The same with room for what so many instructions of Python become, as a rule.
-    pub fn with_room(optimize: bool, without: Option<Part>, events: usize) -> Emitter {
-        let mut emitter = Emitter { without, ..Emitter::new(optimize) };
+    pub fn with_room(allowed: Allowed, events: usize) -> Emitter {
+        let mut emitter = Emitter::new(allowed);
         emitter.insts.reserve(4 * events);
         emitter.types.reserve(4 * events);
         emitter.snaps.reserve(events);
         emitter
     }
 
-    /// Whether this part of optimizing is on.
-    fn does(&self, part: Part) -> bool {
-        self.optimize && self.without != Some(part)
+    /// Whether a rule may be applied, which is about to be.
+    pub fn allows(&mut self, rule: Rule) -> bool {
+        self.rewrites.allows(rule)
+    }
+
+    /// What was rewritten so far.
+    pub fn rewrites(&self) -> &Rewrites {
+        &self.rewrites
     }
 
     /// What is known of memory.
@@ -293,7 +297,7 @@ impl Emitter {
             (Uop::guard_is_not, Some(object)) => object == imm64,
             (_, Some(_)) if args.get(1).is_none_or(|_| constant.is_some()) && uop != Uop::guard_type => {
                 let bits: Vec<Option<u64>> = args.iter().map(|val| self.constant_of(*val)).collect();
-                matches!(fold(uop, &bits, (0, imm64)), Folded::Keep)
+                fold(uop, &bits, (0, imm64)).is_none()
             }
             _ => false,
         };
@@ -341,29 +345,28 @@ impl Emitter {
         {
             operands.swap(0, 1);
         }
-        if self.does(Part::Fold) {
+        if self.rewrites.allowed().optimize {
             let mut bits = [None; MAX_ARGS];
             let bits = &mut bits[..operands.len()];
             bits.iter_mut().zip(&operands).for_each(|(bits, val)| *bits = self.constant_of(*val));
-            match fold(uop, bits, (imm32, imm64)) {
-                Folded::Keep => {}
-                Folded::Operand(index) => return operands[index],
-                Folded::Int(value) => return self.int(value),
-                Folded::Float(bits) => return self.float(bits),
-                Folded::Holds => return NO_VAL,
-            }
-            match (uop, bits.first()) {
-                (Uop::guard_is, Some(Some(object))) if *object == imm64 => return NO_VAL,
-                (Uop::guard_is_not, Some(Some(object))) if *object != imm64 => return NO_VAL,
-                _ => {}
+            if let Some((rule, folded)) = fold(uop, bits, (imm32, imm64))
+                && self.allows(rule)
+            {
+                return match folded {
+                    Folded::Operand(index) => operands[index],
+                    Folded::Int(value) => self.int(value),
+                    Folded::Float(bits) => self.float(bits),
+                    Folded::Holds => NO_VAL,
+                };
             }
         }
         let mut key = (uop, [NO_VAL; 3], imm32, imm64);
         for (slot, val) in key.1.iter_mut().zip(&operands) {
             *slot = *val;
         }
-        if self.does(Part::Number)
-            && let Some(val) = self.numbered.get(&key).copied()
+        let again = if info.result.is_some() { Rule::ComputedBefore } else { Rule::PassedBefore };
+        if let Some(val) = self.numbered.get(&key).copied()
+            && self.allows(again)
         {
             if self.is_before(val) {
                 let done = matches!(self.insts.get(val.index()), Some(Inst::Uop(inst)) if inst.uop == uop && inst.args == operands);
@@ -397,7 +400,7 @@ impl Emitter {
 
     /// Exits unless the object's type is exactly `ty`.
     pub fn guard_type(&mut self, object: Val, ty: u64, snap: SnapId) {
-        if self.does(Part::Types) && self.type_of(object) == Some(ty) {
+        if self.rewrites.allowed().optimize && self.type_of(object) == Some(ty) && self.allows(Rule::TypeKnown) {
             return;
         }
         self.pure(Uop::guard_type, &[object], 0, ty, Some(snap));
@@ -415,8 +418,9 @@ impl Emitter {
         snap: Option<SnapId>,
     ) -> Val {
         let place = self.place(base, index, disp);
-        if self.does(Part::Loads)
+        if self.rewrites.allowed().does(Part::Loads)
             && let Some(val) = self.heap.lookup(region, &place)
+            && self.allows(Rule::LoadedBefore)
         {
             return val;
         }

@@ -8,13 +8,17 @@
 //!
 //! [`PASSES`] lists what runs over the finished trace. With optimizing switched off nothing is
 //! folded, remembered or removed, which tells a bug of the optimizer from one of the code generator.
+//! [`rewrites`] has the list of all rules, and counts what they do.
 
 use crate::ir::{Trace, Val};
 
+pub mod compare;
 pub mod dce;
+pub mod divide;
 pub mod emit;
 pub mod fold;
 pub mod heap;
+pub mod rewrites;
 
 /// Parts of optimizing that can be switched off one by one, to find the one at fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,21 +31,31 @@ pub enum Part {
     Types,
     /// Loads are answered from what is known of memory.
     Loads,
+    /// Divisions by constants are done without dividing.
+    Divide,
     /// What nobody uses is removed.
     Dead,
 }
 
+/// All parts, in order.
+pub const PARTS: &[Part] = &[Part::Fold, Part::Number, Part::Types, Part::Loads, Part::Divide, Part::Dead];
+
 impl Part {
     /// The part of this name.
     pub fn named(name: &str) -> Option<Part> {
-        Some(match name {
-            "fold" => Part::Fold,
-            "number" => Part::Number,
-            "types" => Part::Types,
-            "loads" => Part::Loads,
-            "dead" => Part::Dead,
-            _ => return None,
-        })
+        PARTS.iter().copied().find(|part| part.name() == name)
+    }
+
+    /// Its name, as in `DECAL_STRESS`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Part::Fold => "fold",
+            Part::Number => "number",
+            Part::Types => "types",
+            Part::Loads => "loads",
+            Part::Divide => "divide",
+            Part::Dead => "dead",
+        }
     }
 }
 

@@ -63,6 +63,7 @@ use crate::host::Host;
 use crate::ir::{End, Region, Regions, Start, Trace, Val};
 use crate::opt::Part;
 use crate::opt::emit::Emitter;
+use crate::opt::rewrites::{Allowed, Rewrites, Rule};
 use crate::snapshot::{Returns, SnapId, Then};
 use decal_uops::Uop;
 use instruction::Covered;
@@ -113,6 +114,10 @@ pub struct Options {
     pub optimize: bool,
     /// The part of that which is left out all the same.
     pub without: Option<Part>,
+    /// How often something may be rewritten.
+    pub rewrites: u32,
+    /// Whether a wrong rule is among those that the optimizer has, as tests want it.
+    pub wrong: bool,
     /// Instructions that a trace may have.
     pub max_insts: usize,
     /// Address of 32 bits that are 1 as long as the trace is valid; 0 where nobody asks.
@@ -132,6 +137,13 @@ pub struct Options {
     pub is_called: bool,
 }
 
+impl Options {
+    fn allowed(&self) -> Allowed {
+        let Options { optimize, without, rewrites, wrong, .. } = *self;
+        Allowed { optimize, without, limit: rewrites, wrong }
+    }
+}
+
 impl Default for Options {
     fn default() -> Options {
         let hint = Hint::default();
@@ -139,6 +151,8 @@ impl Default for Options {
             hint,
             optimize: true,
             without: None,
+            rewrites: u32::MAX,
+            wrong: false,
             max_insts: 4000,
             valid: 0,
             covered: 0,
@@ -178,6 +192,10 @@ pub struct Recorded {
     pub max_depth: u32,
     /// Instructions of the trace before the passes over the whole trace.
     pub emitted: usize,
+    /// What was rewritten in it.
+    pub rewrites: Rewrites,
+    /// The source line of what was rewritten last, where their number was limited.
+    pub last_line: u32,
     /// The trace before those passes, for people who asked for it.
     pub before: Option<Box<Trace>>,
 }
@@ -271,6 +289,9 @@ pub(crate) struct Recorder<'a> {
     /// Where the innermost frame goes on behind the call that is under way in it, in the snapshot that is about to be taken.
     behind: Option<u32>,
     at: (CodeId, u32),
+    /// How often something had been rewritten when that was asked last, and the line of it: see [`Recorded::last_line`].
+    rewritten: u32,
+    last_line: u32,
 }
 
 /// Instructions that may need their general form.
@@ -424,7 +445,7 @@ impl<'a> Recorder<'a> {
             rec,
             host,
             options,
-            e: Emitter::with_room(options.optimize, options.without, rec.events.len()),
+            e: Emitter::with_room(options.allowed(), rec.events.len()),
             frames: Vec::new(),
             suspended: Vec::new(),
             named: Vec::new(),
@@ -462,6 +483,8 @@ impl<'a> Recorder<'a> {
             behind: None,
             quiet_at: 0,
             at: (first.code, first.offset),
+            rewritten: 0,
+            last_line: 0,
         }
     }
 
@@ -662,6 +685,7 @@ impl<'a> Recorder<'a> {
                     self.instruction(event, next.filter(|_| !(raises && fuses)))?
                 }
             };
+            self.note_rewrites(event);
             let (done, hidden) = match covered {
                 Covered::One => (1, 0),
                 Covered::Two => (2, 0),
@@ -689,6 +713,14 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Where a search for a wrong rewrite has come to: the line of the last one that was allowed.
+    fn note_rewrites(&mut self, event: &Event) {
+        if self.options.rewrites != u32::MAX && self.e.rewrites().done() != self.rewritten {
+            self.rewritten = self.e.rewrites().done();
+            self.last_line = self.rec.codes.get(event.code.0 as usize).map_or(0, |code| code.line(event.offset));
+        }
+    }
+
     /// Counts instructions that are done: all their exits lie behind. A `float`, since its addition never leaves; past
     /// the emitter's memory, so that nothing else of the trace changes.
     fn count_instructions(&mut self, address: u64, done: u32) {
@@ -708,12 +740,15 @@ impl<'a> Recorder<'a> {
         let max_depth = self.max_depth;
         let general = std::mem::take(&mut self.performed);
         let mut wrote = std::mem::take(&mut self.wrote);
-        let (insts, snaps, origins, first_phi) = std::mem::replace(&mut self.e, Emitter::new(false)).into_parts();
+        let removes = self.e.allows(Rule::Unused);
+        let rewrites = self.e.rewrites().clone();
+        let (insts, snaps, origins, first_phi) =
+            std::mem::replace(&mut self.e, Emitter::new(Allowed::NOTHING)).into_parts();
         let mut trace =
             Trace { start, codes: self.rec.codes.clone(), insts, label: first_phi, end, snaps, origins, covers };
         let (mut label, mut carried, mut credit) = (label, carried, self.credit);
         let before = (self.options.optimize && self.options.keep_before).then(|| Box::new(trace.clone()));
-        if self.options.optimize && self.options.without != Some(Part::Dead) {
+        if removes {
             for pass in crate::opt::PASSES {
                 let count = trace.insts.len();
                 let (next, map) = (pass.run)(trace);
@@ -741,6 +776,8 @@ impl<'a> Recorder<'a> {
             consts,
             max_depth,
             emitted,
+            rewrites,
+            last_line: self.last_line,
             before,
         }
     }

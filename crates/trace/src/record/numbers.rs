@@ -10,6 +10,8 @@ use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
 use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
+use crate::opt::compare;
+use crate::opt::divide::{self, Quotient};
 use decal_uops::Uop;
 
 /// How an operand takes part in arithmetic.
@@ -143,63 +145,12 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// `a op b` where `b` is a constant power of two: nothing is divided. The remainder has the sign of `b`, and the quotient is
-    /// rounded down, which is what masks and shifts do, too.
-    fn by_power_of_two(&mut self, op: BinaryOp, a: Val, b: Val) -> Option<Sym> {
-        let divisor = self.e.constant_of(b).map(|bits| bits as i64);
-        let divisor = divisor.filter(|divisor| *divisor > 0 && divisor.count_ones() == 1 && self.options.optimize)?;
-        match op {
-            BinaryOp::Mod => {
-                let mask = self.e.int(divisor - 1);
-                let val = self.e.pure(Uop::and_int, &[a, mask], 0, 0, None);
-                Some(self.int_sym(val))
-            }
-            BinaryOp::FloorDiv => {
-                let val = self.e.pure(Uop::shift_right, &[a], divisor.trailing_zeros() as i32, 0, None);
-                Some(self.int_sym(val))
-            }
-            // The product with what is a power of two as well is exact.
-            BinaryOp::TrueDiv if self.e.constant_of(a).is_none() => {
-                let snap = self.snap();
-                let a = self.e.pure(Uop::int_to_float_exact, &[a], 0, 0, Some(snap));
-                let factor = self.e.float((1.0 / divisor as f64).to_bits());
-                let val = self.e.pure(Uop::mul_float, &[a, factor], 0, 0, None);
-                Some(self.float_sym(val))
-            }
-            _ => None,
-        }
-    }
-
-    /// `a >> b`, `a // b` and `a % b` where `b` is a constant. A division is a multiplication by what is nearly its inverse. With `2**bits` not below the
-    /// divisor, `2**(63 + bits) / divisor` rounded up is a number of 64 bits, and the product with any number of 63 bits is too large
-    /// by less than what the quotient would be rounded up for.
-    fn by_constant(&mut self, op: BinaryOp, a: Val, b: Val) -> Option<Sym> {
-        let constant = self.e.constant_of(b).and_then(|bits| i32::try_from(bits as i64).ok());
-        let constant = constant.filter(|_| self.options.optimize)?;
-        if op == BinaryOp::RShift && (0..64).contains(&constant) {
-            let val = self.e.pure(Uop::shift_right, &[a], constant, 0, None);
-            return Some(self.int_sym(val));
-        }
-        let divisor = Some(constant).filter(|divisor| *divisor > 2)?;
-        if !matches!(op, BinaryOp::Mod | BinaryOp::FloorDiv) || self.e.constant_of(a).is_some() {
-            return None;
-        }
-        let bits = 32 - (divisor as u32 - 1).leading_zeros();
-        let factor = ((1u128 << (63 + bits)).div_ceil(divisor as u128)) as u64;
-        let quotient = self.e.pure(Uop::floordiv_by, &[a], bits as i32 - 1, factor, None);
-        let val = match op {
-            BinaryOp::Mod => self.e.pure(Uop::remainder_of, &[a, quotient], divisor, 0, None),
-            _ => quotient,
-        };
-        Some(self.int_sym(val))
-    }
-
     fn int_binary(&mut self, op: BinaryOp, a: Val, b: Val, seen_right: Operand) -> Step<Sym> {
-        if let Some(result) = self.by_power_of_two(op, a, b) {
-            return Ok(result);
-        }
-        if let Some(result) = self.by_constant(op, a, b) {
-            return Ok(result);
+        let snap = matches!(op, BinaryOp::TrueDiv).then(|| self.snap());
+        match divide::by_constant(&mut self.e, op, a, b, snap) {
+            Some(Quotient::Int(val)) => return Ok(self.int_sym(val)),
+            Some(Quotient::Float(val)) => return Ok(self.float_sym(val)),
+            None => {}
         }
         let uop = match op {
             BinaryOp::Add => Uop::add_int,
@@ -478,66 +429,19 @@ impl Recorder<'_> {
 
     /// Guards that a comparison has this outcome.
     fn guard_test(&mut self, test: &Test, holds: bool) {
-        use CompareOp::*;
         let snap = self.snap();
         let (uop, a, b) = match *test {
-            Test::Int(op, a, b) => {
-                // A constant goes to the right side, where stencils take it as a number.
-                let (op, a, b) = if self.e.constant_of(a).is_some() && self.e.constant_of(b).is_none() {
-                    (mirrored(op), b, a)
-                } else {
-                    (op, a, b)
-                };
-                let op = if holds { op } else { negated(op) };
-                let uop = match op {
-                    Lt => Uop::guard_lt_int,
-                    Le => Uop::guard_le_int,
-                    Eq => Uop::guard_eq_int,
-                    Ne => Uop::guard_ne_int,
-                    Gt => Uop::guard_gt_int,
-                    Ge => Uop::guard_ge_int,
-                };
-                (uop, a, b)
-            }
-            Test::Float(op, a, b) => match (op, holds) {
-                (Lt, true) => (Uop::guard_lt_float, a, b),
-                (Lt, false) => (Uop::guard_nlt_float, a, b),
-                (Le, true) => (Uop::guard_le_float, a, b),
-                (Le, false) => (Uop::guard_nle_float, a, b),
-                (Gt, true) => (Uop::guard_lt_float, b, a),
-                (Gt, false) => (Uop::guard_nlt_float, b, a),
-                (Ge, true) => (Uop::guard_le_float, b, a),
-                (Ge, false) => (Uop::guard_nle_float, b, a),
-                (Eq, true) | (Ne, false) => (Uop::guard_eq_float, a, b),
-                (Eq, false) | (Ne, true) => (Uop::guard_ne_float, a, b),
-            },
+            Test::Int(op, a, b) => compare::guard_int(&self.e, op, a, b, holds),
+            Test::Float(op, a, b) => compare::guard_float(op, a, b, holds),
         };
         self.e.pure(uop, &[a, b], 0, 0, Some(snap));
     }
 
     /// A comparison's outcome as 0 or 1.
     fn test_value(&mut self, test: &Test) -> Val {
-        use CompareOp::*;
         let (uop, a, b) = match *test {
-            Test::Int(op, a, b) => {
-                let uop = match op {
-                    Lt => Uop::lt_int,
-                    Le => Uop::le_int,
-                    Eq => Uop::eq_int,
-                    Ne => Uop::ne_int,
-                    Gt => Uop::gt_int,
-                    Ge => Uop::ge_int,
-                };
-                (uop, a, b)
-            }
-            Test::Float(op, a, b) => match op {
-                Lt => (Uop::lt_float, a, b),
-                Le => (Uop::le_float, a, b),
-                Gt => (Uop::lt_float, b, a),
-                Ge => (Uop::le_float, b, a),
-                Eq => (Uop::eq_float, a, b),
-                Ne => (Uop::ne_float, a, b),
-            },
+            Test::Int(op, a, b) => compare::value_int(op, a, b),
+            Test::Float(op, a, b) => compare::value_float(op, a, b),
         };
         self.e.pure(uop, &[a, b], 0, 0, None)
     }
@@ -742,27 +646,6 @@ impl Recorder<'_> {
             }
         }
         self.discard(&[value])
-    }
-}
-
-fn mirrored(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Lt => CompareOp::Gt,
-        CompareOp::Le => CompareOp::Ge,
-        CompareOp::Gt => CompareOp::Lt,
-        CompareOp::Ge => CompareOp::Le,
-        same => same,
-    }
-}
-
-fn negated(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Lt => CompareOp::Ge,
-        CompareOp::Le => CompareOp::Gt,
-        CompareOp::Gt => CompareOp::Le,
-        CompareOp::Ge => CompareOp::Lt,
-        CompareOp::Eq => CompareOp::Ne,
-        CompareOp::Ne => CompareOp::Eq,
     }
 }
 

@@ -11,6 +11,7 @@ use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::event::{Code, CodeId};
 use decal_trace::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
 use decal_trace::opt::emit::Emitter;
+use decal_trace::opt::rewrites::Allowed;
 use decal_trace::regalloc::{Incoming, label_interface};
 use decal_trace::snapshot::{BoxId, FieldStore, Head, Returns, SnapId, Snapshots, Source, Then, listed};
 use decal_uops::{ALL, Class, Form, ImmKind, Uop};
@@ -121,7 +122,7 @@ fn is_pure(uop: Uop) -> bool {
 /// numbers.
 pub fn optimized(trace: &Trace) -> (Trace, Vec<Option<Val>>) {
     const NONE: Val = Val(u32::MAX);
-    let mut emitter = Emitter::new(true);
+    let mut emitter = Emitter::new(Allowed::ALL);
     let mut names: Vec<Val> = Vec::new();
     let phis: Vec<(Class, Val, bool)> = trace
         .insts
