@@ -59,7 +59,12 @@ impl Env {
 
     /// Python with nothing from the user's shell that could bring another decal, or other modules.
     pub fn isolated(&self) -> Command {
-        let mut command = Command::new(self.python());
+        self.isolated_as(&self.python())
+    }
+
+    /// The same of another interpreter.
+    pub fn isolated_as(&self, python: &Path) -> Command {
+        let mut command = Command::new(python);
         command.env_remove("PYTHONPATH").env_remove("PYTHONHOME").current_dir(&self.root);
         command
     }
@@ -141,10 +146,15 @@ impl Env {
         Ok(())
     }
 
+    /// Where packages are installed.
+    pub fn packages(&self) -> PathBuf {
+        let (minor, _) = self.base.version.rsplit_once('.').unwrap_or_default();
+        self.folder().join("lib").join(format!("python{minor}")).join("site-packages")
+    }
+
     /// The package as it is installed.
     pub fn package(&self) -> PathBuf {
-        let (minor, _) = self.base.version.rsplit_once('.').unwrap_or_default();
-        self.folder().join("lib").join(format!("python{minor}")).join("site-packages").join("decal")
+        self.packages().join("decal")
     }
 
     /// Makes sure that decal can be switched on before anything is measured.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// No program gets less time than this before it is taken for one that hangs.
@@ -83,6 +83,13 @@ pub struct Outcome {
     pub stats: BTreeMap<String, u64>,
     /// Bytecode instructions of a round after the warm-up, where they were counted.
     pub instructions: Option<Instructions>,
+    /// Seconds that others need for a round: PyPy, after a longer warm-up.
+    pub pypy: Option<f64>,
+    /// The same of a C compiler's code.
+    pub c: Option<f64>,
+    /// What was printed without decal.
+    #[serde(skip)]
+    pub output: String,
     /// An output that differs, or a run that failed.
     pub problem: Option<String>,
 }
@@ -96,6 +103,9 @@ impl Outcome {
             decal: None,
             stats: BTreeMap::new(),
             instructions: None,
+            pypy: None,
+            c: None,
+            output: String::new(),
             problem: None,
         }
     }
@@ -174,8 +184,21 @@ impl Drop for Scratch {
 /// # Errors
 /// The process could not be started, or its files not be used.
 pub fn runner(env: &Env, case: &Case, more: &[&str], limit: Duration) -> Result<Result<String, String>> {
+    runner_in(env, env.isolated(), case, more, limit)
+}
+
+/// The same in the Python that this command starts.
+///
+/// # Errors
+/// As [`runner`].
+pub fn runner_in(
+    env: &Env,
+    mut command: Command,
+    case: &Case,
+    more: &[&str],
+    limit: Duration,
+) -> Result<Result<String, String>> {
     let (result, errors) = (Scratch::new(env, "result.json"), Scratch::new(env, "errors.txt"));
-    let mut command = env.isolated();
     command.arg(PathBuf::from("bench").join(case.runner)).args(&case.args).args(more);
     command.arg("--result").arg(&result.0);
     if case.cpu {
@@ -265,6 +288,7 @@ pub fn measure(env: &Env, case: &Case, pairs: usize, status: &mut Status) -> Res
         decal: times(&decal),
         stats: decal.last().map(|run| run.stats.clone()).unwrap_or_default(),
         problem,
+        output: plain.into_iter().next().map(|run| run.output).unwrap_or_default(),
         ..Outcome::of(case)
     })
 }

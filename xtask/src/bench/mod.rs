@@ -2,9 +2,10 @@
 //!
 //! An example is measured from its first line, compiling included. A benchmark of pyperformance and the work of a
 //! package are measured after a warm-up, as pyperformance does it; the column `from start` has everything in it.
-//! What short runs cost and gain is another table ([`runs`]).
+//! Beside both stand PyPy and C, where they are installed ([`others`]). What short runs cost and gain is another table ([`runs`]).
 
 mod details;
+mod others;
 mod report;
 mod runs;
 
@@ -13,6 +14,7 @@ use crate::env::{Env, Tools, target};
 use crate::measure::{Case, Outcome, runner};
 use crate::progress::Status;
 use anyhow::{Context, Result, anyhow, bail};
+use others::Others;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fs;
@@ -82,6 +84,7 @@ pub struct Args {
 #[derive(Serialize)]
 struct Report<'a> {
     python: &'a str,
+    others: String,
     processor: String,
     commit: String,
     quick: bool,
@@ -110,7 +113,9 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
     let env = Env::prepare(root, Tools::All)?;
     env.install()?;
     env.check_decal()?;
-    println!("Python {} ({}), {}\n", env.base.version, env.base.path.display(), processor());
+    println!("Python {} ({}), {}", env.base.version, env.base.path.display(), processor());
+    let others = Others::find(root, &env);
+    println!("{}\n", others.describe());
     if let Some(lengths) = &args.runs {
         let wrong = runs::run(root, &env, &cases, lengths, args.quick)?;
         return Ok(status(args.check && wrong));
@@ -120,10 +125,11 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
         details::run(&env, &cases)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let outcomes = report::table(&env, &cases, if args.quick { 1 } else { 5 })?;
+    let outcomes = report::table(&env, &others, &cases, if args.quick { 1 } else { 5 })?;
     let right = || outcomes.iter().filter(|outcome| outcome.problem.is_none());
     let report = Report {
         python: &env.base.version,
+        others: others.describe(),
         processor: processor(),
         commit: commit(root),
         quick: args.quick,
@@ -132,7 +138,7 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
         geometric_mean_from_start: geometric_mean(right().filter_map(Outcome::total_ratio)),
         results: &outcomes,
     };
-    report::summary(&outcomes, report.geometric_mean, report.geometric_mean_from_start);
+    report::summary(&others, &outcomes, report.geometric_mean, report.geometric_mean_from_start);
     write(root, "bench.json", &report)?;
     Ok(status(args.check && outcomes.iter().any(|outcome| outcome.problem.is_some())))
 }

@@ -1,6 +1,7 @@
 //! The table of `cargo xtask bench`: what decal gained, and what it did for that.
 
 use super::details;
+use super::others::Others;
 use crate::demo::times;
 use crate::env::Env;
 use crate::measure::{Case, Outcome, count, measure};
@@ -23,13 +24,18 @@ const TITLES: &[&str] = &[
     "data kB",
 ];
 
+/// Where the columns of others stand.
+const BESIDE: usize = 5;
+
 /// Measures all cases and prints a row for each as it comes; then what went wrong.
 ///
 /// # Errors
 /// As [`measure`].
-pub fn table(env: &Env, cases: &[Case], pairs: usize) -> Result<Vec<Outcome>> {
+pub fn table(env: &Env, others: &Others, cases: &[Case], pairs: usize) -> Result<Vec<Outcome>> {
     let width = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
-    let table = Table::start(width, TITLES);
+    let mut titles = TITLES.to_vec();
+    titles.splice(BESIDE..BESIDE, others.titles());
+    let table = Table::start(width, &titles);
     let mut status = Status::new();
     let mut outcomes = Vec::new();
     for case in cases {
@@ -37,7 +43,10 @@ pub fn table(env: &Env, cases: &[Case], pairs: usize) -> Result<Vec<Outcome>> {
         if outcome.problem.is_none() && case.repeats() {
             outcome.instructions = count(env, case, &mut status)?;
         }
-        table.row(&row(&outcome));
+        if outcome.problem.is_none() {
+            others.measure(env, case, &mut outcome, pairs, &mut status)?;
+        }
+        table.row(&row(others, &outcome));
         outcomes.push(outcome);
     }
     table.line();
@@ -49,7 +58,7 @@ pub fn table(env: &Env, cases: &[Case], pairs: usize) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-fn row(outcome: &Outcome) -> Vec<String> {
+fn row(others: &Others, outcome: &Outcome) -> Vec<String> {
     let ratio = if outcome.problem.is_some() { "WRONG".into() } else { times(outcome.ratio()) };
     let mut cells = vec![
         outcome.name.clone(),
@@ -58,6 +67,7 @@ fn row(outcome: &Outcome) -> Vec<String> {
         ratio,
         times(outcome.total_ratio()),
     ];
+    cells.extend(others.cells(outcome));
     if outcome.decal.is_some() {
         let kilobytes = |name: &str| format!("{:.1}", outcome.stat(name) as f64 / 1000.0);
         let share = outcome.native_instructions().map_or("-".into(), |share| format!("{:.1} %", share * 100.0));
@@ -86,10 +96,13 @@ fn duration(seconds: Option<f64>) -> String {
 }
 
 /// What the columns mean, and what all programs have in common.
-pub fn summary(outcomes: &[Outcome], mean: Option<f64>, from_start: Option<f64>) {
+pub fn summary(others: &Others, outcomes: &[Outcome], mean: Option<f64>, from_start: Option<f64>) {
     println!("start: the ratio from the start, with everything that decal did meanwhile");
     println!("native: share of the bytecode instructions of a round after the warm-up that ran in traces");
     println!("aborts: recordings abandoned; exits: times that a trace was left for CPython (--details NAME says why)");
+    if let Some(line) = others.means(outcomes) {
+        println!("{line}");
+    }
     println!("\ngeometric mean: {}", times(mean));
     println!("geometric mean from start: {}", times(from_start));
     let shares = outcomes.iter().filter_map(Outcome::native_instructions);
