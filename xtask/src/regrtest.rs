@@ -5,6 +5,9 @@
 //! CPython's affair. How the process ended counts as a test, so that a crash is a difference too. Where something
 //! differs both sides run once more, so that tests that come out differently by themselves are told apart, and what
 //! happens once of two times is known for what it is: it counts as a difference.
+//!
+//! Tests that pass say nothing about a compiler that compiles nothing. So each process also tells how often loops went round in
+//! traces, and a way in which no loop did fails.
 
 use crate::env::{Env, Tools, target};
 use crate::outcomes::{Outcomes, by_itself, counts, differences};
@@ -70,6 +73,8 @@ const QUICK: &[&str] = &[
 const PROCESS: &str = "(process)";
 /// The name under which it is told that decal found a mistake in itself.
 const DECAL: &str = "(decal)";
+/// The name under which a process tells how often loops went round in traces.
+const TURNS: &str = "(turns)";
 /// Differences printed for each module and way, at most.
 const LINES: usize = 30;
 /// What a process gets beyond the limit within which CPython's runner ends it by itself, with a traceback.
@@ -163,7 +168,7 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
     let ways = if args.ways.is_empty() { Way::value_variants() } else { &args.ways };
     println!("Python {} ({})\n", place.python.version, place.python.path.display());
     let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into)).max(1);
-    let (mut total, mut wrong) = (Outcomes::new(), 0);
+    let (mut total, mut wrong, mut turns) = (Outcomes::new(), 0, vec![0u64; ways.len()]);
     let mut table = table(&modules, ways);
     let started = Instant::now();
     let next = AtomicUsize::new(0);
@@ -190,6 +195,7 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
                     status.clear();
                     report.print(&mut table);
                     wrong += report.lines.len();
+                    turns.iter_mut().zip(&report.turns).for_each(|(sum, turns)| *sum += turns);
                     done += 1;
                     total.extend(report.plain);
                 }
@@ -205,6 +211,12 @@ pub fn run(root: &Path, args: &Args) -> Result<ExitCode> {
     total.retain(|name, _| name.contains('.'));
     let names: Vec<String> = ways.iter().map(|way| way.name()).collect();
     println!("\n{} modules, {}: {}", modules.len(), counts(&total), names.join(", "));
+    for (name, turns) in names.iter().zip(&turns) {
+        println!("{name}: loops went round {turns} times in traces");
+        if *turns == 0 {
+            wrong += 1;
+        }
+    }
     if wrong > 0 {
         println!("{wrong} differences; what the processes said is in {}.", place.folder.display());
         return Ok(ExitCode::FAILURE);
@@ -262,6 +274,8 @@ struct Place {
 struct Run {
     outcomes: Outcomes,
     time: Duration,
+    /// How often loops went round in traces.
+    turns: u64,
 }
 
 /// A module in all ways.
@@ -270,6 +284,8 @@ struct Report {
     plain: Outcomes,
     /// Seconds, without decal and in each way.
     times: Vec<f64>,
+    /// How often loops went round in traces, in each way.
+    turns: Vec<u64>,
     /// What differs.
     lines: Vec<String>,
     /// What is worth saying, but no difference.
@@ -360,7 +376,7 @@ impl Place {
         command.arg(&self.script).args(["--randseed", "0", "-v", "--timeout"]).arg(self.limit.as_secs().to_string());
         let output = File::create(&log)?;
         command.arg(module).env("SUITE_OUTCOMES", &list).stderr(output.try_clone()?).stdout(output);
-        // Tests start processes: at the limit they end together.
+        // Tests start processes: they end together.
         let mut child = command.current_dir(&folder).process_group(0).spawn().context("cannot start Python")?;
         let started = Instant::now();
         let status = wait(&mut child, Some(self.limit + GRACE), || ())?;
@@ -368,31 +384,32 @@ impl Place {
         let end = match status {
             Some(_) if time > self.limit => "took too long".into(),
             Some(status) => status.to_string(),
-            None => {
-                let group = format!("-{}", child.id());
-                let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
-                "took too long".into()
-            }
+            None => "took too long".into(),
         };
+        // What tests have started and left behind would go on, perhaps for ever.
+        let group = format!("-{}", child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let mut outcomes = outcomes(&fs::read_to_string(&list).unwrap_or_default());
         outcomes.insert(PROCESS.into(), end);
         let said = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
         if said.contains("internal:") && said.contains("decal") || said.contains("panicked at") {
             outcomes.insert(DECAL.into(), "found a mistake in itself".into());
         }
-        Ok(Run { outcomes, time })
+        let turns = outcomes.remove(TURNS).and_then(|turns| turns.parse().ok()).unwrap_or(0);
+        Ok(Run { outcomes, time, turns })
     }
 
     /// Runs a module on all sides, and again where something differs.
     fn module(&self, module: &str, ways: &[Way]) -> Result<Report> {
         let plain = self.one(module, "plain", None)?;
         let (mut lines, mut remarks) = (Vec::new(), Vec::new());
-        let mut times = vec![plain.time.as_secs_f64()];
+        let (mut times, mut turns) = (vec![plain.time.as_secs_f64()], Vec::new());
         let mut again: Option<Outcomes> = None;
         for &way in ways {
             let name = way.name();
             let run = self.one(module, &name, Some(way))?;
             times.push(run.time.as_secs_f64());
+            turns.push(run.turns);
             let mut differing = differences(&plain.outcomes, &run.outcomes);
             for (test, reason) in self.known.take_out(&mut differing, module, &name) {
                 remarks.push(format!("{name}: {test}: known: {reason}"));
@@ -414,7 +431,7 @@ impl Place {
             let repeated = differences(&plain.outcomes, &second.outcomes);
             lines.extend(told(&name, &differing, &repeated));
         }
-        Ok(Report { module: module.into(), plain: plain.outcomes, times, lines, remarks })
+        Ok(Report { module: module.into(), plain: plain.outcomes, times, turns, lines, remarks })
     }
 }
 
