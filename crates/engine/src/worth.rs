@@ -117,13 +117,17 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
     let mut within: Option<u32> = None;
     for (index, event) in recording.events.iter().enumerate() {
         sums.push(sum);
-        if within.is_some_and(|depth| event.depth > depth) {
+        let raised = recording.raised.get(&(index as u32));
+        if let Some(depth) = within.filter(|depth| event.depth > *depth) {
+            if raised.is_some_and(|raised| raised.depth <= depth) {
+                sum += UNWINDING;
+            }
             continue;
         }
         let general = generals.binary_search(&(event.code, event.offset)).is_ok();
         within = general.then_some(event.depth);
         sum += saved(event, general);
-        if recording.raised.contains_key(&(index as u32)) {
+        if raised.is_some() {
             sum += UNWINDING;
         }
     }

@@ -176,8 +176,11 @@ impl Recorder<'_> {
                 if !self.performed.iter().any(|(code, offset, _)| (*code, *offset) == at) {
                     self.performed.push((event.code, event.offset, reason));
                 }
-                self.general_form(event, next, reason)?;
                 let hides = event.detail.entered().is_some() || matches!(event.detail, Detail::Consume(..));
+                if hides {
+                    self.raised = self.raised_inside(event);
+                }
+                self.general_form(event, next, reason)?;
                 Ok(if hides { Covered::Call } else { Covered::One })
             }
             result => result.map(Covered::fused),

@@ -267,8 +267,8 @@ pub(crate) struct Recorder<'a> {
     /// whether it did not because of that.
     keeps_numbers: bool,
     refused_numbers: bool,
-    /// It is the first of all.
-    begins: bool,
+    /// The index of the event at hand.
+    event: usize,
     /// The exits of a store into a local were emitted beforehand.
     prepared: bool,
     /// See [`Recorded::misfit`].
@@ -471,7 +471,7 @@ impl<'a> Recorder<'a> {
             refused: None,
             keeps_numbers: false,
             refused_numbers: false,
-            begins: false,
+            event: 0,
             prepared: false,
             misfit: Hint::default(),
             unjoined: Vec::new(),
@@ -665,7 +665,7 @@ impl<'a> Recorder<'a> {
         while let Some(event) = rec.events.get(index)
             && index < to
         {
-            (self.at, self.begins) = ((event.code, event.offset), index == 0);
+            (self.at, self.event) = ((event.code, event.offset), index);
             if self.e.len() > self.options.max_insts {
                 return Err(AbortReason::TooLong);
             }
@@ -691,10 +691,7 @@ impl<'a> Recorder<'a> {
                 Covered::Two => (2, 0),
                 Covered::Many(count) => (count, 0),
                 // What the interpreter was seen to do in the call is not the trace's.
-                Covered::Call => {
-                    let inside = rec.events.iter().skip(index + 1).take_while(|inner| inner.depth > event.depth);
-                    (1, inside.count())
-                }
+                Covered::Call => (1, self.seen_inside(event, index)),
             };
             index += done as usize + hidden;
             // Where what it did in the call is the last that was seen, the call's end was not.
@@ -719,6 +716,11 @@ impl<'a> Recorder<'a> {
             self.rewritten = self.e.rewrites().done();
             self.last_line = self.rec.codes.get(event.code.0 as usize).map_or(0, |code| code.line(event.offset));
         }
+    }
+
+    /// How many events were seen in the call that this event is.
+    pub(super) fn seen_inside(&self, event: &Event, index: usize) -> usize {
+        self.rec.events.iter().skip(index + 1).take_while(|inner| inner.depth > event.depth).count()
     }
 
     /// Counts instructions that are done: all their exits lie behind. A `float`, since its addition never leaves; past

@@ -45,6 +45,12 @@ impl Recorder<'_> {
         self.unwind(raised, again, lasti)
     }
 
+    /// The exception by which a call was seen to end that is left to CPython: an instruction in it, the last one, has raised.
+    pub(super) fn raised_inside(&self, event: &Event) -> Option<Raised> {
+        let last = self.event + self.seen_inside(event, self.event);
+        self.rec.raised.get(&(last as u32)).copied().filter(|raised| raised.depth <= event.depth)
+    }
+
     /// Whether the exception passes frames of plain calls only, up to one that exists.
     fn check_frames(&self, raised: Raised) -> Step<()> {
         let depth = raised.depth as usize;

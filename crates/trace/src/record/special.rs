@@ -52,7 +52,7 @@ impl Recorder<'_> {
         let returns = self.frames[below].returns;
         self.guard_left();
         let made = self.settle_result(returns, event)?;
-        if self.begins && self.refused == Some(self.at) {
+        if self.event == 0 && self.refused == Some(self.at) {
             // Side trace after side trace would ask the same question again. Another call's return is another matter.
             return match returns {
                 _ if self.has_held() => Err(AbortReason::Call("it handles an exception")),
