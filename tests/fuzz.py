@@ -43,7 +43,8 @@ KINDS = {
 # How many of ten programs are of which kind: those that take longest are the fewest.
 SHARES = ["flow", "numbers", "flow", "objects", "flow", "flow", "numbers", "flow", "flow", "flow"]
 
-PARTS = ("fold", "number", "types", "loads", "divide", "dead")
+PARTS = ("fold", "number", "types", "loads", "divide", "dead", "raising")
+
 WAYS = {
     "hot": lambda r: {"DECAL_STRESS": "hot"},
     "dice": lambda r: {"DECAL_STRESS": f"hot,dice:{r.randrange(10**6)}"},

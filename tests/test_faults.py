@@ -24,7 +24,7 @@ FAULTS = {
     "invalidate": [f"hot,invalidate:{number}" for number in range(12)],
     "guards": [f"hot,guards:{number}" for number in range(40)],
     "registers": [f"hot,registers:{number}" for number in range(12)],
-    "without": [f"hot,without:{part}" for part in ("fold", "number", "types", "loads", "divide", "dead")],
+    "without": [f"hot,without:{part}" for part in fuzz.PARTS],
     "rewrites": [f"hot,rewrites:{number}" for number in (0, 1, 3, 10, 30, 100, 300)],
     "traces": [f"hot,traces:{number}" for number in (0, 1, 3, 10, 30)],
 }

@@ -165,6 +165,12 @@ def test_random_objects(first: int) -> None:
         check(generate_objects.program(seed, 12), ways)
 
 
+def test_exception_out_of_a_whole_call() -> None:
+    """A call that is seen inside, is left to CPython, and raises: its handler wants another stack, of the same depth."""
+    deep as the call's, only what is in it was wrong."""
+    check(generate_objects.program(9, 12), [{"DECAL_STRESS": f"hot,dice:{seed}"} for seed in (1, 2, 3)])
+
+
 def test_fuzz(tmp_path: Path) -> None:
     """A few hundred of the small programs that `cargo xtask fuzz` tries."""
     words = ["--seed", "1", "--programs", str(TRIES or 400), "--seconds", "280", "--size", "200", "--jobs", "2"]

@@ -716,6 +716,32 @@ def recursion(n):
     return total
 
 
+def calls_as_a_whole(n):
+    """Calls that are seen inside, but left to the interpreter: an exception comes out of them."""
+
+    def takes_names(value, *rest, late=4, **names):
+        if late % 5 < 3 and value == "b":
+            raise Odd(late, *names)
+        return value
+
+    def gather(value):
+        return takes_names("b", late=value, more=1)
+
+    seen, ended = "", 0
+    for i in range(n):
+        # On the stack are as many things when it raises as the handler has.
+        with Quiet(Odd):
+            for letter in "abc":
+                seen = seen[-50:] + letter
+                last = takes_names(letter, late=i, other=2)
+        try:
+            for number in [1, 2, i]:
+                last += gather(number)
+        except Odd as error:
+            ended += 1000 + error.args[0]
+    return seen, last, ended
+
+
 def told(n):
     """A tool that wants to be told of exceptions."""
     seen = {}
@@ -799,4 +825,5 @@ show(asserts, N)
 show(not_handled_here, N)
 show(passes_through, N)
 show(recursion, N)
+show(calls_as_a_whole, N)
 show(told, N)

@@ -416,9 +416,22 @@ impl Counts<'_> {
                 self.memory.retain(|place, _| matches!(place.0, Region::Frame | Region::Fixed));
                 self.add(val, 1);
             }
-            (Uop::call_any_int_1 | Uop::call_any_int_2 | Uop::call_any_int_3, _) => self.memory.clear(),
+            (Uop::call_any_int_1 | Uop::call_any_int_2 | Uop::call_any_int_3, _) => {
+                self.memory.clear();
+                if let (true, [_, slots, _]) = (inst.imm64 == self.host.functions.raising.keep_results, &inst.args[..]) {
+                    self.keep_results(*slots);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// Slots of the entry frame's stack that the trace has taken before get something else, which is theirs.
+    fn keep_results(&mut self, slots: Val) {
+        let Some(Inst::Uop(inst)) = self.trace.insts.get(slots.index()) else { return };
+        let (first, count) = (inst.imm64 as u32 as usize, (inst.imm64 >> 32) as usize);
+        let taken: Vec<Val> = (first..first + count).filter_map(|slot| self.stack.remove(&slot)).collect();
+        taken.into_iter().for_each(|val| self.add(val, 1));
     }
 
     /// What a generator's operand stack held is the trace's.

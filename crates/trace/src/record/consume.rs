@@ -151,7 +151,13 @@ impl Recorder<'_> {
         }
         self.top().returns = Returns::Value;
         self.push(result.unwrap_or(Sym::Null));
-        self.discard(&dropped)
+        let drops = self.guard_discard(&dropped);
+        // It outlives what it was borrowed from. Behind the exits, which have it on the generator's stack.
+        let result = self.pop()?;
+        let result = self.lasting(result);
+        self.push(result);
+        self.drop_all(&drops);
+        Ok(())
     }
 
     /// What the builtin does with an item, which is on top of the generator's stack. Gives the last one where it is to be dropped
@@ -159,11 +165,7 @@ impl Recorder<'_> {
     fn take_item(&mut self, consumer: Consumer, last: bool, event: &Event) -> Step<Option<Sym>> {
         let seen = super::numbers::one(event)?;
         match consumer {
-            Consumer::Next => {
-                let item = self.pop()?;
-                let item = self.lasting(item);
-                self.push(item);
-            }
+            Consumer::Next => {}
             Consumer::Sum => self.add_item(seen)?,
             Consumer::Any | Consumer::All => {
                 let item = self.test_item(last == (consumer == Consumer::Any), seen)?;
