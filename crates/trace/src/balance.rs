@@ -418,7 +418,8 @@ impl Counts<'_> {
             }
             (Uop::call_any_int_1 | Uop::call_any_int_2 | Uop::call_any_int_3, _) => {
                 self.memory.clear();
-                if let (true, [_, slots, _]) = (inst.imm64 == self.host.functions.raising.keep_results, &inst.args[..]) {
+                if let (true, [_, slots, _]) = (inst.imm64 == self.host.functions.raising.keep_results, &inst.args[..])
+                {
                     self.keep_results(*slots);
                 }
             }
