@@ -166,7 +166,7 @@ def test_random_objects(first: int) -> None:
 
 
 def test_exception_out_of_a_whole_call() -> None:
-    """A call that is seen inside, is left to CPython, and raises: its handler wants another stack, of the same depth."""
+    """A call that is seen inside, is left to CPython, and raises: its handler wants another stack of that depth."""
     check(generate_objects.program(9, 12), [{"DECAL_STRESS": f"hot,dice:{seed}"} for seed in (1, 2, 3)])
 
 
