@@ -33,7 +33,7 @@ Runs a Python program with decal switched on.
   --help     print this
 
 Environment: DECAL_JIT=0|1|interpreter, DECAL_OPTIMIZE=0|1, DECAL_DEBUG=0..5, DECAL_PERF=map, DECAL_COUNT=0|1,
-DECAL_MEMORY=64M, DECAL_STRESS=hot,guards:N,registers:SEED,dice:SEED,… (for tests)."""
+DECAL_MEMORY=64M, DECAL_VERIFY=0|1|FOLDER, DECAL_STRESS=hot,guards:N,registers:SEED,dice:SEED,… (for tests)."""
 
 
 class BadInput(Exception):

@@ -5,6 +5,7 @@
 //! missing where something is.
 
 mod bench;
+mod bisect;
 mod demo;
 mod env;
 mod fuzz;
@@ -48,6 +49,8 @@ enum Task {
     Regrtest(regrtest::Args),
     /// Compile, invalidate, redefine, switch and fork, as long as one likes; memory must stay flat.
     Soak(soak::Args),
+    /// Find the trace and the rewrite that make a program's output differ from plain CPython's.
+    Bisect(bisect::Args),
     /// Run Python with decal installed.
     Python {
         /// What to pass to Python.
@@ -76,6 +79,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Suites(args) => suites::run(&root, &args),
         Task::Fuzz(args) => fuzz::run(&root, &args),
         Task::Regrtest(args) => regrtest::run(&root, &args),
+        Task::Bisect(args) => bisect::run(&root, &args),
         Task::Soak(args) => soak::run(&root, &args),
         Task::Python { args } => {
             let env = env::Env::prepare(&root, env::Tools::Build)?;

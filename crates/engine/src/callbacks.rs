@@ -12,7 +12,7 @@ use crate::observe::{self, Progress, Purpose};
 use crate::options::Panic;
 use crate::starts::Call;
 use crate::state::{self, Engine, FUNCTION_START};
-use crate::{api, pipeline};
+use crate::{api, pipeline, verify};
 use decal_cpython::frame::{Frame, Unwound};
 use decal_cpython::monitoring::{Callbacks, disable, make_room, nothing, offset, only_decal};
 use decal_cpython::thread::Thread;
@@ -356,7 +356,8 @@ fn ready(engine: &mut Engine, site: &Site, executor: &Rc<Executor>) -> Option<Bo
         engine.counters.refused += 1;
         return None;
     }
-    enter::pays(engine, executor).then(|| engine.levels.pop().unwrap_or_default())
+    let enters = enter::pays(engine, executor) && verify::agrees(engine, site, executor);
+    enters.then(|| engine.levels.pop().unwrap_or_default())
 }
 
 fn enter(engine: &mut Engine, site: &Site, executor: Rc<Executor>) -> Decision {

@@ -13,9 +13,11 @@ use crate::links;
 use crate::location::{Never, State, Unroll};
 use crate::machine::Memory;
 use crate::native;
+use crate::options::Verify;
 use crate::plan::Values;
 use crate::state::{self, Engine};
 use crate::unrolled;
+use crate::verify;
 use crate::worth;
 use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
@@ -189,7 +191,8 @@ pub unsafe fn run_all(site: &Site, mut executor: Rc<Executor>, mut level: Box<Le
         let Left::Enter(offset) = left else { break left };
         let next = state::with(|engine| {
             let next = next(engine, site, offset)?;
-            if let Some((from, index)) = exit {
+            // A link would lead past what has to be checked.
+            if let Some((from, index)) = exit.filter(|_| engine.options.verify == Verify::Off) {
                 links::link(engine, &from, index, &next);
             }
             Some(next)
@@ -216,7 +219,7 @@ fn next(engine: &mut Engine, site: &Site, offset: u32) -> Option<Rc<Executor>> {
     // Frames may have run since.
     engine.catch_up();
     let next = engine.executor_at(site.code, offset).filter(|executor| may_enter(executor, site))?;
-    pays(engine, &next).then_some(next)
+    (pays(engine, &next) && verify::agrees(engine, site, &next)).then_some(next)
 }
 
 /// Runs one, and what its links lead to. How it was left, and where.
@@ -293,7 +296,7 @@ fn interpret(root: &Rc<Executor>, context: &mut Context, fuel: &mut u64) -> Opti
                 left = eval::run_from_label(trace, &current.interface, &values, &mut machine, fuel);
             }
             // The fuel lasts for centuries.
-            eval::Left::OutOfFuel => return None,
+            eval::Left::OutOfFuel | eval::Left::Stopped { .. } => return None,
         }
     }
 }

@@ -12,7 +12,7 @@ pub struct Memory<'a> {
 ///
 /// Sound as far as the trace is: addresses come from guarded objects, displacements from verified layouts, exactly
 /// as in machine code.
-fn load<T: Copy>(address: u64) -> T {
+pub fn load<T: Copy>(address: u64) -> T {
     // SAFETY: see above.
     unsafe { (address as *const T).read_unaligned() }
 }
@@ -20,6 +20,13 @@ fn load<T: Copy>(address: u64) -> T {
 fn store<T>(address: u64, value: T) {
     // SAFETY: as for `load`.
     unsafe { (address as *mut T).write_unaligned(value) }
+}
+
+/// Calls a C function of doubles that has no state.
+pub fn call_float(function: u64, a: f64, b: f64) -> f64 {
+    // SAFETY: the trace names a function of the host's list, and its arguments.
+    let function: extern "C" fn(f64, f64) -> f64 = unsafe { std::mem::transmute(function) };
+    function(a, b)
 }
 
 impl Machine for Memory<'_> {
@@ -53,9 +60,7 @@ impl Machine for Memory<'_> {
         self.call(function, object, 0, 0, 0)
     }
     fn call_float(&mut self, function: u64, a: f64, b: f64) -> f64 {
-        // SAFETY: as for `call`.
-        let function: extern "C" fn(f64, f64) -> f64 = unsafe { std::mem::transmute(function) };
-        function(a, b)
+        call_float(function, a, b)
     }
     fn call_new_float(&mut self, function: u64, a: f64) -> u64 {
         // SAFETY: as for `call`.

@@ -2,6 +2,7 @@
 
 use decal_trace::opt::Part;
 use std::fmt;
+use std::path::PathBuf;
 
 /// How traces run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +52,18 @@ pub struct Stress {
     pub panic: Option<Panic>,
 }
 
+/// What `DECAL_VERIFY` asks for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Verify {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Traces are checked; reports go to standard error.
+    On,
+    /// Reports go into this folder.
+    Folder(PathBuf),
+}
+
 /// Where decal panics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Panic {
@@ -74,6 +87,8 @@ pub struct Options {
     pub perf_map: bool,
     /// `DECAL_COUNT=0|1`, default 0: traces count the bytecode instructions that they run.
     pub count: bool,
+    /// `DECAL_VERIFY=0|1|FOLDER`, default 0: see [`crate::verify`].
+    pub verify: Verify,
     /// `DECAL_STRESS=hot,guards:N,registers:SEED,panic:compile`.
     pub stress: Stress,
     /// `DECAL_MEMORY=64M`: bytes of code and metadata that traces may have.
@@ -110,6 +125,7 @@ impl Default for Options {
             debug: 0,
             perf_map: false,
             count: false,
+            verify: Verify::Off,
             stress: Stress::default(),
             memory: 64 << 20,
             loop_threshold: 600,
@@ -200,6 +216,14 @@ impl Options {
                 other => return Err(bad("DECAL_COUNT", other, "0, 1")),
             };
         }
+        if let Some(value) = get("DECAL_VERIFY").filter(|value| !value.is_empty()) {
+            options.verify = match value.as_str() {
+                "0" => Verify::Off,
+                "1" => Verify::On,
+                folder if folder.contains(std::path::is_separator) => Verify::Folder(PathBuf::from(folder)),
+                other => return Err(bad("DECAL_VERIFY", other, "0, 1, a folder with a / in its name")),
+            };
+        }
         if let Some(value) = get("DECAL_MEMORY").filter(|value| !value.is_empty()) {
             let known = "a number of bytes, or of units with K, M or G behind it";
             options.memory = bytes(&value).ok_or_else(|| bad("DECAL_MEMORY", &value, known))?;
@@ -267,9 +291,17 @@ mod tests {
             ("DECAL_PERF", "map"),
             ("DECAL_COUNT", "1"),
             ("DECAL_MEMORY", "3M"),
+            ("DECAL_VERIFY", "./reports"),
         ];
-        let wanted =
-            Options { optimize: false, debug: 5, perf_map: true, count: true, memory: 3 << 20, ..Options::default() };
+        let wanted = Options {
+            optimize: false,
+            debug: 5,
+            perf_map: true,
+            count: true,
+            memory: 3 << 20,
+            verify: Verify::Folder("./reports".into()),
+            ..Options::default()
+        };
         assert_eq!(parse(&others), Ok(wanted));
     }
 

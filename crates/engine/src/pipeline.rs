@@ -13,7 +13,7 @@ use crate::links;
 use crate::location::{Location, MAX_SPARING, Never, State, Unroll};
 use crate::native;
 use crate::observe::{self, Observation, Purpose};
-use crate::options::{Mode, Options, Panic};
+use crate::options::{Mode, Options, Panic, Verify};
 use crate::room::FULL;
 use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
@@ -80,12 +80,14 @@ fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
     let (max_insts, keep_before) = (max_insts * more, debug >= 2);
     let saved = alive.saved.as_ptr() as u64;
     let (without, rewrites) = engine.suspected();
-    let native_calls = engine.options.mode == Mode::Native && engine.memory.is_ok();
+    let verify = engine.options.verify != Verify::Off;
+    let native_calls = engine.options.mode == Mode::Native && engine.memory.is_ok() && !verify;
     record::Options {
         optimize,
         without,
         rewrites,
         wrong: engine.options.stress.wrong,
+        reference: verify,
         max_insts,
         valid,
         covered,

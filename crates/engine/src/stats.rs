@@ -1,6 +1,7 @@
 //! What decal did, in numbers.
 
 use crate::location::State;
+use crate::options::Verify;
 use crate::state::Engine;
 use decal_trace::ir::Inst;
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub struct Counters {
     pub withdrawn: u64,
     /// Root traces that were freed to make room for others.
     pub freed: u64,
+    /// With `DECAL_VERIFY`: traces that were checked up to an exit, up to a call or a join, that could not be compared, that differ.
+    pub verified: [u64; 4],
     /// Traces that run in the trace interpreter because machine code failed, by reason.
     pub not_native: BTreeMap<String, u64>,
 }
@@ -110,6 +113,11 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     add("invalidated", c.invalidated);
     add("withdrawn", c.withdrawn);
     add("freed_for_room", c.freed);
+    if engine.options.verify != Verify::Off {
+        for (name, value) in ["verified", "verified_partly", "not_comparable", "differing"].iter().zip(c.verified) {
+            add(name, value);
+        }
+    }
     add("memory_bytes", engine.in_use as u64);
     add("saved_ns", c.saved);
     add("lost_ns", c.lost);

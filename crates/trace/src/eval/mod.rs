@@ -8,8 +8,9 @@
 
 pub mod allocated;
 pub mod heap;
+pub mod numbers;
 
-use crate::ir::{End, Inst, Trace, Val};
+use crate::ir::{End, Inst, Trace, UopInst, Val};
 use crate::snapshot::SnapId;
 use decal_uops::{Machine, execute};
 
@@ -30,18 +31,48 @@ pub enum Left {
         /// Their bits, in the order of the label's interface.
         values: Vec<u64>,
     },
+    /// Before this instruction was done, as [`Watch::stops`] wanted it.
+    Stopped {
+        /// The instruction.
+        at: Val,
+        /// As for [`Left::Exit`].
+        values: Vec<u64>,
+    },
     /// The number of uops allowed was reached, at a jump back to the label.
     OutOfFuel,
 }
 
+/// Somebody who looks on while a trace runs.
+pub trait Watch<M> {
+    /// What comes next, and the bits of all values so far.
+    fn before(&mut self, _machine: &mut M, _inst: &UopInst, _values: &[u64]) {}
+    /// Whether it ends here; what was done last then counts for nothing.
+    fn stops(&mut self, _machine: &M) -> bool {
+        false
+    }
+}
+
+impl<M> Watch<M> for () {}
+
 /// Runs a trace from its start. `params` are the bits of its parameters. `fuel` is the number of uops that may run and goes
 /// down as they do; it is looked at where a loop jumps back.
 pub fn run(trace: &Trace, params: &[u64], machine: &mut impl Machine, fuel: &mut u64) -> Left {
+    run_watched(trace, params, machine, fuel, &mut ())
+}
+
+/// The same while somebody looks on.
+pub fn run_watched<M: Machine>(
+    trace: &Trace,
+    params: &[u64],
+    machine: &mut M,
+    fuel: &mut u64,
+    watch: &mut impl Watch<M>,
+) -> Left {
     let mut values = vec![0; trace.insts.len()];
     for (slot, bits) in values.iter_mut().zip(params) {
         *slot = *bits;
     }
-    go(trace, 0, values, machine, fuel)
+    go(trace, 0, values, machine, fuel, watch)
 }
 
 /// Runs a trace from its label. `interface` is [`label_interface`](crate::regalloc::label_interface) of the trace, `bits` the
@@ -59,10 +90,17 @@ pub fn run_from_label(
     }
     let label = trace.label.unwrap_or(0) as usize;
     // The phis have their values already.
-    go(trace, label + trace.phis().count(), values, machine, fuel)
+    go(trace, label + trace.phis().count(), values, machine, fuel, &mut ())
 }
 
-fn go(trace: &Trace, start: usize, mut values: Vec<u64>, machine: &mut impl Machine, fuel: &mut u64) -> Left {
+fn go<M: Machine>(
+    trace: &Trace,
+    start: usize,
+    mut values: Vec<u64>,
+    machine: &mut M,
+    fuel: &mut u64,
+    watch: &mut impl Watch<M>,
+) -> Left {
     let label = trace.label.unwrap_or(0) as usize;
     let body = label + trace.phis().count();
     let mut carried = Vec::new();
@@ -78,7 +116,12 @@ fn go(trace: &Trace, start: usize, mut values: Vec<u64>, machine: &mut impl Mach
                         *slot = values[arg.index()];
                     }
                     *fuel = fuel.saturating_sub(1);
-                    match (execute(inst.uop, machine, &args, inst.imm32, inst.imm64), inst.snap) {
+                    watch.before(machine, inst, &values);
+                    let result = execute(inst.uop, machine, &args, inst.imm32, inst.imm64);
+                    if watch.stops(machine) {
+                        return Left::Stopped { at: Val(index as u32), values };
+                    }
+                    match (result, inst.snap) {
                         (Ok(bits), _) => values[index] = bits,
                         (Err(_), Some(snap)) => {
                             let at = Some(Val(index as u32));

@@ -118,6 +118,8 @@ pub struct Options {
     pub rewrites: u32,
     /// Whether a wrong rule is among those that the optimizer has, as tests want it.
     pub wrong: bool,
+    /// Whether it is recorded without the optimizer, too.
+    pub reference: bool,
     /// Instructions that a trace may have.
     pub max_insts: usize,
     /// Address of 32 bits that are 1 as long as the trace is valid; 0 where nobody asks.
@@ -153,6 +155,7 @@ impl Default for Options {
             without: None,
             rewrites: u32::MAX,
             wrong: false,
+            reference: false,
             max_insts: 4000,
             valid: 0,
             covered: 0,
@@ -194,6 +197,8 @@ pub struct Recorded {
     pub emitted: usize,
     /// What was rewritten in it.
     pub rewrites: Rewrites,
+    /// The same recorded without the optimizer, for who wants to compare.
+    pub reference: Option<Box<Trace>>,
     /// The source line of what was rewritten last, where their number was limited.
     pub last_line: u32,
     /// The trace before those passes, for people who asked for it.
@@ -314,6 +319,20 @@ impl From<AbortReason> for Failure {
 /// # Errors
 /// [`Abort`] names the reason and the instruction.
 pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
+    with_reference(options, |options| root_once(rec, host, start, options))
+}
+
+/// Records, and then once more without the optimizer where that is asked for.
+fn with_reference(options: &Options, record: impl Fn(&Options) -> Result<Recorded, Abort>) -> Result<Recorded, Abort> {
+    let mut recorded = record(options)?;
+    if options.reference {
+        let plain = Options { optimize: false, keep_before: false, count: None, ..options.clone() };
+        recorded.reference = record(&plain).ok().map(|plain| Box::new(plain.trace));
+    }
+    Ok(recorded)
+}
+
+fn root_once(rec: &Recording, host: &Host, start: Start, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let here = Abort { reason: AbortReason::Unstable("locals"), code: first.code, offset: first.offset };
     // Turns of an outer loop come back with another iterator, and perhaps with a new list to be filled.
@@ -353,6 +372,10 @@ pub fn root(rec: &Recording, host: &Host, start: Start, options: &Options) -> Re
 /// # Errors
 /// [`Abort`] names the reason and the instruction.
 pub fn side(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
+    with_reference(options, |options| side_once(rec, host, parent, options))
+}
+
+fn side_once(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Options) -> Result<Recorded, Abort> {
     let first = rec.events.first().ok_or(Abort { reason: AbortReason::Empty, code: CodeId(0), offset: 0 })?;
     let (mut failed, mut misfit, mut unjoined) = (None, Hint::default(), Vec::new());
     let unsure = Unsure::default();
@@ -779,6 +802,7 @@ impl<'a> Recorder<'a> {
             max_depth,
             emitted,
             rewrites,
+            reference: None,
             last_line: self.last_line,
             before,
         }

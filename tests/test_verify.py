@@ -1,0 +1,181 @@
+"""Checked execution (``DECAL_VERIFY``) and the search for a culprit, both shown by a rule that is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+import culprit
+import pytest
+from conftest import PROGRAMS, Outcome, python, run_program
+
+# Some that print the same in every way of running, and what they try most.
+AGREEING = ["integers", "floats", "lists", "nested_loops", "attributes", "division_by_constants", "types_change"]
+
+PROGRAM = """\
+import decal
+
+def right(n):
+    s = 0
+    for i in range(n):
+        s += i * 3 % 7
+    return s
+
+def wrong(n):
+    s = 0
+    for i in range(n):
+        s += i // 16
+        s = s + (i ^ 1234567)
+        s &= 0xffffff
+    return s
+
+def floating(n):
+    s = 0.5
+    for i in range(n):
+        s += i / 4
+    return s
+
+print(right(3000), wrong(3000), floating(3000))
+print(right(3000), wrong(3000), floating(3000))
+"""
+EXPLAIN = 'print(decal.explain(wrong).replace(chr(10), " ").count("DECAL_VERIFY: "))\n'
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """A program with a loop that the wrong rule spoils."""
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAM, encoding="utf-8")
+    return path
+
+
+def results(outcome: Outcome) -> list[str]:
+    """What the loops gave."""
+    assert outcome.status == 0, outcome.stderr
+    return outcome.stdout.splitlines()[:2]
+
+
+@pytest.mark.parametrize("name", AGREEING)
+def test_what_is_right_is_not_called_wrong(name: str) -> None:
+    plain = run_program(PROGRAMS / f"{name}.py", {"DECAL_JIT": "0"})
+    outcome = run_program(PROGRAMS / f"{name}.py", {"DECAL_STRESS": "hot,dice:0", "DECAL_VERIFY": "1"})
+    assert outcome.visible == plain.visible
+    assert "DECAL_VERIFY:" not in outcome.stderr, outcome.stderr[-3000:]
+    assert outcome.stat("verified") > 100
+    assert outcome.stat("differing") == 0
+
+
+@pytest.mark.parametrize("jit", ["1", "interpreter"])
+@pytest.mark.parametrize("stress", ["wrong", "hot,wrong"])
+def test_a_wrong_trace_is_not_entered(jit: str, stress: str, program: Path) -> None:
+    """Without checking the result is wrong; with it the result is right, and the trace is retired with a reason."""
+    expected = results(run_program(program, {"DECAL_JIT": "0"}))
+    switches = {"DECAL_JIT": jit, "DECAL_STRESS": stress}
+    assert results(run_program(program, switches)) != expected
+    program.write_text(PROGRAM + EXPLAIN, encoding="utf-8")
+    outcome = run_program(program, {**switches, "DECAL_VERIFY": "1"})
+    assert results(outcome) == expected
+    assert outcome.stat("differing") == 1
+    # Said by explain, and on standard error with the report behind it.
+    assert outcome.stdout.splitlines()[2] == "1"
+    said = re.search(r"decal: loop in wrong at .*program\.py:\d+: DECAL_VERIFY: trace \d+ differs", outcome.stderr)
+    assert said, outcome.stderr
+    assert "xor_int" in outcome.stderr
+
+
+def reports(folder: Path) -> list[Path]:
+    """The files in it."""
+    return sorted(folder.iterdir())
+
+
+def test_the_report(program: Path, tmp_path: Path) -> None:
+    """It has both traces, what they started with, and is for the user's eyes only."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    outcome = run_program(program, {"DECAL_STRESS": "hot,wrong", "DECAL_VERIFY": str(folder)})
+    [path] = reports(folder)
+    assert f"the report is in {path}" in outcome.stderr
+    assert "xor_int" not in outcome.stderr
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text(encoding="utf-8")
+    reference, optimized = text.split("\nreference\n")[1].split("\noptimized\n")
+    assert reference.count("xor_int") == 2
+    assert "xor_int" not in optimized
+    assert "DECAL_STRESS=hot,wrong\n" in text
+    assert re.search(r"memory that the optimized trace read\n(0x[0-9a-f]+ 0x[0-9a-f]+\n)+$", text)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_no_link_is_followed(program: Path, tmp_path: Path) -> None:
+    """A file that is there already is not written, nor what a link of that name leads to."""
+    folder, target = tmp_path / "reports", tmp_path / "target"
+    folder.mkdir()
+    target.write_text("untouched", encoding="utf-8")
+    source = f"""
+import os, runpy
+for number in range(100):
+    os.symlink({str(target)!r}, os.path.join({str(folder)!r}, f"decal-verify-{{os.getpid()}}-{{number}}.txt"))
+import decal
+decal.enable()
+runpy.run_path({str(program)!r})
+"""
+    outcome = python("-c", source, switches={"DECAL_STRESS": "hot,wrong", "DECAL_VERIFY": str(folder)})
+    assert outcome.status == 0, outcome.stderr
+    assert "decal: no report in " in outcome.stderr
+    assert target.read_text(encoding="utf-8") == "untouched"
+    assert len(reports(folder)) == 100
+
+
+def test_other_values_are_refused() -> None:
+    outcome = python("-m", "decal", "-c", "pass", switches={"DECAL_VERIFY": "yes"})
+    assert outcome.status == 2
+    assert 'DECAL_VERIFY="yes" is not known' in outcome.stderr
+
+
+def search(program: Path, stress: str) -> tuple[int, list[str], culprit.Search]:
+    """What a search says."""
+    said: list[str] = []
+    search = culprit.Search([str(program)], stress, say=said.append)
+    return search.find(), said, search
+
+
+def test_the_culprit_is_found(program: Path) -> None:
+    """The trace, the part of optimizing and the rewrite, with its line."""
+    status, said, again = search(program, "hot,dice:0,wrong")
+    assert status == 0, said
+    assert re.fullmatch(r"trace \d+ is at fault: compiled .* in wrong at .*program\.py:\d+ as trace \d+ .*", said[0])
+    assert "without the part fold of the optimizer it is right" in said
+    found = re.search(r"^rewrite (\d+) of trace (\d+) is at fault, on line 13: wrong: `a \^ 1234567` is `a`", said[-2])
+    assert found, said
+    # With these switches it is wrong, and with one rewrite less it is right.
+    switches = said[-1].split("DECAL_STRESS=")[1]
+    assert switches.endswith(f"rewrites:{found[1]}")
+    fewer = switches.removesuffix(found[1]) + str(int(found[1]) - 1)
+    plain = again.run({"DECAL_JIT": "0"})
+    assert plain.status == 0
+    assert not again.run({"DECAL_STRESS": switches}).same(plain)
+    assert again.run({"DECAL_STRESS": fewer}).same(plain)
+
+
+def test_nothing_is_found_where_nothing_is_wrong(program: Path) -> None:
+    program.write_text("print(sum(i * i for i in range(500)))", encoding="utf-8")
+    status, said, _ = search(program, "hot,dice:0")
+    assert status == 1
+    assert said == ["with DECAL_STRESS=hot,dice:0 it does what it does in plain CPython"]
+
+
+def test_a_program_that_is_never_the_same(program: Path) -> None:
+    program.write_text("import time\nprint(time.perf_counter_ns())", encoding="utf-8")
+    assert search(program, "hot,dice:0")[0] == 2
+
+
+def test_the_command(program: Path) -> None:
+    """As `cargo xtask bisect` starts it."""
+    command = str(Path(culprit.__file__))
+    outcome = python(command, "--stress", "hot,dice:0,wrong", str(program), timeout=300)
+    assert outcome.status == 0, outcome.stderr
+    assert "on line 13: wrong" in outcome.stdout
+    assert python(command).status == 2
