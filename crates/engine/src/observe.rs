@@ -12,7 +12,6 @@ mod inlining;
 
 use crate::executor::Executor;
 use crate::state::Engine;
-use decal_cpython::clock::Stopwatch;
 use decal_cpython::code::DecodedCode;
 use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
@@ -33,6 +32,7 @@ use inlining::Inlining;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
@@ -120,7 +120,7 @@ pub struct Observation {
     /// References of ours to types and builtins: nobody tells when those die.
     pub keeps: FxHashSet<usize>,
     /// When it began.
-    pub started: Stopwatch,
+    started: Instant,
     /// Events that came of it, those of other frames that run the same code included.
     callbacks: u64,
     frames: Vec<Watched>,
@@ -200,7 +200,7 @@ pub unsafe fn begin(
         decoded: Vec::new(),
         assumptions: FxHashSet::default(),
         keeps: FxHashSet::default(),
-        started: Stopwatch::start(),
+        started: Instant::now(),
         callbacks: 0,
         frames: Vec::new(),
         entering: None,
@@ -236,7 +236,7 @@ pub unsafe fn begin(
             consumes: *consumes,
         });
     }
-    engine.observation = Some(observation);
+    engine.observation = Some(Box::new(observation));
     engine.counters.observed += 1;
     true
 }
@@ -767,12 +767,12 @@ impl Observation {
     fn cost(&self) -> u64 {
         let switching = SWITCHING * self.codes.len() as u64;
         let estimate = switching + self.callbacks * CALLBACK + self.recording.events.len() as u64 * OBSERVED;
-        estimate.min(self.started.nanoseconds())
+        estimate.min(self.started.elapsed().as_nanos() as u64)
     }
 }
 
 /// Takes the pass that is over; its events are off. None where it was cancelled.
-pub fn finish(engine: &mut Engine) -> Option<Observation> {
+pub fn finish(engine: &mut Engine) -> Option<Box<Observation>> {
     let mut observation = engine.observation.take()?;
     observation.end(engine);
     engine.counters.events += observation.recording.events.len() as u64;

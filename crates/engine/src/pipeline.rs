@@ -20,7 +20,7 @@ use crate::stats;
 use crate::stress::force_exit;
 use crate::unrolled::Unrolled;
 use crate::worth;
-use decal_cpython::clock::Stopwatch;
+use decal_cpython::clock;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, audit, objects};
 use decal_native::{Code, assemble};
@@ -49,6 +49,13 @@ enum Failure {
     Other(String),
 }
 
+/// What compiling takes, by its parts: see [`Counters::nanoseconds`](stats::Counters::nanoseconds).
+type Parts = clock::Parts<5>;
+const RECORDING: usize = 1;
+const ALLOCATING: usize = 2;
+const ASSEMBLING: usize = 3;
+const PUBLISHING: usize = 4;
+
 /// What is said of [`Failure::NoGain`].
 const NO_GAIN: &str = "it would cost more than it gains";
 
@@ -56,12 +63,17 @@ const NO_GAIN: &str = "it would cost more than it gains";
 const NO_MORE: &str = "DECAL_STRESS=traces:N allows no more traces";
 
 /// Compiles what was observed. The executor's number, where there is one now.
-pub fn compile(engine: &mut Engine, mut observation: Observation) -> Option<usize> {
+pub fn compile(engine: &mut Engine, mut observation: Box<Observation>) -> Option<usize> {
+    let mut parts = Parts::start();
     let result = match observation.purpose.clone() {
-        Purpose::Root { offset, function } => root(engine, &mut observation, offset, function),
-        Purpose::Side { parent, exit } => side(engine, &mut observation, &parent, exit),
+        Purpose::Root { offset, function } => root(engine, &mut observation, offset, function, &mut parts),
+        Purpose::Side { parent, exit } => side(engine, &mut observation, &parent, exit, &mut parts),
     };
     observe::release(&mut observation);
+    parts.was(PUBLISHING);
+    for (sum, part) in engine.counters.nanoseconds.iter_mut().zip(parts.finish()) {
+        *sum += part;
+    }
     result
 }
 
@@ -106,8 +118,13 @@ fn was_left(recording: &Recording) -> Option<Failure> {
     left.then_some(Failure::Abort(Abort { reason: AbortReason::LeftLoop, code: last.code, offset: last.offset }))
 }
 
-fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
-    let begun = Stopwatch::start();
+fn root(
+    engine: &mut Engine,
+    observation: &mut Observation,
+    offset: u32,
+    function: bool,
+    parts: &mut Parts,
+) -> Option<usize> {
     let start = if function { Start::Function } else { Start::Loop };
     let alive = Alive::new();
     let again = engine.locations.get(&(observation.code as usize, offset)).is_some_and(Location::may_be_left_again);
@@ -141,10 +158,10 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
         }
         Ok(recorded)
     });
-    engine.counters.nanoseconds[1] += begun.nanoseconds();
+    parts.was(RECORDING);
     let place = (observation.code as usize, offset);
     let built =
-        recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, alive, begun));
+        recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, alive, parts));
     match built {
         Ok(executor) => {
             let id = executor.id;
@@ -213,8 +230,13 @@ pub fn tree_size(engine: &Engine, root: &Executor) -> usize {
 /// The part of a loop's turns in which an exit is taken often.
 const OFTEN: u64 = 64;
 
-fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
-    let begun = Stopwatch::start();
+fn side(
+    engine: &mut Engine,
+    observation: &mut Observation,
+    parent: &Rc<Executor>,
+    exit: ExitIndex,
+    parts: &mut Parts,
+) -> Option<usize> {
     let root = engine.executors.get(parent.root)?.clone()?;
     if !parent.valid.get() || !root.valid.get() {
         return None;
@@ -251,7 +273,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         }
         record::side(&observation.recording, &engine.host, &from, &options).map_err(Failure::Abort)
     });
-    engine.counters.nanoseconds[1] += begun.nanoseconds();
+    parts.was(RECORDING);
     if let Ok(Recorded { misfit, .. }) = &recorded
         && let Some(location) = engine.locations.get(&(root.code as usize, root.offset))
         && location.may_be_hinted(misfit)
@@ -269,7 +291,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
     }
     let built = recorded.and_then(|recorded| {
         let incoming = incoming(&recorded, parent, exit, &trunk)?;
-        build(engine, observation, recorded, &incoming, Some(&trunk), Rc::clone(&root.alive), begun)
+        build(engine, observation, recorded, &incoming, Some(&trunk), Rc::clone(&root.alive), parts)
     });
     match built {
         Ok(executor) => {
@@ -402,7 +424,7 @@ fn build(
     incoming: &Incoming,
     trunk: Option<&Rc<Executor>>,
     alive: Rc<Alive>,
-    begun: Stopwatch,
+    parts: &mut Parts,
 ) -> Result<Executor, Failure> {
     let id = engine.executors.len();
     if let Some(before) = &recorded.before {
@@ -456,12 +478,11 @@ fn build(
         let saves = if recorded.label.is_some() { weight.turn } else { weight.before - trunk.saved_before };
         worth::set_credit(&mut recorded, saves - turn);
     }
-    let started = Stopwatch::start();
     let registers = registers(engine);
     let mut allocated = contained(|| {
         allocate_with(&recorded.trace, incoming, &registers).map_err(|error| Failure::Other(error.to_string()))
     })?;
-    engine.counters.nanoseconds[2] += started.nanoseconds();
+    parts.was(ALLOCATING);
 
     let threshold = engine.options.exit_threshold;
     let mut exits = exits(&recorded, &allocated, threshold, engine.options.stress.raising);
@@ -474,7 +495,7 @@ fn build(
     }
     let weight = worth::weigh(&mut exits, &recorded, &observation.recording, before);
     let first_exit = engine.exits.len() as u32;
-    let started = Stopwatch::start();
+    parts.was(PUBLISHING);
     // SAFETY: what was observed is kept alive until all is done.
     let sites = unsafe { native::sites(engine, &recorded, &mut allocated, first_exit, &alive) }
         .ok_or_else(|| Failure::Other("a function that cannot be called natively".into()))?;
@@ -489,7 +510,7 @@ fn build(
     if native.is_none() && !sites.is_empty() {
         return Err(Failure::Other("a native call without machine code".into()));
     }
-    engine.counters.nanoseconds[3] += started.nanoseconds();
+    parts.was(ASSEMBLING);
 
     let covers = recorded
         .trace
@@ -557,7 +578,6 @@ fn build(
         stale: Cell::new(false),
         bytes: Cell::new(0),
         noted: Cell::new(0),
-        compile_ns: begun.nanoseconds(),
         recorded,
     };
     engine.exits.extend((0..executor.exits.len() as u32).map(|index| (id, index)));

@@ -74,7 +74,7 @@ pub struct Engine {
     /// Calls seen, with `DECAL_STRESS=invalidate`.
     pub disturbed: u32,
     /// What is being observed.
-    pub observation: Option<Observation>,
+    pub observation: Option<Box<Observation>>,
     /// Executors by the address that they rely on, with the dict key if it is a dict.
     pub relying: FxHashMap<u64, Vec<(u64, usize)>>,
     /// How often something that traces took as fixed has changed, by address and dict key.

@@ -241,6 +241,10 @@ impl Snapshots {
     pub fn renumbered(&self, live: &[bool], number: &impl Fn(Val) -> Val) -> Snapshots {
         const NOT_YET: u32 = u32::MAX;
         let mut new = Snapshots::default();
+        new.rows.reserve(live.iter().filter(|live| **live).count());
+        new.lists.reserve(self.lists.len());
+        new.frames.reserve(self.frames.len());
+        new.sources.reserve(self.sources.len());
         // Where each row, and the sources from each place on, are now.
         let mut frames = vec![NOT_YET; self.frames.len()];
         let mut sources = vec![NOT_YET; self.sources.len()];
@@ -330,6 +334,11 @@ pub struct Building<'a> {
 }
 
 impl Building<'_> {
+    /// Adds a frame that is what it was in an earlier snapshot, instruction included.
+    pub fn same_frame(&mut self, known: Known) {
+        self.all.lists.push(known.row);
+    }
+
     /// Adds a frame. Its locals, and its stack: how many, and what is in each. What is known to be
     /// the same in an earlier row is not looked at.
     pub fn frame(

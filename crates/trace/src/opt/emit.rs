@@ -93,6 +93,8 @@ impl Emitter {
         emitter.insts.reserve(4 * events);
         emitter.types.reserve(4 * events);
         emitter.snaps.reserve(events);
+        emitter.numbered.reserve(events);
+        emitter.consts.reserve(events / 4 + 8);
         emitter
     }
 

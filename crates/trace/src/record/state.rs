@@ -432,6 +432,10 @@ impl Recorder<'_> {
     /// The first half of [`Self::discard`]: the exits. Gives what [`Self::drop_all`] is to drop, after all
     /// other exits of the instruction and before or after its effects.
     pub(super) fn guard_discard(&mut self, syms: &[Sym]) -> Vec<Val> {
+        let owns = |sym: &Sym| matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Gen(_));
+        if !syms.iter().any(owns) {
+            return std::mem::take(&mut self.shells);
+        }
         let syms = self.with_generators(syms);
         let mut owned = Vec::new();
         collect_owned(&syms, &mut owned);

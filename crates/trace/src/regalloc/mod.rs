@@ -335,8 +335,8 @@ impl Allocator<'_> {
         }
         self.state.items.push(Item::Op(operation));
 
-        for dead in std::mem::take(&mut self.dying) {
-            self.state.release(dead);
+        for dead in &self.dying {
+            self.state.release(*dead);
         }
         if let Some((bank, reg)) = result {
             // An operand that lives on elsewhere may have had the register.
