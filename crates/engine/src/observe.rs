@@ -37,8 +37,8 @@ use std::time::Instant;
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
 const MAX_FOREIGN: u32 = 5000;
-/// Events that there is room for at first.
-const EVENTS: usize = 128;
+/// Events that memory is kept for.
+const EVENTS: usize = 256;
 /// What is observed, and for what.
 #[derive(Clone, Debug)]
 pub enum Purpose {
@@ -186,7 +186,7 @@ pub unsafe fn begin(
         names: (outer.globals() as u64, outer.builtins() as u64),
         recording: Recording {
             codes: Vec::new(),
-            events: Vec::with_capacity(EVENTS),
+            events: std::mem::take(&mut engine.events),
             stack,
             nested: false,
             arrival: None,
@@ -778,14 +778,19 @@ pub fn finish(engine: &mut Engine) -> Option<Box<Observation>> {
     engine.counters.events += observation.recording.events.len() as u64;
     engine.counters.nanoseconds[0] += observation.cost();
     if observation.stale {
-        release(&mut observation);
+        release(engine, &mut observation);
         return None;
     }
     Some(observation)
 }
 
-/// Drops the references of a pass.
-pub fn release(observation: &mut Observation) {
+/// Drops the references of a pass, and keeps its memory for the next one.
+pub fn release(engine: &mut Engine, observation: &mut Observation) {
+    let mut events = std::mem::take(&mut observation.recording.events);
+    if events.capacity() <= EVENTS {
+        events.clear();
+        engine.events = events;
+    }
     for object in observation.keeps.drain() {
         // SAFETY: references of ours, with the GIL held. Types and builtins die without Python code of their own
         // here: others hold them, or nobody could tell.

@@ -23,7 +23,7 @@ use crate::worth;
 use decal_cpython::clock;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, audit, objects};
-use decal_native::{Code, assemble};
+use decal_native::{Code, assemble_behind};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
 use decal_trace::bytecode::Op;
@@ -69,7 +69,7 @@ pub fn compile(engine: &mut Engine, mut observation: Box<Observation>) -> Option
         Purpose::Root { offset, function } => root(engine, &mut observation, offset, function, &mut parts),
         Purpose::Side { parent, exit } => side(engine, &mut observation, &parent, exit, &mut parts),
     };
-    observe::release(&mut observation);
+    observe::release(engine, &mut observation);
     parts.was(PUBLISHING);
     for (sum, part) in engine.counters.nanoseconds.iter_mut().zip(parts.finish()) {
         *sum += part;
@@ -296,14 +296,6 @@ fn side(
     match built {
         Ok(executor) => {
             let id = executor.id;
-            if let (Some(code), Some(native), Ok(memory)) = (&parent.native, &executor.native, &mut engine.memory)
-                && let Err(error) = decal_native::link::redirect(code, exit, native.address, memory)
-            {
-                *engine.counters.not_native.entry(error.to_string()).or_default() += 1;
-                withdraw(engine, &executor);
-                site.countdown.set(0);
-                return None;
-            }
             engine.counters.sides += 1;
             engine.log(1, || {
                 let unjoined: String =
@@ -471,8 +463,9 @@ fn build(
         Purpose::Side { parent, exit } => worth::before(parent, *exit),
         Purpose::Root { .. } => 0,
     };
+    let weighed = worth::weigh(&recorded, &observation.recording, before);
+    let weight = weighed.weight;
     if let Some(trunk) = trunk {
-        let weight = worth::weigh(&mut [], &recorded, &observation.recording, before);
         let root = engine.executors.get(trunk.root).and_then(Option::as_ref);
         let turn = root.map_or(0, |root| root.turn_saves);
         let saves = if recorded.label.is_some() { weight.turn } else { weight.before - trunk.saved_before };
@@ -493,7 +486,7 @@ fn build(
     {
         end.constant = constant.object;
     }
-    let weight = worth::weigh(&mut exits, &recorded, &observation.recording, before);
+    worth::weigh_exits(&mut exits, &weighed, &recorded.trace, &observation.recording);
     let first_exit = engine.exits.len() as u32;
     parts.was(PUBLISHING);
     // SAFETY: what was observed is kept alive until all is done.
@@ -506,7 +499,11 @@ fn build(
         unsafe { audit::allows_code(name, file) }
             .map_err(|why| Failure::Other(format!("an audit hook denies machine code: {why}")))?;
     }
-    let native = machine_code(engine, &allocated, first_exit, trunk)?;
+    let continues = match &observation.purpose {
+        Purpose::Side { parent, exit } => parent.native.as_ref().map(|code| (code, *exit)),
+        Purpose::Root { .. } => None,
+    };
+    let native = machine_code(engine, &allocated, first_exit, trunk, continues)?;
     if native.is_none() && !sites.is_empty() {
         return Err(Failure::Other("a native call without machine code".into()));
     }
@@ -640,12 +637,14 @@ fn keeps(engine: &Engine, observation: &mut Observation) -> (Vec<*mut PyObject>,
     (keeps, watched)
 }
 
-/// Assembles, where machine code is wanted and possible. A side trace of machine code must be machine code.
+/// Assembles, where machine code is wanted and possible. A side trace of machine code must be machine code, and what it continues
+/// leads to it from then on.
 fn machine_code(
     engine: &mut Engine,
     allocated: &Allocated,
     first_exit: u32,
     trunk: Option<&Rc<Executor>>,
+    continues: Option<(&Code, ExitIndex)>,
 ) -> Result<Option<Code>, Failure> {
     if engine.options.mode != Mode::Native || trunk.is_some_and(|trunk| trunk.native.is_none()) {
         return Ok(None);
@@ -653,7 +652,7 @@ fn machine_code(
     let Ok(memory) = &mut engine.memory else { return Ok(None) };
     let numbers: Vec<u32> = (0..allocated.exits.len() as u32).map(|index| first_exit + index).collect();
     let label = trunk.and_then(|trunk| trunk.native.as_ref()).and_then(|code| code.label);
-    match assemble(allocated, &numbers, label, memory) {
+    match assemble_behind(continues, allocated, &numbers, label, memory) {
         Ok(code) => Ok(Some(code)),
         Err(error) => {
             *engine.counters.not_native.entry(error.to_string()).or_default() += 1;
@@ -669,19 +668,6 @@ fn show_code(engine: &Engine, executor: &Executor) {
     }
     // SAFETY: the code was just assembled.
     engine.log(5, || unsafe { decal_native::disassemble::listing(code, &executor.allocated, &|_| String::new()) });
-}
-
-/// Undoes `build` for an executor that cannot be used after all.
-fn withdraw(engine: &mut Engine, executor: &Executor) {
-    if let (Some(code), Ok(memory)) = (&executor.native, &mut engine.memory) {
-        memory.release(code.address, code.size);
-    }
-    for list in engine.relying.values_mut() {
-        list.retain(|(_, id)| *id != executor.id);
-    }
-    // Its exit numbers stay taken and its place in the row stays empty.
-    engine.executors.push(None);
-    executor.release_keeps();
 }
 
 /// Function and line, for messages.

@@ -290,7 +290,7 @@ impl Allocator<'_> {
 
     /// Makes an exit from the listed values, as they are now.
     fn make_exit(&mut self, snap: SnapId) -> Result<ExitIndex, AllocError> {
-        self.exits.add(snap, &self.snap_values, |val| self.state.place(val))
+        self.exits.add(snap, &self.snap_values, |val| self.state.place(val)).map_err(AllocError::Lost)
     }
 
     fn exit(&mut self, snap: SnapId) -> Result<ExitIndex, AllocError> {

@@ -131,10 +131,13 @@ impl<'a> State<'a> {
     }
 
     /// Where the value is, for an exit.
-    pub fn place(&self, val: Val) -> Result<Place, AllocError> {
-        match self.consts[val.index()] {
-            Some(bits) => Ok(Place::Const(bits)),
-            None => self.source(val),
+    #[inline]
+    pub fn place(&self, val: Val) -> Option<Place> {
+        match (self.consts[val.index()], self.reg_of[val.index()], self.slot_of[val.index()]) {
+            (Some(bits), ..) => Some(Place::Const(bits)),
+            (None, NO_REG, NO_SLOT) => None,
+            (None, NO_REG, slot) => Some(Place::Spill(slot)),
+            (None, reg, _) => Some(reg_place(self.bank(val), reg)),
         }
     }
 
