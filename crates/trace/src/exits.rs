@@ -113,9 +113,10 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// For a trace with so many values.
+    /// For a trace with so many values, with room for the exits that it has as a rule.
     pub(crate) fn new(values: usize) -> Listing {
-        Listing { exits: Exits::default(), numbers: vec![0; values] }
+        let (rows, places) = (Vec::with_capacity(values / 2), Vec::with_capacity(4 * values));
+        Listing { exits: Exits { rows, places, consts: Vec::new() }, numbers: vec![0; values] }
     }
 
     /// Adds an exit.

@@ -135,6 +135,7 @@ impl Recorder<'_> {
         wanted.sort();
         wanted.dedup();
         let mut map: FxHashMap<Val, Val> = FxHashMap::default();
+        map.reserve(wanted.len());
         let constant = |val: Val| match trace.insts.get(val.index()) {
             Some(Inst::Uop(inst)) if inst.args.is_empty() && inst.uop.info().effects.is_pure() => Some(inst.clone()),
             _ => None,
@@ -193,7 +194,7 @@ impl Recorder<'_> {
             // The child recording numbers code objects in its own way.
             let object = trace.codes.get(frame.code.0 as usize).map(|code| code.object);
             let code = self.rec.codes.iter().position(|code| Some(code.object) == object).ok_or(AbortReason::Exit)?;
-            let mut locals = Vec::new();
+            let mut locals = Vec::with_capacity(frame.locals.len());
             for (slot, source) in frame.locals.iter().enumerate() {
                 let known = index == 0 && slot < 64 && snapshot.plain >> slot & 1 == 1;
                 locals.push(match source {
@@ -215,7 +216,7 @@ impl Recorder<'_> {
                     }
                 });
             }
-            let mut stack = Vec::new();
+            let mut stack = Vec::with_capacity(frame.stack.len() + 4);
             for (slot, source) in frame.stack.iter().enumerate() {
                 stack.push(match source {
                     Source::Home(val) => {

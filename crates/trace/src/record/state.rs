@@ -91,7 +91,7 @@ impl Local {
 }
 
 /// A frame.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(PartialEq, Debug)]
 pub struct FrameState {
     /// Its code.
     pub code: CodeId,
@@ -114,6 +114,15 @@ pub struct FrameState {
     pub call: (u32, u32),
     /// While a call is under way: what becomes of its result.
     pub returns: Returns,
+}
+
+impl Clone for FrameState {
+    /// Something will be pushed.
+    fn clone(&self) -> FrameState {
+        let mut stack = Vec::with_capacity(self.stack.len() + 4);
+        stack.extend_from_slice(&self.stack);
+        FrameState { locals: self.locals.clone(), stack, ..*self }
+    }
 }
 
 impl FrameState {
