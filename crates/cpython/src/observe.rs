@@ -23,7 +23,7 @@ use crate::version::layout;
 use crate::{PyObject, objects};
 pub(crate) use attribute::look_up;
 use decal_trace::bytecode::{CompareOp, GeneralOp, JumpIf, Op};
-use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Native, Operand, Resumed};
+use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Native, Operand, Operands, Resumed};
 
 /// What the engine decides about calls.
 pub trait Calls {
@@ -120,7 +120,7 @@ pub unsafe fn observe(
         depth,
         assumptions: Vec::new(),
         tuples: Vec::new(),
-        operands: Vec::new(),
+        operands: Operands::new(),
         binds: Vec::new(),
         native: None,
     };
@@ -295,7 +295,7 @@ struct Observer {
     depth: u32,
     assumptions: Vec<Assumption>,
     tuples: Vec<(u64, Vec<Operand>)>,
-    operands: Vec<Operand>,
+    operands: Operands,
     binds: Vec<Bind>,
     /// A function that is called, not followed, and may be called natively.
     native: Option<Native>,

@@ -142,6 +142,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             in_use: 0,
             disturbed: 0,
             observation: None,
+            events: Vec::new(),
             relying: FxHashMap::default(),
             changes: FxHashMap::default(),
             levels: Vec::new(),
@@ -178,7 +179,7 @@ pub unsafe fn disable() {
     let Ok(Some(mut engine)) = state::replace(None) else { return };
     if let Some(mut observation) = engine.observation.take() {
         observation.end(&mut engine);
-        crate::observe::release(&mut observation);
+        crate::observe::release(&mut engine, &mut observation);
     }
     for id in 0..engine.executors.len() {
         engine.invalidate(id);

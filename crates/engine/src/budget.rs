@@ -27,25 +27,39 @@ const FREE: u64 = 10_000_000;
 pub struct Ran {
     total: Duration,
     last: Duration,
+    /// When it was asked last, on the coarse clock.
+    asked: Duration,
 }
 
 impl Ran {
     /// Nothing yet.
     pub fn nothing() -> Ran {
-        Ran { total: Duration::ZERO, last: clock::process() }
+        Ran { total: Duration::ZERO, last: clock::process(), asked: Duration::ZERO }
     }
 
-    fn now(&mut self) -> Duration {
+    /// Takes the time that was run since the last look, unless that has just been done: the clock takes a microsecond on some
+    /// machines. Whether there is more of it now.
+    fn look(&mut self) -> bool {
+        let asked = clock::coarse();
+        if std::mem::replace(&mut self.asked, asked) == asked {
+            return false;
+        }
         let now = clock::process();
         // The clock of a child begins at nothing.
         self.total += now.checked_sub(self.last).unwrap_or(now);
         self.last = now;
-        self.total
+        true
+    }
+
+    /// The part of it that may be spent, in nanoseconds, where that is so many percent at first.
+    fn share(&self, percent: u32) -> u64 {
+        let weighed = self.total.min(EARLY) + self.total.saturating_sub(EARLY) / 4;
+        (weighed.as_nanos() * u128::from(percent) / 100) as u64
     }
 }
 
 impl Engine {
-    /// Whether something may be spent now. One look at the clock.
+    /// Whether something may be spent now. A look at the clock, unless what was run up to the last look is enough.
     pub(crate) fn has_budget(&mut self) -> bool {
         if self.options.stress.waits && !self.roll().is_multiple_of(4) {
             return false;
@@ -54,10 +68,8 @@ impl Engine {
             return true;
         }
         let spent = self.counters.nanoseconds.iter().sum::<u64>().saturating_add(self.counters.lost);
-        let ran = self.ran.now();
-        let weighed = ran.min(EARLY) + ran.saturating_sub(EARLY) / 4;
-        let share = weighed.as_nanos() * u128::from(self.options.compile_share) / 100;
-        let free = FREE.saturating_add(self.counters.saved);
-        u128::from(spent.saturating_sub(free)) <= share
+        let more = spent.saturating_sub(FREE.saturating_add(self.counters.saved));
+        let percent = self.options.compile_share;
+        more <= self.ran.share(percent) || self.ran.look() && more <= self.ran.share(percent)
     }
 }

@@ -221,7 +221,7 @@ fn settle(engine: &mut Engine, progress: Progress) {
         Progress::Cancelled => {
             let place = pending_place(engine);
             if let Some(mut observation) = observe::finish(engine) {
-                observe::release(&mut observation);
+                observe::release(engine, &mut observation);
             }
             count_again(engine, place);
         }

@@ -189,8 +189,6 @@ pub struct Executor {
     pub bytes: Cell<usize>,
     /// How often it had been entered when room was made last (roots).
     pub noted: Cell<u64>,
-    /// Nanoseconds: observing to assembling.
-    pub compile_ns: u64,
 }
 
 /// How much later than other exits a trace's end is looked at.

@@ -12,7 +12,6 @@ mod inlining;
 
 use crate::executor::Executor;
 use crate::state::Engine;
-use decal_cpython::clock::Stopwatch;
 use decal_cpython::code::DecodedCode;
 use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
@@ -33,12 +32,13 @@ use inlining::Inlining;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
 const MAX_FOREIGN: u32 = 5000;
-/// Events that there is room for at first.
-const EVENTS: usize = 128;
+/// Events that memory is kept for.
+const EVENTS: usize = 256;
 /// What is observed, and for what.
 #[derive(Clone, Debug)]
 pub enum Purpose {
@@ -120,7 +120,7 @@ pub struct Observation {
     /// References of ours to types and builtins: nobody tells when those die.
     pub keeps: FxHashSet<usize>,
     /// When it began.
-    pub started: Stopwatch,
+    started: Instant,
     /// Events that came of it, those of other frames that run the same code included.
     callbacks: u64,
     frames: Vec<Watched>,
@@ -186,7 +186,7 @@ pub unsafe fn begin(
         names: (outer.globals() as u64, outer.builtins() as u64),
         recording: Recording {
             codes: Vec::new(),
-            events: Vec::with_capacity(EVENTS),
+            events: std::mem::take(&mut engine.events),
             stack,
             nested: false,
             arrival: None,
@@ -200,7 +200,7 @@ pub unsafe fn begin(
         decoded: Vec::new(),
         assumptions: FxHashSet::default(),
         keeps: FxHashSet::default(),
-        started: Stopwatch::start(),
+        started: Instant::now(),
         callbacks: 0,
         frames: Vec::new(),
         entering: None,
@@ -236,7 +236,7 @@ pub unsafe fn begin(
             consumes: *consumes,
         });
     }
-    engine.observation = Some(observation);
+    engine.observation = Some(Box::new(observation));
     engine.counters.observed += 1;
     true
 }
@@ -767,25 +767,30 @@ impl Observation {
     fn cost(&self) -> u64 {
         let switching = SWITCHING * self.codes.len() as u64;
         let estimate = switching + self.callbacks * CALLBACK + self.recording.events.len() as u64 * OBSERVED;
-        estimate.min(self.started.nanoseconds())
+        estimate.min(self.started.elapsed().as_nanos() as u64)
     }
 }
 
 /// Takes the pass that is over; its events are off. None where it was cancelled.
-pub fn finish(engine: &mut Engine) -> Option<Observation> {
+pub fn finish(engine: &mut Engine) -> Option<Box<Observation>> {
     let mut observation = engine.observation.take()?;
     observation.end(engine);
     engine.counters.events += observation.recording.events.len() as u64;
     engine.counters.nanoseconds[0] += observation.cost();
     if observation.stale {
-        release(&mut observation);
+        release(engine, &mut observation);
         return None;
     }
     Some(observation)
 }
 
-/// Drops the references of a pass.
-pub fn release(observation: &mut Observation) {
+/// Drops the references of a pass, and keeps its memory for the next one.
+pub fn release(engine: &mut Engine, observation: &mut Observation) {
+    let mut events = std::mem::take(&mut observation.recording.events);
+    if events.capacity() <= EVENTS {
+        events.clear();
+        engine.events = events;
+    }
     for object in observation.keeps.drain() {
         // SAFETY: references of ours, with the GIL held. Types and builtins die without Python code of their own
         // here: others hold them, or nobody could tell.

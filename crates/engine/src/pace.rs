@@ -60,11 +60,14 @@ impl Resting {
         self.0.is_empty()
     }
 
+    /// Whether there is one whose time has come.
+    pub fn is_due(&self, now: u64) -> bool {
+        self.0.first().is_some_and(|(until, _)| *until <= now)
+    }
+
     /// One whose time has come.
     pub fn due(&mut self, now: u64) -> Option<Place> {
-        let first = self.0.first().filter(|(until, _)| *until <= now).copied()?;
-        self.0.remove(&first);
-        Some(first.1)
+        if self.is_due(now) { self.0.pop_first().map(|(_, place)| place) } else { None }
     }
 }
 

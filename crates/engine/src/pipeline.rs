@@ -20,10 +20,10 @@ use crate::stats;
 use crate::stress::force_exit;
 use crate::unrolled::Unrolled;
 use crate::worth;
-use decal_cpython::clock::Stopwatch;
+use decal_cpython::clock;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, audit, objects};
-use decal_native::{Code, assemble};
+use decal_native::{Code, assemble_behind};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
 use decal_trace::bytecode::Op;
@@ -49,6 +49,13 @@ enum Failure {
     Other(String),
 }
 
+/// What compiling takes, by its parts: see [`Counters::nanoseconds`](stats::Counters::nanoseconds).
+type Parts = clock::Parts<5>;
+const RECORDING: usize = 1;
+const ALLOCATING: usize = 2;
+const ASSEMBLING: usize = 3;
+const PUBLISHING: usize = 4;
+
 /// What is said of [`Failure::NoGain`].
 const NO_GAIN: &str = "it would cost more than it gains";
 
@@ -56,12 +63,17 @@ const NO_GAIN: &str = "it would cost more than it gains";
 const NO_MORE: &str = "DECAL_STRESS=traces:N allows no more traces";
 
 /// Compiles what was observed. The executor's number, where there is one now.
-pub fn compile(engine: &mut Engine, mut observation: Observation) -> Option<usize> {
+pub fn compile(engine: &mut Engine, mut observation: Box<Observation>) -> Option<usize> {
+    let mut parts = Parts::start();
     let result = match observation.purpose.clone() {
-        Purpose::Root { offset, function } => root(engine, &mut observation, offset, function),
-        Purpose::Side { parent, exit } => side(engine, &mut observation, &parent, exit),
+        Purpose::Root { offset, function } => root(engine, &mut observation, offset, function, &mut parts),
+        Purpose::Side { parent, exit } => side(engine, &mut observation, &parent, exit, &mut parts),
     };
-    observe::release(&mut observation);
+    observe::release(engine, &mut observation);
+    parts.was(PUBLISHING);
+    for (sum, part) in engine.counters.nanoseconds.iter_mut().zip(parts.finish()) {
+        *sum += part;
+    }
     result
 }
 
@@ -108,8 +120,13 @@ fn was_left(recording: &Recording) -> Option<Failure> {
     left.then_some(Failure::Abort(Abort { reason: AbortReason::LeftLoop, code: last.code, offset: last.offset }))
 }
 
-fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, function: bool) -> Option<usize> {
-    let begun = Stopwatch::start();
+fn root(
+    engine: &mut Engine,
+    observation: &mut Observation,
+    offset: u32,
+    function: bool,
+    parts: &mut Parts,
+) -> Option<usize> {
     let start = if function { Start::Function } else { Start::Loop };
     let alive = Alive::new();
     let again = engine.locations.get(&(observation.code as usize, offset)).is_some_and(Location::may_be_left_again);
@@ -143,10 +160,10 @@ fn root(engine: &mut Engine, observation: &mut Observation, offset: u32, functio
         }
         Ok(recorded)
     });
-    engine.counters.nanoseconds[1] += begun.nanoseconds();
+    parts.was(RECORDING);
     let place = (observation.code as usize, offset);
     let built =
-        recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, alive, begun));
+        recorded.and_then(|recorded| build(engine, observation, recorded, &Incoming::default(), None, alive, parts));
     match built {
         Ok(executor) => {
             let id = executor.id;
@@ -215,8 +232,13 @@ pub fn tree_size(engine: &Engine, root: &Executor) -> usize {
 /// The part of a loop's turns in which an exit is taken often.
 const OFTEN: u64 = 64;
 
-fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor>, exit: ExitIndex) -> Option<usize> {
-    let begun = Stopwatch::start();
+fn side(
+    engine: &mut Engine,
+    observation: &mut Observation,
+    parent: &Rc<Executor>,
+    exit: ExitIndex,
+    parts: &mut Parts,
+) -> Option<usize> {
     let root = engine.executors.get(parent.root)?.clone()?;
     if !parent.valid.get() || !root.valid.get() {
         return None;
@@ -253,7 +275,7 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
         }
         record::side(&observation.recording, &engine.host, &from, &options).map_err(Failure::Abort)
     });
-    engine.counters.nanoseconds[1] += begun.nanoseconds();
+    parts.was(RECORDING);
     if let Ok(Recorded { misfit, .. }) = &recorded
         && let Some(location) = engine.locations.get(&(root.code as usize, root.offset))
         && location.may_be_hinted(misfit)
@@ -271,19 +293,11 @@ fn side(engine: &mut Engine, observation: &mut Observation, parent: &Rc<Executor
     }
     let built = recorded.and_then(|recorded| {
         let incoming = incoming(&recorded, parent, exit, &trunk)?;
-        build(engine, observation, recorded, &incoming, Some(&trunk), Rc::clone(&root.alive), begun)
+        build(engine, observation, recorded, &incoming, Some(&trunk), Rc::clone(&root.alive), parts)
     });
     match built {
         Ok(executor) => {
             let id = executor.id;
-            if let (Some(code), Some(native), Ok(memory)) = (&parent.native, &executor.native, &mut engine.memory)
-                && let Err(error) = decal_native::link::redirect(code, exit, native.address, memory)
-            {
-                *engine.counters.not_native.entry(error.to_string()).or_default() += 1;
-                withdraw(engine, &executor);
-                site.countdown.set(0);
-                return None;
-            }
             engine.counters.sides += 1;
             engine.log(1, || {
                 let unjoined: String =
@@ -404,7 +418,7 @@ fn build(
     incoming: &Incoming,
     trunk: Option<&Rc<Executor>>,
     alive: Rc<Alive>,
-    begun: Stopwatch,
+    parts: &mut Parts,
 ) -> Result<Executor, Failure> {
     let id = engine.executors.len();
     if let Some(before) = &recorded.before {
@@ -451,19 +465,19 @@ fn build(
         Purpose::Side { parent, exit } => worth::before(parent, *exit),
         Purpose::Root { .. } => 0,
     };
+    let weighed = worth::weigh(&recorded, &observation.recording, before);
+    let weight = weighed.weight;
     if let Some(trunk) = trunk {
-        let weight = worth::weigh(&mut [], &recorded, &observation.recording, before);
         let root = engine.executors.get(trunk.root).and_then(Option::as_ref);
         let turn = root.map_or(0, |root| root.turn_saves);
         let saves = if recorded.label.is_some() { weight.turn } else { weight.before - trunk.saved_before };
         worth::set_credit(&mut recorded, saves - turn);
     }
-    let started = Stopwatch::start();
     let registers = registers(engine);
     let mut allocated = contained(|| {
         allocate_with(&recorded.trace, incoming, &registers).map_err(|error| Failure::Other(error.to_string()))
     })?;
-    engine.counters.nanoseconds[2] += started.nanoseconds();
+    parts.was(ALLOCATING);
 
     let threshold = engine.options.exit_threshold;
     let mut exits = exits(&recorded, &allocated, threshold, !engine.options.stress.without_raising);
@@ -474,9 +488,9 @@ fn build(
     {
         end.constant = constant.object;
     }
-    let weight = worth::weigh(&mut exits, &recorded, &observation.recording, before);
+    worth::weigh_exits(&mut exits, &weighed, &recorded.trace, &observation.recording);
     let first_exit = engine.exits.len() as u32;
-    let started = Stopwatch::start();
+    parts.was(PUBLISHING);
     // SAFETY: what was observed is kept alive until all is done.
     let sites = unsafe { native::sites(engine, &recorded, &mut allocated, first_exit, &alive) }
         .ok_or_else(|| Failure::Other("a function that cannot be called natively".into()))?;
@@ -487,11 +501,15 @@ fn build(
         unsafe { audit::allows_code(name, file) }
             .map_err(|why| Failure::Other(format!("an audit hook denies machine code: {why}")))?;
     }
-    let native = machine_code(engine, &allocated, first_exit, trunk)?;
+    let continues = match &observation.purpose {
+        Purpose::Side { parent, exit } => parent.native.as_ref().map(|code| (code, *exit)),
+        Purpose::Root { .. } => None,
+    };
+    let native = machine_code(engine, &allocated, first_exit, trunk, continues)?;
     if native.is_none() && !sites.is_empty() {
         return Err(Failure::Other("a native call without machine code".into()));
     }
-    engine.counters.nanoseconds[3] += started.nanoseconds();
+    parts.was(ASSEMBLING);
 
     let covers = recorded
         .trace
@@ -559,7 +577,6 @@ fn build(
         stale: Cell::new(false),
         bytes: Cell::new(0),
         noted: Cell::new(0),
-        compile_ns: begun.nanoseconds(),
         recorded,
     };
     engine.exits.extend((0..executor.exits.len() as u32).map(|index| (id, index)));
@@ -622,12 +639,14 @@ fn keeps(engine: &Engine, observation: &mut Observation) -> (Vec<*mut PyObject>,
     (keeps, watched)
 }
 
-/// Assembles, where machine code is wanted and possible. A side trace of machine code must be machine code.
+/// Assembles, where machine code is wanted and possible. A side trace of machine code must be machine code, and what it continues
+/// leads to it from then on.
 fn machine_code(
     engine: &mut Engine,
     allocated: &Allocated,
     first_exit: u32,
     trunk: Option<&Rc<Executor>>,
+    continues: Option<(&Code, ExitIndex)>,
 ) -> Result<Option<Code>, Failure> {
     if engine.options.mode != Mode::Native || trunk.is_some_and(|trunk| trunk.native.is_none()) {
         return Ok(None);
@@ -635,7 +654,7 @@ fn machine_code(
     let Ok(memory) = &mut engine.memory else { return Ok(None) };
     let numbers: Vec<u32> = (0..allocated.exits.len() as u32).map(|index| first_exit + index).collect();
     let label = trunk.and_then(|trunk| trunk.native.as_ref()).and_then(|code| code.label);
-    match assemble(allocated, &numbers, label, memory) {
+    match assemble_behind(continues, allocated, &numbers, label, memory) {
         Ok(code) => Ok(Some(code)),
         Err(error) => {
             *engine.counters.not_native.entry(error.to_string()).or_default() += 1;
@@ -651,19 +670,6 @@ fn show_code(engine: &Engine, executor: &Executor) {
     }
     // SAFETY: the code was just assembled.
     engine.log(5, || unsafe { decal_native::disassemble::listing(code, &executor.allocated, &|_| String::new()) });
-}
-
-/// Undoes `build` for an executor that cannot be used after all.
-fn withdraw(engine: &mut Engine, executor: &Executor) {
-    if let (Some(code), Ok(memory)) = (&executor.native, &mut engine.memory) {
-        memory.release(code.address, code.size);
-    }
-    for list in engine.relying.values_mut() {
-        list.retain(|(_, id)| *id != executor.id);
-    }
-    // Its exit numbers stay taken and its place in the row stays empty.
-    engine.executors.push(None);
-    executor.release_keeps();
 }
 
 /// Function and line, for messages.

@@ -19,6 +19,7 @@ use decal_cpython::code::DecodedCode;
 use decal_cpython::monitoring::Monitoring;
 use decal_cpython::watch::Watchers;
 use decal_native::{CodeMemory, MemoryError};
+use decal_trace::event::Event;
 use decal_trace::host::Host;
 use decal_trace::record::AbortReason;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -74,7 +75,9 @@ pub struct Engine {
     /// Calls seen, with `DECAL_STRESS=invalidate`.
     pub disturbed: u32,
     /// What is being observed.
-    pub observation: Option<Observation>,
+    pub observation: Option<Box<Observation>>,
+    /// Memory for the events of the next pass.
+    pub events: Vec<Event>,
     /// Executors by the address that they rely on, with the dict key if it is a dict.
     pub relying: FxHashMap<u64, Vec<(u64, usize)>>,
     /// How often something that traces took as fixed has changed, by address and dict key.

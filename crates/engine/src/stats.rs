@@ -34,8 +34,8 @@ pub struct Counters {
     pub emitted: u64,
     /// Exits of the trace that has most of them.
     pub most_exits: u64,
-    /// Nanoseconds for observing, recording, allocating, assembling.
-    pub nanoseconds: [u64; 4],
+    /// Nanoseconds for observing, recording, allocating, assembling, and all else that a new trace takes.
+    pub nanoseconds: [u64; 5],
     /// Traces entered.
     pub entries: u64,
     /// Entries refused by the checks before entering.
@@ -106,7 +106,9 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     add("code_bytes", live().filter_map(|executor| executor.native.as_ref()).map(|code| code.size as u64).sum());
     add("metadata_bytes", live().map(|executor| executor.metadata_bytes() as u64).sum());
     add("compile_ns", c.nanoseconds.iter().sum());
-    for (name, value) in ["observe_ns", "record_ns", "allocate_ns", "assemble_ns"].iter().zip(c.nanoseconds) {
+    for (name, value) in
+        ["observe_ns", "record_ns", "allocate_ns", "assemble_ns", "publish_ns"].iter().zip(c.nanoseconds)
+    {
         add(name, value);
     }
     add("links", c.links);

@@ -322,6 +322,11 @@ impl Engine {
         if self.observation.is_some() || !self.has_budget() {
             return;
         }
+        let now = self.micros();
+        if self.waiting.asleep.is_empty() && !self.resting.is_due(now) {
+            self.waiting.alarms.clear();
+            return;
+        }
         let watch = Stopwatch::start();
         self.catch_up();
         let count = self.waiting.asleep.len().min(WOKEN);
@@ -329,7 +334,6 @@ impl Engine {
         for place in &woken {
             self.resume(*place, AGAIN);
         }
-        let now = self.micros();
         while woken.len() < WOKEN
             && let Some(place) = self.resting.due(now)
         {

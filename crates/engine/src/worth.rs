@@ -14,7 +14,7 @@ use crate::state::{Engine, FUNCTION_START};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{CodeId, Detail, Event, Kind, Recording};
-use decal_trace::ir::{Inst, Region};
+use decal_trace::ir::{Inst, Region, Trace};
 use decal_trace::record::Recorded;
 use decal_uops::{Form, Uop};
 
@@ -100,8 +100,23 @@ pub fn before(parent: &Executor, index: ExitIndex) -> i32 {
     exit.saved + frames * FRAME
 }
 
-/// Sets what is saved before each exit. `before` is what was saved before the trace's start.
-pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, before: i32) -> Weight {
+/// What instructions of a trace save and cost, added up.
+pub struct Weighed {
+    /// What all of it saves.
+    pub weight: Weight,
+    /// What is spent before each instruction of the trace, and all in all.
+    costs: Vec<i32>,
+    spending: i32,
+    /// What is saved before each event of the recording, and all in all; and before the head of its loop.
+    sums: Vec<i32>,
+    sum: i32,
+    until: i32,
+    /// What was saved before the trace's start.
+    before: i32,
+}
+
+/// Adds up what a trace saves. `before` is what was saved before its start.
+pub fn weigh(recorded: &Recorded, recording: &Recording, before: i32) -> Weighed {
     let trace = &recorded.trace;
     let mut spending = 0;
     let mut costs = Vec::with_capacity(trace.insts.len());
@@ -138,6 +153,15 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
     let costs_before = costs.get(body).copied().unwrap_or(spending);
     let until = sums.get(first).copied().unwrap_or(0);
     let turn = if trace.label.is_some() { sum - until - (spending - costs_before) } else { sum - spending } / 10;
+    let reached = if trace.label.is_some() { sum } else { sums.get(recorded.events).copied().unwrap_or(sum) };
+    let weight = Weight { turn, before: before + (reached - costs_before) / 10 };
+    Weighed { weight, costs, spending, sums, sum, until, before }
+}
+
+/// Sets what is saved before each exit.
+pub fn weigh_exits(exits: &mut [Exit], weighed: &Weighed, trace: &Trace, recording: &Recording) {
+    let Weighed { costs, sums, sum, .. } = weighed;
+    let body = trace.label.map_or(usize::MAX, |label| label as usize);
     // Exits come in the order of the trace, which is that of the events; a loop's second pass begins anew.
     let (mut cursor, mut last, mut found) = (0, None, None);
     for exit in exits {
@@ -153,14 +177,12 @@ pub fn weigh(exits: &mut [Exit], recorded: &Recorded, recording: &Recording, bef
         }
         cursor = found.unwrap_or(cursor);
         let end = exit.at.is_none() && found.is_none();
-        let reached = if end { Some(sum) } else { sums.get(cursor).copied() };
+        let reached = if end { Some(*sum) } else { sums.get(cursor).copied() };
         let in_body = exit.at.is_some_and(|val| val.index() >= body);
-        let reached = reached.map(|reached| if in_body { sum + (reached - until).max(0) } else { reached });
-        let cost = exit.at.and_then(|val| costs.get(val.index())).copied().unwrap_or(spending);
-        exit.saved = before + (reached.unwrap_or(0) - cost) / 10 - made * FRAME;
+        let reached = reached.map(|reached| if in_body { sum + (reached - weighed.until).max(0) } else { reached });
+        let cost = exit.at.and_then(|val| costs.get(val.index())).copied().unwrap_or(weighed.spending);
+        exit.saved = weighed.before + (reached.unwrap_or(0) - cost) / 10 - made * FRAME;
     }
-    let reached = if trace.label.is_some() { sum } else { sums.get(recorded.events).copied().unwrap_or(sum) };
-    Weight { turn, before: before + (reached - costs_before) / 10 }
 }
 
 /// Whether a trace of this pass could not pay, whatever the recorder makes of it. That is known at once, and translating it
@@ -174,7 +196,7 @@ pub fn is_hopeless(recording: &Recording, function: bool) -> bool {
 /// Whether a root trace loses with each entry or each turn, by estimate: other ways through it may be better, but this is what was
 /// seen first.
 pub fn is_pointless(recorded: &Recorded, recording: &Recording, function: bool) -> bool {
-    let weight = weigh(&mut [], recorded, recording, 0);
+    let weight = weigh(recorded, recording, 0).weight;
     let straight = function && recorded.trace.label.is_none();
     gains_nothing(if straight { weight.before } else { weight.turn }, straight)
 }

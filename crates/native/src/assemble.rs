@@ -5,6 +5,7 @@
 //! copies and fills in holes. A guard jumps to its exit's stub; the stub says which exit it was and jumps to the
 //! code that all exits share. Nothing is searched for: cost is a few tens of nanoseconds per operation.
 
+use crate::link;
 use crate::memory::{CodeMemory, MemoryError};
 use crate::patch::{self, PatchError};
 use decal_stencils::{Hole, HoleKind, HoleValue, Slot, Stencil, find};
@@ -131,10 +132,27 @@ pub fn assemble(
     root_label: Option<u64>,
     memory: &mut CodeMemory,
 ) -> Result<Code, AssembleError> {
+    assemble_behind(None, trace, numbers, root_label, memory)
+}
+
+/// The same for a side trace: the exit that it continues jumps to it from now on.
+///
+/// # Errors
+/// As for [`assemble`]; the exit is as before, too.
+pub fn assemble_behind(
+    exit: Option<(&Code, ExitIndex)>,
+    trace: &Allocated,
+    numbers: &[u32],
+    root_label: Option<u64>,
+    memory: &mut CodeMemory,
+) -> Result<Code, AssembleError> {
     let plan = Plan::new(trace)?;
     let address = memory.allocate(plan.size)?;
     let result = plan.write(trace, numbers, root_label, address).and_then(|(bytes, code)| {
-        memory.write(address, &bytes)?;
+        let jumps = exit.map_or(Ok(Vec::new()), |(code, exit)| link::jumps(code, exit, address))?;
+        let jumps = jumps.iter().map(|(place, bytes)| (*place, &bytes[..]));
+        let pieces: Vec<(u64, &[u8])> = std::iter::once((address, &bytes[..])).chain(jumps).collect();
+        memory.write_all(&pieces)?;
         Ok(code)
     });
     if result.is_err() {

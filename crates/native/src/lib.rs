@@ -15,7 +15,7 @@ pub mod memory;
 pub mod patch;
 pub mod perf;
 
-pub use assemble::{AssembleError, Code, assemble};
+pub use assemble::{AssembleError, Code, assemble, assemble_behind};
 pub use memory::{CodeMemory, MemoryError};
 
 /// Whether this build has machine code for the processor that it runs on.

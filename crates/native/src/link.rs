@@ -14,12 +14,18 @@ use decal_trace::allocated::ExitIndex;
 /// # Errors
 /// [`AssembleError`].
 pub fn redirect(code: &Code, exit: ExitIndex, target: u64, memory: &mut CodeMemory) -> Result<(), AssembleError> {
-    for place in code.jumps_to(exit) {
+    let jumps = jumps(code, exit, target)?;
+    let pieces: Vec<(u64, &[u8])> = jumps.iter().map(|(place, bytes)| (*place, &bytes[..])).collect();
+    Ok(memory.write_all(&pieces)?)
+}
+
+/// What makes an exit jump to `target`: distances, and where they stand.
+pub(crate) fn jumps(code: &Code, exit: ExitIndex, target: u64) -> Result<Vec<(u64, [u8; 4])>, PatchError> {
+    let distance = |place| {
         let mut bytes = [0; 4];
-        patch::rel32(&mut bytes, 0, place, target, -4).map_err(|error: PatchError| AssembleError::from(error))?;
-        memory.write(place, &bytes)?;
-    }
-    Ok(())
+        patch::rel32(&mut bytes, 0, place, target, -4).map(|()| (place, bytes))
+    };
+    code.jumps_to(exit).map(distance).collect()
 }
 
 /// Makes an exit leave again.

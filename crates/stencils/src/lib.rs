@@ -186,26 +186,27 @@ pub fn key_count(uop: Uop) -> u32 {
 /// The number of a key among those of its uop, or none where a slot does not fit the uop's form.
 /// `result` is ignored for tied and fixed uops, whose form says where it is.
 pub fn key_number(uop: Uop, operands: &[Slot], result: Option<u8>) -> Option<u32> {
-    if operands.len() != uop.info().operands.len() {
+    let info = uop.info();
+    if operands.len() != info.operands.len() {
         return None;
     }
-    let mut number = 0;
-    for (position, radix) in radices(uop).enumerate() {
-        let digit = if radix == 1 {
-            0
-        } else if position == 0 {
-            u32::from(result?)
-        } else {
-            match operands[position - 1] {
-                Slot::Register(register) if register < 8 => u32::from(register),
+    let mut number = match info.form {
+        Form::Free if info.result.is_some() => u32::from(result.filter(|register| *register < 8)?),
+        _ => 0,
+    };
+    if info.form == Form::Fixed {
+        return Some(number);
+    }
+    // The digits are those of `radices`, without going through them: this is asked for each operation of each trace.
+    let last = if info.imm_operand { operands.len() } else { 0 };
+    for (position, operand) in (1..).zip(operands) {
+        let radix = if position == last { 9 } else { 8 };
+        number = radix * number
+            + match operand {
+                Slot::Register(register) if *register < 8 => u32::from(*register),
                 Slot::Imm if radix == 9 => 8,
                 _ => return None,
-            }
-        };
-        if digit >= radix {
-            return None;
-        }
-        number = number * radix + digit;
+            };
     }
     Some(number)
 }

@@ -7,6 +7,7 @@
 
 use crate::bytecode::Op;
 use crate::snapshot::Returns;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -528,12 +529,15 @@ pub struct Event {
     /// The instruction.
     pub op: Op,
     /// See above.
-    pub operands: Vec<Operand>,
+    pub operands: Operands,
     /// See [`Detail`].
     pub detail: Detail,
     /// For a call that is entered: what each of the callee's first locals has.
     pub binds: Vec<Bind>,
 }
+
+/// The operands of an instruction.
+pub type Operands = SmallVec<[Operand; 2]>;
 
 /// What the recorder needs to know of a code object.
 #[derive(Clone, PartialEq, Debug)]

@@ -113,23 +113,27 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// For a trace with so many values.
+    /// For a trace with so many values, with room for the exits that it has as a rule.
     pub(crate) fn new(values: usize) -> Listing {
-        Listing { exits: Exits::default(), numbers: vec![0; values] }
+        let (rows, places) = (Vec::with_capacity(values / 2), Vec::with_capacity(4 * values));
+        Listing { exits: Exits { rows, places, consts: Vec::new() }, numbers: vec![0; values] }
     }
 
     /// Adds an exit.
-    pub(crate) fn add<E>(
+    ///
+    /// # Errors
+    /// The value that has no place.
+    pub(crate) fn add(
         &mut self,
         snap: SnapId,
         values: &[Val],
-        place: impl Fn(Val) -> Result<Place, E>,
-    ) -> Result<ExitIndex, E> {
+        place: impl Fn(Val) -> Option<Place>,
+    ) -> Result<ExitIndex, Val> {
         let exits = &mut self.exits;
         let from = exits.places.len();
         exits.places.reserve(values.len());
         for &val in values {
-            let packed = match place(val)? {
+            let packed = match place(val).ok_or(val)? {
                 Place::Int(reg) => Packed::new(0, reg.0.into()),
                 Place::Float(reg) => Packed::new(1, reg.0.into()),
                 Place::Spill(slot) => Packed::new(2, slot.into()),

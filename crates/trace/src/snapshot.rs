@@ -15,8 +15,8 @@
 use crate::bytecode::{BinaryOp, CompareOp};
 use crate::event::{CodeId, Consumer};
 use crate::ir::Val;
-pub(crate) use crate::snapshots::Seen;
 pub use crate::snapshots::{Building, Frames, Known, Snapshots, listed};
+pub(crate) use crate::snapshots::{Named, Seen};
 use std::rc::Rc;
 
 /// A snapshot, by its number in [`Trace::snaps`](crate::ir::Trace::snaps).
@@ -363,6 +363,7 @@ impl Source {
     }
 
     /// Calls `visit` with each value that this source needs.
+    #[inline]
     pub fn each_value(&self, visit: &mut impl FnMut(Val)) {
         match self {
             Source::Unchanged | Source::Null | Source::Const(_) | Source::Generator(_) => {}
@@ -372,8 +373,16 @@ impl Source {
             | Source::Bool(v)
             | Source::Borrowed(v)
             | Source::Owned(v) => visit(*v),
+            Source::Tuple(..) | Source::RangeIter(..) => self.each_item(visit),
+        }
+    }
+
+    /// The same for what has several, which is rare.
+    fn each_item(&self, visit: &mut impl FnMut(Val)) {
+        match self {
             Source::Tuple(items, _) => items.iter().for_each(|item| item.each_value(visit)),
             Source::RangeIter(fields, _) => fields.iter().for_each(|field| visit(*field)),
+            _ => {}
         }
     }
 }

@@ -237,10 +237,41 @@ impl Snapshots {
         }
     }
 
+    /// Calls `visit` with each value that this snapshot names, in the order of [`Snapshot::each_value`]. Most slots name none, so
+    /// that what the slots of a part name is listed once.
+    pub(crate) fn each_listed_value(&self, snap: SnapId, named: &mut Named, visit: &mut impl FnMut(Val)) {
+        let Some(row) = self.rows.get(snap.0 as usize) else { return };
+        named.parts.resize(self.sources.len(), (u32::MAX, 0));
+        for &number in row.frames.of(&self.lists) {
+            let frame = &self.frames[number as usize];
+            frame.head.real.into_iter().for_each(&mut *visit);
+            for part in [frame.locals, frame.stack].into_iter().filter(|part| part.len > 0) {
+                let listed = &mut named.parts[part.from as usize];
+                if listed.0 == u32::MAX {
+                    listed.0 = named.values.len() as u32;
+                    part.of(&self.sources)
+                        .iter()
+                        .for_each(|source| source.each_value(&mut |val| named.values.push(val)));
+                    listed.1 = named.values.len() as u32;
+                }
+                named.values[listed.0 as usize..listed.1 as usize].iter().for_each(|val| visit(*val));
+            }
+            self.generator(frame).iter().flat_map(Generator::values).for_each(&mut *visit);
+        }
+        for store in row.stores.of(&self.stores) {
+            visit(store.base);
+            visit(store.value);
+        }
+    }
+
     /// Those for which `live` is set, with other numbers for their values.
     pub fn renumbered(&self, live: &[bool], number: &impl Fn(Val) -> Val) -> Snapshots {
         const NOT_YET: u32 = u32::MAX;
         let mut new = Snapshots::default();
+        new.rows.reserve(live.iter().filter(|live| **live).count());
+        new.lists.reserve(self.lists.len());
+        new.frames.reserve(self.frames.len());
+        new.sources.reserve(self.sources.len());
         // Where each row, and the sources from each place on, are now.
         let mut frames = vec![NOT_YET; self.frames.len()];
         let mut sources = vec![NOT_YET; self.sources.len()];
@@ -315,6 +346,14 @@ pub(crate) struct Seen {
     sources: Vec<bool>,
 }
 
+/// The values that parts of the snapshots of a trace name.
+#[derive(Default)]
+pub(crate) struct Named {
+    /// For each part, by where it begins, where its values begin and end.
+    parts: Vec<(u32, u32)>,
+    values: Vec<Val>,
+}
+
 /// The slots in a list, for [`Building::frame`].
 pub fn listed(slots: &[Source]) -> (usize, impl Fn(usize) -> Source) {
     (slots.len(), |index| slots[index].clone())
@@ -330,6 +369,11 @@ pub struct Building<'a> {
 }
 
 impl Building<'_> {
+    /// Adds a frame that is what it was in an earlier snapshot, instruction included.
+    pub fn same_frame(&mut self, known: Known) {
+        self.all.lists.push(known.row);
+    }
+
     /// Adds a frame. Its locals, and its stack: how many, and what is in each. What is known to be
     /// the same in an earlier row is not looked at.
     pub fn frame(

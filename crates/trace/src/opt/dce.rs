@@ -58,7 +58,7 @@ fn exits_for_its_result(uop: Uop) -> bool {
 fn mark(trace: &Trace) -> Marks {
     let mut marks =
         Marks { insts: vec![false; trace.insts.len()], snaps: vec![false; trace.snaps.len()], seen: Seen::default() };
-    let mut work: Vec<Val> = Vec::new();
+    let mut work: Vec<Val> = Vec::with_capacity(trace.insts.len());
     let mark_val = |insts: &mut Vec<bool>, work: &mut Vec<Val>, val: Val| {
         if let Some(slot) = insts.get_mut(val.index())
             && !*slot
@@ -154,21 +154,21 @@ fn sweep(trace: Trace, marks: &Marks) -> (Trace, Vec<Option<Val>>) {
     // The label stands before the first instruction at or behind it that stays.
     let label = trace.label.map(|first| marks.insts.iter().take(first as usize).filter(|live| **live).count() as u32);
     let origins = trace.origins;
-    let insts = trace
-        .insts
-        .into_iter()
-        .zip(&marks.insts)
-        .filter(|(_, live)| **live)
-        .map(|(inst, _)| match inst {
-            Inst::Param(class) => Inst::Param(class),
-            Inst::Phi { class, entry, borrowed } => Inst::Phi { class, entry: number(entry), borrowed },
-            Inst::Uop(mut inst) => {
+    let mut insts = trace.insts;
+    let mut lives = marks.insts.iter();
+    insts.retain_mut(|inst| {
+        let lives = lives.next() == Some(&true);
+        match inst {
+            Inst::Phi { entry, .. } if lives => *entry = number(*entry),
+            Inst::Uop(inst) if lives => {
                 inst.args.iter_mut().for_each(|arg| *arg = number(*arg));
                 inst.snap = inst.snap.map(snap_number);
-                Inst::Uop(inst)
             }
-        })
-        .collect();
+            _ => {}
+        }
+        lives
+    });
+    insts.shrink_to_fit();
     let snaps = trace.snaps.renumbered(&marks.snaps, &number);
     (Trace { insts, snaps, label, end, origins, ..trace }, map)
 }

@@ -92,7 +92,10 @@ impl Emitter {
         let mut emitter = Emitter::new(allowed);
         emitter.insts.reserve(4 * events);
         emitter.types.reserve(4 * events);
+        emitter.typed.reserve(events);
         emitter.snaps.reserve(events);
+        emitter.numbered.reserve(events);
+        emitter.consts.reserve(events / 4 + 8);
         emitter
     }
 

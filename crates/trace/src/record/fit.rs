@@ -11,7 +11,8 @@ use crate::event::Kind;
 use crate::ir::Val;
 use crate::opt::emit::Emitter;
 use crate::snapshot::{BoxId, Generator, Made};
-use std::collections::{BTreeSet, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 
 impl Recorder<'_> {
     /// The phis' values, if the state is what a label expects. `mine` gives the value that holds one of the root's. `renewed` says that
@@ -29,10 +30,10 @@ impl Recorder<'_> {
             mine,
             renewed,
             same: self.same.clone(),
-            pairs: HashMap::new(),
-            back: HashMap::new(),
-            smalls: HashMap::new(),
-            values: HashMap::new(),
+            pairs: FxHashMap::default(),
+            back: FxHashMap::default(),
+            smalls: FxHashMap::default(),
+            values: FxHashMap::default(),
         };
         let mut bad = BTreeSet::new();
         if self.has_held() || self.frames.len() != label.frames.len() || self.code_objects() != label.codes {
@@ -113,7 +114,7 @@ impl Recorder<'_> {
             return Err(Some(bad));
         }
         // Iterators that are carried themselves.
-        let mut objects = HashMap::new();
+        let mut objects = FxHashMap::default();
         for (phi, carries) in label.phi_vals.iter().zip(&label.phis) {
             if let Carries::Object(slot) = carries
                 && let Some(val) = fitting.values.get(&(*slot, 0))
@@ -167,12 +168,12 @@ struct Fitting<'a> {
     /// Names that were checked to be of one object.
     same: Vec<(Val, Val)>,
     /// Identities of the label's objects and of ours must correspond one to one.
-    pairs: HashMap<BoxId, BoxId>,
-    back: HashMap<BoxId, BoxId>,
+    pairs: FxHashMap<BoxId, BoxId>,
+    back: FxHashMap<BoxId, BoxId>,
     /// Identities of the label's that are small ints here.
-    smalls: HashMap<BoxId, u64>,
+    smalls: FxHashMap<BoxId, u64>,
     /// Values for the phis: of numbers 0, of virtual iterators next 1, left 2, step 3.
-    values: HashMap<(Slot, u8), Val>,
+    values: FxHashMap<(Slot, u8), Val>,
 }
 
 impl Fitting<'_> {

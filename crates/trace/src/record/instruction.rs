@@ -12,7 +12,6 @@ use crate::event::{CodeId, Detail, Event, Kind, KnownCall, Operand};
 use crate::ir::Val;
 use crate::snapshot::Then;
 use decal_uops::Uop;
-use std::borrow::Cow;
 
 /// Recordings begun anew because a fast form failed.
 const MAX_ANEW: usize = 2;
@@ -77,16 +76,15 @@ fn called(event: &Event, operand: Operand) -> bool {
 
 impl Recorder<'_> {
     /// The event as it must be where the stack has a constant in place of what was observed. The second pass over the
-    /// events runs a turn later than they were seen: a local that was assigned a constant has it by then.
-    pub(super) fn as_of_now<'e>(&self, event: &'e Event) -> Step<Cow<'e, Event>> {
-        let mut event = Cow::Borrowed(event);
+    /// events runs a turn later than they were seen: a local that was assigned a constant has it by then. None where it is as it was.
+    pub(super) fn as_of_now(&self, event: &Event) -> Step<Option<Box<Event>>> {
+        let mut changed: Option<Box<Event>> = None;
+        let stack = self.frames.last().map_or(&[][..], |frame| &frame.stack);
         let count = event.operands.len().min(event.op.taken() as usize);
-        for index in 0..count {
+        for (index, seen) in event.operands.iter().enumerate().take(count) {
             let nth = if matches!(event.op, Op::StoreFastStoreFast(..)) { index + 1 } else { count - index };
-            let stack = self.frames.last().map_or(&[][..], |frame| &frame.stack);
             let sym = stack.len().checked_sub(nth).and_then(|at| stack.get(at));
-            let Some(Sym::Const(operand)) = sym.cloned() else { continue };
-            let seen = event.operands[index];
+            let Some(Sym::Const(operand)) = sym else { continue };
             if operand.object == seen.object {
                 continue;
             }
@@ -94,7 +92,7 @@ impl Recorder<'_> {
             let decides = match event.op {
                 // What is called was followed, and where the attribute is was looked up.
                 Op::Call(_) if matches!(event.detail, Detail::Known(KnownCall::Leaf(_))) && index > 0 => !same_shape,
-                Op::Call(_) | Op::CallKw(_) => index == 0 && !called(&event, operand),
+                Op::Call(_) | Op::CallKw(_) => index == 0 && !called(event, *operand),
                 Op::LoadAttr { .. } => !same_shape,
                 Op::LoadSuperAttr { .. } => index < 2 || !same_shape,
                 Op::StoreAttr { .. } => index == 1 && !same_shape,
@@ -105,14 +103,15 @@ impl Recorder<'_> {
             if decides {
                 return Err(AbortReason::Unstable("a constant that was another one"));
             }
-            event.to_mut().operands[index] = operand;
+            changed.get_or_insert_with(|| Box::new(event.clone())).operands[index] = *operand;
         }
-        Ok(event)
+        Ok(changed)
     }
 
     /// Translates one event.
     pub(super) fn instruction(&mut self, event: &Event, next: Option<&Event>) -> Step<Covered> {
-        let event = &*self.as_of_now(event)?;
+        let changed = self.as_of_now(event)?;
+        let event = changed.as_deref().unwrap_or(event);
         if event.depth as usize + 1 != self.frames.len() {
             return Err(AbortReason::Inconsistent("call depth"));
         }

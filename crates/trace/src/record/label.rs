@@ -6,6 +6,7 @@
 //! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](mod@super::side)).
 
 use super::pictured::Pictured;
+use super::renew::Attempt;
 use super::state::{FrameState, IterState, Local, Own, PER_FRAME, Sym};
 use super::written::Places;
 use super::{AbortReason, Failure, Recorder, Step};
@@ -15,6 +16,7 @@ use crate::opt::emit::Granted;
 use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Generator, Then};
 use decal_uops::{Class, Uop};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Frames of suspended generators are numbered from this on in a [`Slot`].
@@ -76,6 +78,8 @@ pub struct LabelState {
     pub(super) regions: Regions,
     /// What the loop's body takes for granted of single values.
     pub(super) granted: Granted,
+    /// What [`renew`](super::renew) does again, once somebody has asked.
+    pub(super) needed: OnceCell<Attempt<Vec<Val>>>,
 }
 
 impl LabelState {
@@ -148,7 +152,7 @@ impl LabelState {
             }
         }
         label.granted = renumbered_granted(&self.granted, number);
-        LabelState { phis, phi_vals, ..label }
+        LabelState { phis, phi_vals, needed: OnceCell::new(), ..label }
     }
 }
 
@@ -361,6 +365,7 @@ impl Recorder<'_> {
             constants,
             relied: Regions::NONE,
             granted: Granted::default(),
+            needed: OnceCell::new(),
             written: self.written.clone(),
             regions,
         })

@@ -231,6 +231,8 @@ pub(crate) struct Recorder<'a> {
     suspended: Vec<Pictured>,
     /// What [`Recorder::find_named`] gave for the last snapshot.
     named: Vec<Val>,
+    /// What it gave before that, for its memory.
+    named_before: Vec<Val>,
     /// How generators were resumed last, by their numbers, and what their locals held.
     met: Vec<(u32, Resumed, Vec<Operand>)>,
     /// What is to be dropped with other things: what is left of generators that were not made.
@@ -472,6 +474,7 @@ impl<'a> Recorder<'a> {
             frames: Vec::new(),
             suspended: Vec::new(),
             named: Vec::new(),
+            named_before: Vec::new(),
             met: Vec::new(),
             shells: Vec::new(),
             nullable: BTreeSet::new(),
@@ -759,9 +762,13 @@ impl<'a> Recorder<'a> {
 
     fn finish_trace(mut self, start: Start, end: End, label: Option<LabelState>, carried: Vec<(Val, Val)>) -> Recorded {
         let emitted = self.e.len();
-        let mut covers: Vec<CodeId> = self.rec.events.iter().map(|event| event.code).collect();
-        covers.sort();
-        covers.dedup();
+        let mut covered = vec![false; self.rec.codes.len()];
+        for event in &self.rec.events {
+            if let Some(covered) = covered.get_mut(event.code.0 as usize) {
+                *covered = true;
+            }
+        }
+        let covers = (0..).zip(covered).filter(|(_, covered)| *covered).map(|(code, _)| CodeId(code)).collect();
         let max_depth = self.max_depth;
         let general = std::mem::take(&mut self.performed);
         let mut wrote = std::mem::take(&mut self.wrote);

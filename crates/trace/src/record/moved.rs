@@ -101,7 +101,8 @@ impl Recorder<'_> {
         let Some([first, next, ..]) = events.get(..found.all) else {
             return Err(AbortReason::Inconsistent("missing events"));
         };
-        let first = &*self.as_of_now(first)?;
+        let changed = self.as_of_now(first)?;
+        let first = changed.as_deref().unwrap_or(first);
         if first.depth == 0 {
             self.check_handler(first)?;
         }
@@ -118,11 +119,12 @@ impl Recorder<'_> {
         self.push(Sym::Null);
         let last = found.all - 1;
         for event in events.iter().take(last).skip(found.takes) {
-            let event = self.as_of_now(event)?;
-            self.fast_form(&event, None)?;
+            let changed = self.as_of_now(event)?;
+            self.fast_form(changed.as_deref().unwrap_or(event), None)?;
         }
         let store = events.get(last).ok_or(AbortReason::Inconsistent("missing events"))?;
-        let store = &*self.as_of_now(store)?;
+        let changed = self.as_of_now(store)?;
+        let store = changed.as_deref().unwrap_or(store);
         let [_, seen, seen_start, seen_stop] = store.operands[..] else {
             return Err(AbortReason::Inconsistent("missing operands"));
         };

@@ -11,18 +11,22 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 /// See the module's text.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Pictured {
     state: Rc<FrameState>,
-    locals: Option<Found>,
-    stack: Option<Found>,
+    locals: Found,
+    stack: Found,
     /// The frame in the last snapshot, where its locals are still so.
     known: Option<Known>,
+    /// It was not the innermost one there.
+    outer: bool,
 }
 
 /// What the description of other frames depends on.
-#[derive(Clone, Default, Debug)]
+#[derive(Default, Debug)]
 pub(super) struct Found {
+    /// Nothing has changed since it was looked for.
+    fresh: bool,
     /// Objects in other slots of frames that exist that these slots mean.
     pub(super) foreign: Vec<Val>,
     /// Whether there are tuples that were not made.
@@ -45,6 +49,13 @@ impl Found {
             _ => {}
         }
     }
+
+    /// Begins to look for it again, in the same memory.
+    fn restart(&mut self) {
+        (self.fresh, self.tuples, self.plain) = (true, false, 0);
+        self.foreign.clear();
+        self.own.clear();
+    }
 }
 
 impl Pictured {
@@ -55,7 +66,7 @@ impl Pictured {
 
     /// The operand stack, to be changed.
     pub(super) fn stack_mut(&mut self) -> &mut Vec<Sym> {
-        self.stack = None;
+        self.stack.fresh = false;
         if let Some(known) = &mut self.known {
             known.stack = false;
         }
@@ -67,17 +78,22 @@ impl Pictured {
         self.known
     }
 
-    /// Notes how it is described.
-    pub(super) fn describe(&mut self, known: Known) {
-        self.known = Some(known);
+    /// The same where nothing at all has changed, and it has another frame above, as it had then.
+    pub(super) fn known_below(&self) -> Option<Known> {
+        self.known.filter(|known| self.outer && known.stack)
+    }
+
+    /// Notes how it is described, and whether it is the innermost frame.
+    pub(super) fn describe(&mut self, known: Known, innermost: bool) {
+        (self.known, self.outer) = (Some(known), !innermost);
     }
 
     /// Looks through its slots. `first` is the number of its first slot, where it exists.
     pub(super) fn look(&mut self, first: Option<u32>) {
-        let state = &self.state;
+        let (state, found) = (&self.state, &mut self.locals);
         let place = |slot: usize| first.map(|first| first + slot as u32);
-        self.locals.get_or_insert_with(|| {
-            let mut found = Found::default();
+        if !found.fresh {
+            found.restart();
             for (slot, local) in state.locals.iter().enumerate() {
                 found.note(&local.sym, place(slot).map(Own::Slot));
                 if first != Some(0) || slot >= u64::BITS as usize {
@@ -89,24 +105,31 @@ impl Pictured {
                     _ => {}
                 }
             }
-            found
-        });
-        self.stack.get_or_insert_with(|| {
-            let mut found = Found::default();
+        }
+        let found = &mut self.stack;
+        if !found.fresh {
+            found.restart();
             state.stack.iter().enumerate().for_each(|(slot, sym)| found.note(sym, place(slot).map(Own::StackSlot)));
-            found
-        });
+        }
     }
 
-    /// What was found in its locals and on its stack, since it changed last.
-    pub(super) fn found(&self) -> impl Iterator<Item = &Found> {
-        self.locals.iter().chain(&self.stack)
+    /// What was found in its locals and on its stack, when it was looked at last.
+    pub(super) fn found(&self) -> [&Found; 2] {
+        [&self.locals, &self.stack]
     }
 }
 
 impl From<FrameState> for Pictured {
     fn from(state: FrameState) -> Pictured {
-        Pictured { state: Rc::new(state), locals: None, stack: None, known: None }
+        Pictured { state: Rc::new(state), locals: Found::default(), stack: Found::default(), known: None, outer: false }
+    }
+}
+
+impl Clone for Pictured {
+    /// What was found is looked for again, if anybody asks.
+    fn clone(&self) -> Pictured {
+        let (state, known, outer) = (Rc::clone(&self.state), self.known, self.outer);
+        Pictured { state, locals: Found::default(), stack: Found::default(), known, outer }
     }
 }
 
@@ -120,7 +143,7 @@ impl Deref for Pictured {
 
 impl DerefMut for Pictured {
     fn deref_mut(&mut self) -> &mut FrameState {
-        (self.locals, self.stack, self.known) = (None, None, None);
+        (self.locals.fresh, self.stack.fresh, self.known) = (false, false, None);
         Rc::make_mut(&mut self.state)
     }
 }

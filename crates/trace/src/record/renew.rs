@@ -22,10 +22,10 @@ use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Trace, UopInst, Val};
 use crate::snapshot::Then;
 use decal_uops::{Class, Form, Uop};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Why values cannot be had again.
-type Attempt<T> = Result<T, String>;
+pub(super) type Attempt<T> = Result<T, String>;
 
 /// Whether an instruction only asks about values, and may be asked again.
 fn is_check(inst: &UopInst) -> bool {
@@ -69,8 +69,8 @@ fn is_shape(region: Region) -> bool {
     )
 }
 
-/// Which instructions of the first pass have to be done again.
-fn needed(trace: &Trace, label: &LabelState, interface: &[Val]) -> Attempt<Vec<bool>> {
+/// The instructions of the first pass that have to be done again, in order.
+fn needed(trace: &Trace, label: &LabelState, interface: &[Val]) -> Attempt<Vec<Val>> {
     let limit = trace.label.ok_or("no loop")? as usize;
     let mut needed = vec![false; limit];
     let granted = &label.granted;
@@ -122,7 +122,7 @@ fn needed(trace: &Trace, label: &LabelState, interface: &[Val]) -> Attempt<Vec<b
         let is_new = |index: &usize| !needed[*index] && matches!(&trace.insts[*index], Inst::Uop(inst) if guards(inst));
         let more: Vec<usize> = (0..limit).filter(is_new).collect();
         if more.is_empty() {
-            return Ok(needed);
+            return Ok((0..).zip(needed).filter(|(_, needed)| *needed).map(|(index, _)| Val(index)).collect());
         }
         more.into_iter().for_each(|index| needed[index] = true);
     }
@@ -136,8 +136,8 @@ impl Recorder<'_> {
     }
 
     /// The objects in the slots where the label has these values.
-    fn counterparts(&self, label: &LabelState) -> HashMap<Val, Val> {
-        let mut found = HashMap::new();
+    fn counterparts(&self, label: &LabelState) -> FxHashMap<Val, Val> {
+        let mut found = FxHashMap::default();
         for ((_, want), (_, have)) in label.all_frames().zip(self.numbered_frames()) {
             let locals = want.locals.iter().map(|local| &local.sym).zip(have.locals.iter().map(|local| &local.sym));
             for pair in locals.chain(want.stack.iter().zip(&have.stack)) {
@@ -224,9 +224,9 @@ impl Recorder<'_> {
     pub(super) fn renew(
         &mut self,
         parent: &Parent<'_>,
-        carried: &HashMap<Val, Val>,
+        carried: &FxHashMap<Val, Val>,
         head: u32,
-    ) -> Attempt<HashMap<Val, Val>> {
+    ) -> Attempt<FxHashMap<Val, Val>> {
         let (label, interface) = parent.label.ok_or("no label")?;
         if !self.options.optimize || label.granted.origin {
             return Err("where its values come from".to_string());
@@ -234,9 +234,10 @@ impl Recorder<'_> {
         if label.iters.iter().any(|iter| iter.kind == Kind::Enumerate || iter.within.is_some()) {
             return Err("an enumerate".to_string());
         }
-        let needed = needed(parent.trunk, label, interface)?;
+        let needed =
+            label.needed.get_or_init(|| needed(parent.trunk, label, interface)).as_ref().map_err(Clone::clone)?;
         if parent.is_trunk
-            && needed.get(parent.exit.index()) == Some(&true)
+            && needed.binary_search(&parent.exit).is_ok()
             && !self.is_of_iterator(parent.trunk, parent.exit)
         {
             return Err("it is there that the trunk was left".to_string());
@@ -248,12 +249,9 @@ impl Recorder<'_> {
         let kept: Vec<Val> = label.iters.iter().filter_map(|iter| counterparts.get(&iter.iterator).copied()).collect();
         self.flush_iterators(|_, iter| kept.contains(&iter.iterator));
         self.look_at(head);
-        let mut map = HashMap::new();
-        for (index, inst) in parent.trunk.insts.iter().enumerate().take(needed.len()) {
-            if !needed[index] {
-                continue;
-            }
-            let val = Val(index as u32);
+        let mut map = FxHashMap::default();
+        for &val in needed {
+            let Some(inst) = parent.trunk.insts.get(val.index()) else { continue };
             let again = match inst {
                 Inst::Uop(inst) => self.again(parent.trunk, val, inst, &map, &counterparts)?,
                 _ => None,
@@ -287,7 +285,7 @@ impl Recorder<'_> {
 
     /// Where the label has one object in several slots, and this state has several names for what is there, they must be one object
     /// here, too. A comprehension has its iterator as a variable and on the stack.
-    fn match_names(&mut self, label: &LabelState, map: &HashMap<Val, Val>) {
+    fn match_names(&mut self, label: &LabelState, map: &FxHashMap<Val, Val>) {
         let mut pairs = Vec::new();
         for ((_, want), (_, have)) in label.all_frames().zip(self.numbered_frames()) {
             for pair in want.stack.iter().zip(&have.stack) {
@@ -318,8 +316,8 @@ impl Recorder<'_> {
         trace: &Trace,
         val: Val,
         inst: &UopInst,
-        map: &HashMap<Val, Val>,
-        counterparts: &HashMap<Val, Val>,
+        map: &FxHashMap<Val, Val>,
+        counterparts: &FxHashMap<Val, Val>,
     ) -> Attempt<Option<Val>> {
         let snap = self.snap();
         match inst.uop {
@@ -373,7 +371,7 @@ impl Recorder<'_> {
         trace: &Trace,
         val: Val,
         inst: &UopInst,
-        counterparts: &HashMap<Val, Val>,
+        counterparts: &FxHashMap<Val, Val>,
     ) -> Attempt<Option<Val>> {
         let of_frame = inst.args.iter().all(|arg| is_constant(trace, *arg)) && inst.region == Region::Frame;
         let slot = u32::try_from((inst.imm32 - self.host.layout.frame_locals) / 8).map_err(|_| "no slot")?;
@@ -427,7 +425,7 @@ impl Recorder<'_> {
     }
 
     /// What is known of values, and of what memory holds, without an instruction that asks.
-    fn renew_facts(&mut self, label: &LabelState, trace: &Trace, map: &HashMap<Val, Val>) -> Attempt<()> {
+    fn renew_facts(&mut self, label: &LabelState, trace: &Trace, map: &FxHashMap<Val, Val>) -> Attempt<()> {
         let snap = self.snap();
         for (val, ty) in &label.granted.types {
             let Some(mine) = map.get(val) else { return Err(format!("the type of {val:?}")) };

@@ -16,7 +16,8 @@ use crate::ir::{Inst, Region, Trace, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Generator, Source, Then};
 use decal_uops::{Uop, offset};
-use std::collections::{BTreeSet, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 
 /// The trace whose exit a side trace continues.
 pub struct Parent<'a> {
@@ -133,7 +134,8 @@ impl Recorder<'_> {
         wanted.extend(carried.iter().map(|(_, mine)| *mine));
         wanted.sort();
         wanted.dedup();
-        let mut map: HashMap<Val, Val> = HashMap::new();
+        let mut map: FxHashMap<Val, Val> = FxHashMap::default();
+        map.reserve(wanted.len());
         let constant = |val: Val| match trace.insts.get(val.index()) {
             Some(Inst::Uop(inst)) if inst.args.is_empty() && inst.uop.info().effects.is_pure() => Some(inst.clone()),
             _ => None,
@@ -157,7 +159,7 @@ impl Recorder<'_> {
                 map.insert(*val, mine);
             }
         }
-        let (mut borrowed, mut tuples) = (Vec::new(), HashMap::new());
+        let (mut borrowed, mut tuples) = (Vec::new(), FxHashMap::default());
         let holders = holders(&snapshot);
         let depth = snapshot.frames.len();
         // What the parent knows of types at its exit still holds. Only Python code can change the type of an object, and not
@@ -192,7 +194,7 @@ impl Recorder<'_> {
             // The child recording numbers code objects in its own way.
             let object = trace.codes.get(frame.code.0 as usize).map(|code| code.object);
             let code = self.rec.codes.iter().position(|code| Some(code.object) == object).ok_or(AbortReason::Exit)?;
-            let mut locals = Vec::new();
+            let mut locals = Vec::with_capacity(frame.locals.len());
             for (slot, source) in frame.locals.iter().enumerate() {
                 let known = index == 0 && slot < 64 && snapshot.plain >> slot & 1 == 1;
                 locals.push(match source {
@@ -214,7 +216,7 @@ impl Recorder<'_> {
                     }
                 });
             }
-            let mut stack = Vec::new();
+            let mut stack = Vec::with_capacity(frame.stack.len() + 4);
             for (slot, source) in frame.stack.iter().enumerate() {
                 stack.push(match source {
                     Source::Home(val) => {
@@ -336,7 +338,7 @@ impl Recorder<'_> {
     }
 
     /// Which `enumerate` asks which iterator is what the root's label knows.
-    fn name_enumerates(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)], map: &HashMap<Val, Val>) {
+    fn name_enumerates(&mut self, parent: &Parent<'_>, carried: &[(Val, Val)], map: &FxHashMap<Val, Val>) {
         let mine = |root: Val| carried.iter().find(|(val, _)| *val == root).and_then(|(_, val)| map.get(val)).copied();
         let iters = parent.label.iter().flat_map(|(label, _)| &label.iters);
         for (inner, outer) in iters.filter_map(|iter| Some((mine(iter.iterator)?, mine(iter.within?)?))) {
@@ -359,10 +361,10 @@ impl Recorder<'_> {
     fn resume(
         &mut self,
         source: &Source,
-        map: &HashMap<Val, Val>,
-        holders: &HashMap<Val, Own>,
+        map: &FxHashMap<Val, Val>,
+        holders: &FxHashMap<Val, Own>,
         borrowed: &mut Vec<Val>,
-        tuples: &mut HashMap<BoxId, Sym>,
+        tuples: &mut FxHashMap<BoxId, Sym>,
     ) -> Step<Sym> {
         let get = |val: &Val| map.get(val).copied().ok_or(AbortReason::Exit);
         Ok(match source {
@@ -447,7 +449,7 @@ impl Recorder<'_> {
     }
 
     /// What the entry frame's stack has in memory is what the label knows by another name: this trace has looked for itself.
-    fn know_stack(&mut self, label: &LabelState, mine: &HashMap<Val, Val>) {
+    fn know_stack(&mut self, label: &LabelState, mine: &FxHashMap<Val, Val>) {
         let want = label.frames.first().map_or(&[][..], |frame| &frame.stack);
         for (slot, want) in want.iter().enumerate() {
             let (Sym::Obj(known, _), home) = (want, Own::StackSlot(slot as u32)) else { continue };
@@ -512,7 +514,7 @@ impl Recorder<'_> {
         if label.head != head || self.frames.len() != label.frames.len() {
             return Ok(self.unjoined("another loop".to_string()));
         }
-        let mine: HashMap<Val, Val> = carried.iter().copied().collect();
+        let mine: FxHashMap<Val, Val> = carried.iter().copied().collect();
         let missing: Vec<Val> =
             interface.iter().skip(label.phis.len()).copied().filter(|val| !mine.contains_key(val)).collect();
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
@@ -558,7 +560,7 @@ impl Recorder<'_> {
         mut args: Vec<Val>,
         interface: &[Val],
         label: &LabelState,
-        mine: &HashMap<Val, Val>,
+        mine: &FxHashMap<Val, Val>,
         head: u32,
     ) -> Vec<Val> {
         self.turn_checks(head);
@@ -571,7 +573,7 @@ impl Recorder<'_> {
     fn join_with(
         &mut self,
         label: &LabelState,
-        mine: &HashMap<Val, Val>,
+        mine: &FxHashMap<Val, Val>,
         head: u32,
     ) -> Result<Option<Vec<Val>>, Failure> {
         self.know_stack(label, mine);
@@ -635,8 +637,8 @@ impl Recorder<'_> {
 }
 
 /// The slots of a snapshot that keep an object alive which others borrow.
-fn holders(snapshot: &crate::snapshot::Snapshot<'_>) -> HashMap<Val, Own> {
-    fn owned(source: &Source, holders: &mut HashMap<Val, Own>) {
+fn holders(snapshot: &crate::snapshot::Snapshot<'_>) -> FxHashMap<Val, Own> {
+    fn owned(source: &Source, holders: &mut FxHashMap<Val, Own>) {
         match source {
             Source::Owned(val) => {
                 holders.entry(*val).or_insert(Own::Virtual);
@@ -645,7 +647,7 @@ fn holders(snapshot: &crate::snapshot::Snapshot<'_>) -> HashMap<Val, Own> {
             _ => {}
         }
     }
-    let mut holders = HashMap::new();
+    let mut holders = FxHashMap::default();
     for frame in snapshot.all_frames() {
         for source in frame.locals.iter().chain(frame.stack) {
             owned(source, &mut holders);

@@ -3,6 +3,7 @@
 //! One is taken at each instruction's start, before it changes anything, so that CPython can run the instruction again.
 
 use super::Recorder;
+use super::pictured::Pictured;
 use super::state::{Items, Own, PER_FRAME, Sym, owned_items};
 use crate::ir::Val;
 use crate::snapshot::{BoxId, FieldStore, Generator, Head, Returns, SnapId, Source, Then};
@@ -28,10 +29,11 @@ impl Recorder<'_> {
         snap
     }
 
-    /// Objects in slots of frames that exist that other slots or iterators' fields mean too; and whether there are tuples that
+    /// Lists objects in slots of frames that exist that other slots or iterators' fields mean too. Whether there are tuples that
     /// were not made.
-    fn find_named(&mut self) -> (Vec<Val>, bool) {
-        let mut named: Vec<Val> = self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator).collect();
+    fn find_named(&mut self, named: &mut Vec<Val>) -> bool {
+        named.clear();
+        named.extend(self.iters.iter().filter(|iter| iter.dirty).map(|iter| iter.iterator));
         let mut tuples = false;
         for (index, frame) in self.frames.iter_mut().chain(&mut self.suspended).enumerate() {
             let generator = frame.generator;
@@ -42,14 +44,14 @@ impl Recorder<'_> {
                 tuples |= found.tuples;
             }
         }
-        named.sort();
+        named.sort_unstable();
         named.dedup();
-        (named, tuples)
+        tuples
     }
 
     /// See [`Snapshot::plain`](crate::snapshot::Snapshot::plain).
     fn plain_locals(&self) -> u64 {
-        let Some(found) = self.frames.first().and_then(|frame| frame.found().next()) else { return 0 };
+        let Some([found, _]) = self.frames.first().map(Pictured::found) else { return 0 };
         let own = found.own.iter().filter(|(_, val)| self.is_plain(*val));
         own.fold(found.plain, |plain, (slot, _)| plain | 1 << slot)
     }
@@ -58,7 +60,8 @@ impl Recorder<'_> {
     pub(super) fn build_snapshot(&mut self, offset: u32, then: Then) -> SnapId {
         self.unsnapped = None;
         self.note_writes();
-        let (named, tuples) = self.find_named();
+        let mut named = std::mem::take(&mut self.named_before);
+        let tuples = self.find_named(&mut named);
         let (depth, plain) = (self.frames.len(), self.plain_locals());
         let owned = if tuples { owned_items(self.all_frames()) } else { Items::default() };
         let same_named = self.named == named;
@@ -67,7 +70,11 @@ impl Recorder<'_> {
         for (index, frame) in self.frames.iter_mut().chain(&mut self.suspended).enumerate() {
             let innermost = index + 1 == depth;
             let first = first_place(index, frame.generator);
-            let is_same = (same_named || first.is_none()) && !frame.found().any(|found| found.tuples);
+            let is_same = (same_named || first.is_none()) && !frame.found().iter().any(|found| found.tuples);
+            if let Some(known) = frame.known_below().filter(|_| is_same && !innermost) {
+                snapshot.same_frame(known);
+                continue;
+            }
             let known = frame.known().filter(|_| is_same);
             let head = Head {
                 code: frame.code,
@@ -87,9 +94,9 @@ impl Recorder<'_> {
             let stack = |slot: usize| source(&frame.stack[slot], place(slot).map(Own::StackSlot), &named, &owned);
             let slots = ((frame.locals.len(), local), (frame.stack.len(), stack));
             let known = snapshot.frame(head, frame.generator, slots.0, slots.1, known);
-            frame.describe(known);
+            frame.describe(known, innermost);
         }
-        self.named = named;
+        self.named_before = std::mem::replace(&mut self.named, named);
         let layout = &self.host.layout;
         let stores = self.iters.iter().filter(|iter| iter.dirty).flat_map(|iter| {
             let store = |disp: i32, value: Val| FieldStore { base: iter.iterator, disp, value };

@@ -91,7 +91,7 @@ impl Local {
 }
 
 /// A frame.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(PartialEq, Debug)]
 pub struct FrameState {
     /// Its code.
     pub code: CodeId,
@@ -114,6 +114,15 @@ pub struct FrameState {
     pub call: (u32, u32),
     /// While a call is under way: what becomes of its result.
     pub returns: Returns,
+}
+
+impl Clone for FrameState {
+    /// Something will be pushed.
+    fn clone(&self) -> FrameState {
+        let mut stack = Vec::with_capacity(self.stack.len() + 4);
+        stack.extend_from_slice(&self.stack);
+        FrameState { locals: self.locals.clone(), stack, ..*self }
+    }
 }
 
 impl FrameState {
@@ -432,6 +441,10 @@ impl Recorder<'_> {
     /// The first half of [`Self::discard`]: the exits. Gives what [`Self::drop_all`] is to drop, after all
     /// other exits of the instruction and before or after its effects.
     pub(super) fn guard_discard(&mut self, syms: &[Sym]) -> Vec<Val> {
+        let owns = |sym: &Sym| matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Gen(_));
+        if !syms.iter().any(owns) {
+            return std::mem::take(&mut self.shells);
+        }
         let syms = self.with_generators(syms);
         let mut owned = Vec::new();
         collect_owned(&syms, &mut owned);

@@ -32,7 +32,7 @@ use crate::allocated::{Allocated, ExitIndex, Item, LabelEntry, Operand, Operands
 use crate::exits::Listing;
 use crate::ir::{End, Inst, Trace, UopInst, Val};
 use crate::regalloc_check::{CheckError, check};
-use crate::snapshot::SnapId;
+use crate::snapshot::{Named, SnapId};
 use decal_uops::{Class, FLOAT_REGS, Form, INT_REGS, Uop};
 use moves::Move;
 use state::{Bank, NO_REG, NO_SLOT, SAVED, State, operand};
@@ -149,6 +149,7 @@ pub fn allocate_with(trace: &Trace, incoming: &Incoming, registers: &Registers) 
         keep,
         noted: vec![0; trace.insts.len()],
         notes: 0,
+        named: Named::default(),
         snap_values: Vec::new(),
         listed: (None, 0),
         dying: Vec::new(),
@@ -230,6 +231,8 @@ struct Allocator<'a> {
     /// For each value the number of the last list that it was put on, to leave out repetitions.
     noted: Vec<u32>,
     notes: u32,
+    /// What snapshots name.
+    named: Named,
     /// Values that the current instruction's exit names, without repetition.
     snap_values: Vec<Val>,
     /// For which snapshot they were listed, and how many other values there were to name.
@@ -282,15 +285,13 @@ impl Allocator<'_> {
                 list.push(val);
             }
         };
-        if let Some(snapshot) = self.state.trace.snaps.get(snap) {
-            snapshot.each_value(&mut note);
-        }
+        self.state.trace.snaps.each_listed_value(snap, &mut self.named, &mut note);
         self.keep.iter().for_each(|val| note(*val));
     }
 
     /// Makes an exit from the listed values, as they are now.
     fn make_exit(&mut self, snap: SnapId) -> Result<ExitIndex, AllocError> {
-        self.exits.add(snap, &self.snap_values, |val| self.state.place(val))
+        self.exits.add(snap, &self.snap_values, |val| self.state.place(val)).map_err(AllocError::Lost)
     }
 
     fn exit(&mut self, snap: SnapId) -> Result<ExitIndex, AllocError> {
@@ -335,8 +336,8 @@ impl Allocator<'_> {
         }
         self.state.items.push(Item::Op(operation));
 
-        for dead in std::mem::take(&mut self.dying) {
-            self.state.release(dead);
+        for dead in &self.dying {
+            self.state.release(*dead);
         }
         if let Some((bank, reg)) = result {
             // An operand that lives on elsewhere may have had the register.

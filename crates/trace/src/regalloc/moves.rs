@@ -10,6 +10,7 @@ use super::state::{Bank, State};
 use crate::allocated::Place;
 use crate::ir::Val;
 use decal_uops::{FLOAT_REGS, INT_REGS, SPILL_SLOTS};
+use smallvec::SmallVec;
 
 /// A value to be put from one place into another.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,9 @@ fn number(place: Place) -> Option<usize> {
         Place::Const(_) => None,
     }
 }
+
+/// Pending moves whose places are free, by their numbers.
+type Ready = SmallVec<[u16; 16]>;
 
 /// The tables of one group of moves.
 struct Plan {
@@ -68,7 +72,8 @@ impl State<'_> {
     /// Emits the moves. Registers in `occupied` hold something that stays, besides what is moved.
     pub fn emit_moves(&mut self, moves: &[Move], occupied: [u8; 2]) -> Result<(), AllocError> {
         let mut plan = Plan { readers: [0; PLACES], writer: [NONE; PLACES], taken: occupied, temporary: Vec::new() };
-        let mut pending: Vec<Move> = Vec::with_capacity(moves.len());
+        // Few as a rule: the operands of a call.
+        let mut pending: SmallVec<[Move; 4]> = SmallVec::new();
         for step in moves {
             plan.take(step.to);
             if step.from == step.to {
@@ -80,13 +85,13 @@ impl State<'_> {
                 pending.push(*step);
             }
         }
-        let mut ready: Vec<u16> = Vec::with_capacity(pending.len());
+        let mut ready: Ready = SmallVec::new();
         for (index, step) in pending.iter().enumerate() {
             if number(step.to).is_some_and(|to| plan.readers[to] == 0) {
                 ready.push(index as u16);
             }
         }
-        let mut done = vec![false; pending.len()];
+        let mut done: SmallVec<[bool; 16]> = SmallVec::from_elem(false, pending.len());
         let mut oldest = 0;
         loop {
             while let Some(index) = ready.pop() {
@@ -131,7 +136,7 @@ impl State<'_> {
     }
 
     /// A pending move has read its place: whoever waits to write it may now.
-    fn read(&self, plan: &mut Plan, place: Place, ready: &mut Vec<u16>) {
+    fn read(&self, plan: &mut Plan, place: Place, ready: &mut Ready) {
         let Some(at) = number(place) else { return };
         plan.readers[at] -= 1;
         if plan.readers[at] == 0 && plan.writer[at] != NONE {

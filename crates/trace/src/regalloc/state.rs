@@ -53,6 +53,8 @@ pub(super) struct State<'a> {
     /// The bits of each value that is a constant.
     pub consts: &'a [Option<u64>],
     pub uses: Uses,
+    /// The register file of each value.
+    banks: Vec<Bank>,
     /// The code so far.
     pub items: Vec<Item>,
     /// What each register holds, by bank.
@@ -94,6 +96,7 @@ impl<'a> State<'a> {
             trace,
             consts,
             uses,
+            banks: (0..count as u32).map(|val| bank_of(trace.class(Val(val)).unwrap_or(Class::Int))).collect(),
             items: Vec::with_capacity(count + count / 4 + 8),
             regs: [[None; 8]; 2],
             reg_of: vec![NO_REG; count],
@@ -124,14 +127,17 @@ impl<'a> State<'a> {
 
     /// The bank of a value.
     pub fn bank(&self, val: Val) -> Bank {
-        bank_of(self.class(val))
+        self.banks[val.index()]
     }
 
     /// Where the value is, for an exit.
-    pub fn place(&self, val: Val) -> Result<Place, AllocError> {
-        match self.consts[val.index()] {
-            Some(bits) => Ok(Place::Const(bits)),
-            None => self.source(val),
+    #[inline]
+    pub fn place(&self, val: Val) -> Option<Place> {
+        match (self.consts[val.index()], self.reg_of[val.index()], self.slot_of[val.index()]) {
+            (Some(bits), ..) => Some(Place::Const(bits)),
+            (None, NO_REG, NO_SLOT) => None,
+            (None, NO_REG, slot) => Some(Place::Spill(slot)),
+            (None, reg, _) => Some(reg_place(self.bank(val), reg)),
         }
     }
 

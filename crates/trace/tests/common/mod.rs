@@ -342,7 +342,7 @@ impl Pass {
                 offset: *offset,
                 next: *offset + 2,
                 op,
-                operands: operands.to_vec(),
+                operands: operands.into(),
                 detail,
                 binds: Vec::new(),
             };
