@@ -33,7 +33,8 @@ RUNS: dict[str, list[str]] = {
 }
 # Nothing but recursion: functions without a loop are not compiled unless they are asked for.
 NO_LOOP = {"example-fib"}
-# Compiled in the ways that are hot; for the others too short where the machine does other things: what comes seldom is not hot.
+# Compiled in the ways that are hot; for the others too short where the machine does other things, since what comes
+# seldom is not hot.
 SHORT = {
     "borrowed_descriptors",
     "foreign_events",
