@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from common import show
 
 
@@ -157,6 +159,24 @@ def identities(n):
     return a, first
 
 
+def kept_numbers(n):
+    # A bound that a list and a local have, too large for CPython to keep it for ever: the call takes no reference of it.
+    a = [1000 + i for i in range(400)]
+    a[0] = 300
+    k = a[0]
+    for _ in range(n):
+        a[: k + 1] = a[k::-1]
+        a[0] = k + 1 if k < 390 else 300
+        k = a[0]
+    before = sys.getallocatedblocks()
+    for _ in range(10 * n):
+        a[: k + 1] = a[k::-1]
+        a[0] = k + 1 if k < 390 else 300
+        k = a[0]
+    return sys.getallocatedblocks() - before > 5 * n, k
+
+
 for function in (same_list, two_lists, grows, steps, no_step, bounds_that_are_large, deaths, other_types, identities):
     show(function, 300)
+show(kept_numbers, 60)
 show(flips, permutations(6))

@@ -83,17 +83,43 @@ impl Recorder<'_> {
         let operands = if let Op::BuildSlice(count) = first.op { count + 1 } else { 3 };
         let mut held = first.depth as usize + 1 == self.frames.len() && self.suspended.is_empty() && self.is_sure(at);
         for nth in 1..=operands {
-            held = held && is_held(&self.peek(nth)?);
+            let operand = self.peek(nth)?;
+            held = held && is_held(&operand) && !self.is_lent(&operand);
         }
         if !held {
             return Ok(None);
         }
+        self.borrow_from_locals(operands as usize);
         match self.move_slice(events, &found) {
             Err(reason) if reason.is_general() => {
                 self.unsure.borrow_mut().insert(at);
                 Err(AbortReason::Again)
             }
             result => result.map(|()| Some(found.all as u32)),
+        }
+    }
+
+    /// Whether it is borrowed from a container, and no local has it too.
+    fn is_lent(&self, sym: &Sym) -> bool {
+        matches!(sym, Sym::Obj(val, Own::Container) if !self.has_local(*val))
+    }
+
+    fn has_local(&self, val: Val) -> bool {
+        let has = |sym: &Sym| matches!(sym, Sym::Obj(own, Own::Container | Own::Owned) if *own == val);
+        self.frames.last().is_some_and(|frame| frame.locals.iter().any(|local| has(&local.sym)))
+    }
+
+    /// So many operands are copies of locals, which keep them alive until the end. A reference of their own would have to be dropped
+    /// behind what cannot be undone.
+    fn borrow_from_locals(&mut self, operands: usize) {
+        let first = self.top_stack().len() - operands;
+        for slot in first..first + operands {
+            if let Some(Sym::Obj(val, Own::Container)) = self.top_stack().get(slot)
+                && let val = *val
+                && self.has_local(val)
+            {
+                self.top_stack()[slot] = Sym::Obj(val, Own::Virtual);
+            }
         }
     }
 
