@@ -70,6 +70,11 @@ pub fn compile(engine: &mut Engine, mut observation: Box<Observation>) -> Option
         Purpose::Side { parent, exit } => side(engine, &mut observation, &parent, exit, &mut parts),
     };
     observe::release(engine, &mut observation);
+    if let Some(executor) = result.and_then(|id| engine.executors.get(id)?.as_ref()) {
+        // It may be what was too much.
+        let root = executor.root;
+        engine.make_room(Some(root));
+    }
     parts.was(PUBLISHING);
     for (sum, part) in engine.counters.nanoseconds.iter_mut().zip(parts.finish()) {
         *sum += part;
