@@ -356,7 +356,7 @@ impl Recorder<'_> {
         }
         let e = &mut self.e;
         let is_one = |sym: &Sym| matches!(sym, Sym::Const(operand) if is_mortal(operand));
-        for frame in &mut self.frames {
+        for frame in self.frames.iter_mut().chain(&mut self.suspended) {
             if !frame.locals.iter().map(|local| &local.sym).chain(&frame.stack).any(is_one) {
                 continue;
             }
