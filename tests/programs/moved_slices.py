@@ -160,7 +160,7 @@ def identities(n):
 
 
 def kept_numbers(n):
-    # A bound that a list and a local have, too large for CPython to keep it for ever: the call takes no reference of it.
+    # A bound that a list and a local have, too large for CPython to keep it for ever: the call takes no reference.
     a = [1000 + i for i in range(400)]
     a[0] = 300
     k = a[0]
