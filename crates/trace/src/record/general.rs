@@ -723,6 +723,7 @@ impl Recorder<'_> {
             Op::CallKw(count) => {
                 let Sym::Const(names) = self.peek(1)? else { return Err(reason) };
                 let named = self.rec.tuples.get(&names.object).ok_or(reason)?.len() as u32;
+                self.settle_null(count + 2, event.operands.get(1).copied().unwrap_or(Operand::NULL))?;
                 let receiver = u32::from(self.peek(count + 2)? != Sym::Null);
                 let positional = (count + receiver).checked_sub(named).ok_or(reason)?;
                 let words = [Arguments, Fixed(u64::from(positional)), Stack(1)];

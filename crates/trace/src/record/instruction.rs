@@ -321,7 +321,10 @@ impl Recorder<'_> {
                 self.settle_null(count + 1, event.operands.get(1).copied().unwrap_or(Operand::NULL))?;
                 return self.call(count, event, next);
             }
-            Op::CallKw(count) => self.call_keywords(count, event)?,
+            Op::CallKw(count) => {
+                self.settle_null(count + 2, event.operands.get(1).copied().unwrap_or(Operand::NULL))?;
+                self.call_keywords(count, event)?;
+            }
             Op::Yield { quiet } => self.yield_value(quiet, event, next)?,
             Op::Send(_) => self.delegate(event)?,
             Op::EndSend => return Err(AbortReason::Instruction("END_SEND")),
