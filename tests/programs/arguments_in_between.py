@@ -64,12 +64,28 @@ def raising(n, a):
     return errors[-3:], len(errors)
 
 
+def given(*values):
+    return values
+
+
+def raising_below(n, a):
+    # The exception goes through a call that has not begun, with a null below its arguments.
+    errors = []
+    for i in range(n):
+        try:
+            given(i, fails(a, z=[q for q in (q + a for q in range(3))][-1]))
+        except ZeroDivisionError as error:
+            errors.append((i, str(error)))
+    return errors[-3:], len(errors)
+
+
 for function, start in (
     (named_argument, 1),
     (positional_arguments, 4),
     (spread_arguments, 4),
     (methods, "of"),
     (raising, 0),
+    (raising_below, 0),
 ):
     for turns in (3, 70, 400):
         show(function, turns, start)

@@ -258,8 +258,11 @@ impl Recorder<'_> {
         collect_owned(&[sym], &mut owned);
         let dealloc = self.host.functions.dealloc;
         for val in owned.into_iter().rev() {
+            // Below the arguments of a call that was not come to may be a null, which nobody has looked at.
+            let known = self.e.type_of(val).is_some() || !self.e.is_from_memory(val);
+            let drop = if known { Uop::decref_plain } else { Uop::decref_plain_or_null };
             if !self.hand_over(val, Own::Virtual) {
-                self.e.effect(Uop::decref_plain, &[val], 0, dealloc, Region::Any, None);
+                self.e.effect(drop, &[val], 0, dealloc, Region::Any, None);
             }
         }
         Ok(())
