@@ -405,7 +405,7 @@ impl Counts<'_> {
                 back.into_iter().for_each(|(_, value)| self.add(value, 1));
             }
             // What a call takes over.
-            (Uop::decref_plain | Uop::set_context, [object]) => self.add(*object, -1),
+            (Uop::decref_plain | Uop::decref_plain_or_null | Uop::set_context, [object]) => self.add(*object, -1),
             (Uop::load_obj_unchecked, _) => self.add(val, 1),
             (uop, _) if gives_any(uop) => {
                 self.memory.clear();
