@@ -16,3 +16,33 @@ def left_generator(n):
 
 for start in (6, 2, 0):
     show(left_generator, start)
+
+
+def same(x):
+    return x
+
+
+def rescale():
+    global SCALE
+    SCALE = 1
+
+
+def two_names(n, a, b):
+    # DECAL_STRESS=hot: `j` had stayed in the list, and `b` had the same object in memory; a side trace from there took the
+    # one for the other, and did not write `j` before it left an addition to CPython.
+    steps = 0
+    xs = [1, 2.5, a, 4]
+    for i in range(n):
+        for j in xs:
+            steps += 1
+            for m in range(i):
+                steps += 1
+                if steps > 900:
+                    return a, b, i, j, m
+                b = same(j)
+                a, b = b, a + b
+            rescale()
+
+
+for start in ((1, 2), (True, 1.5), (2**70, 2)):
+    show(two_names, 21, *start)

@@ -328,8 +328,11 @@ fn snapshot(trace: &Trace, snap: Snapshot<'_>) -> Result<Option<Val>, Fault> {
 /// How many references to an object the trace may hold: the one that came with it, and those that it took. Nobody
 /// knows how many a side trace has found.
 fn references(trace: &Trace, val: Val) -> usize {
-    if matches!(trace.insts.get(val.index()), Some(Inst::Param(_))) {
-        return usize::MAX;
+    match trace.insts.get(val.index()) {
+        Some(Inst::Param(_)) => return usize::MAX,
+        // Constants are made anew there, whatever was handed over with them.
+        Some(Inst::Uop(inst)) if inst.uop == Uop::const_obj && trace.start == Start::Exit => return usize::MAX,
+        _ => {}
     }
     let takes = |inst: &&Inst| matches!(inst, Inst::Uop(inst) if inst.uop == Uop::incref && inst.args[..] == [val]);
     1 + trace.insts.iter().filter(takes).count()

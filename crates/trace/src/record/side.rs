@@ -203,8 +203,9 @@ impl Recorder<'_> {
                         let place = first.ok_or(AbortReason::Inconsistent("home"))? + slot as u32;
                         Local { memory: Some(val), plain: known, sym: Sym::Obj(val, Own::Slot(place)) }
                     }
-                    // The container still holds it.
-                    Source::Borrowed(val) if index == 0 && !holders.contains_key(val) => {
+                    // The container still holds it, whoever else does: what memory of another local holds would be taken for
+                    // what memory of this one does.
+                    Source::Borrowed(val) if index == 0 => {
                         let val = *map.get(val).ok_or(AbortReason::Exit)?;
                         Local { plain: true, ..Local::of(Sym::Obj(val, Own::Container)) }
                     }
