@@ -442,9 +442,11 @@ impl Recorder<'_> {
             if matches!(have, Sym::Obj(_, Own::StackSlot(_))) {
                 return Ok(false);
             }
-            self.flush_stack(slot as u32)?;
+            // What was done last must not be done again where there is no memory for this.
             self.snap = self.build_snapshot(head, Then::Resume);
             self.raise_snap = None;
+            self.flush_stack(slot as u32)?;
+            self.snap = self.build_snapshot(head, Then::Resume);
         }
         Ok(true)
     }
