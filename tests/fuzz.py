@@ -43,12 +43,11 @@ KINDS = {
 # How many of ten programs are of which kind: those that take longest are the fewest.
 SHARES = ["flow", "numbers", "flow", "objects", "flow", "flow", "numbers", "flow", "flow", "flow"]
 
-PARTS = ("fold", "number", "types", "loads", "divide", "dead")
+PARTS = ("fold", "number", "types", "loads", "divide", "dead", "raising")
 
 WAYS = {
     "hot": lambda r: {"DECAL_STRESS": "hot"},
     "dice": lambda r: {"DECAL_STRESS": f"hot,dice:{r.randrange(10**6)}"},
-    "raising": lambda r: {"DECAL_STRESS": f"hot,raising,dice:{r.randrange(10**6)}"},
     "normal": lambda r: {"DECAL_JIT": "1"},
     "interpreter": lambda r: {"DECAL_JIT": "interpreter", "DECAL_STRESS": "hot"},
     "unoptimized": lambda r: {"DECAL_OPTIMIZE": "0", "DECAL_STRESS": "hot"},
@@ -62,9 +61,6 @@ WAYS = {
     "memory": lambda r: {"DECAL_MEMORY": f"{r.choice((20, 100, 300))}K", "DECAL_STRESS": "hot"},
     "waits": lambda r: {"DECAL_STRESS": f"hot,twice,waits,dice:{r.randrange(10**6)}"},
 }
-
-# Without what is known not to be ready.
-USUAL = [name for name in WAYS if name != "raising"]
 
 # So many seconds of the processor without a sign of life: a process hangs. Or so many times that by the clock.
 PATIENCE = 40.0
@@ -319,7 +315,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--size", type=int, default=120, help="programs per process")
     parser.add_argument("--each", type=int, default=1, help="ways in which each program is run")
-    parser.add_argument("--ways", type=lambda text: text.split(","), default=USUAL)
+    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(WAYS))
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=list(KINDS))
     parser.add_argument("--shrink", type=float, default=120.0, help="seconds for shrinking a failure")
     parser.add_argument("--out", type=Path, default=Path("target/fuzz"))
@@ -335,7 +331,7 @@ def main() -> int:
         arguments.seed = random.SystemRandom().randrange(10**6)
     if arguments.show:
         kind, seed, number = arguments.show.split(":")
-        for way in ways_of(int(seed), int(number), USUAL, arguments.each):
+        for way in ways_of(int(seed), int(number), list(WAYS), arguments.each):
             print("#", fuzz_worker.in_words(way))
         print(KINDS[kind](int(seed), int(number)))
         return 0

@@ -215,7 +215,7 @@ pub unsafe fn begin(
         sparing,
         stale: false,
         handling: false,
-        raising: engine.options.stress.raising,
+        raising: !engine.options.stress.without_raising,
     };
     for (frame, offset, consumes) in frames {
         let Some((code, decoded)) = observation.code_id(engine, frame.code()) else {

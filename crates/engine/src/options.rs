@@ -30,8 +30,8 @@ pub struct Stress {
     pub twice: bool,
     /// There is no budget most of the time.
     pub waits: bool,
-    /// Exceptions that are raised and handled in a trace's frames are compiled: not ready, see docs/limits.md.
-    pub raising: bool,
+    /// A trace that raises is left, also where one of its frames was seen to handle that.
+    pub without_raising: bool,
     /// Every other pass is given up when so many instructions were observed.
     pub abandon: Option<u32>,
     /// This piece of code memory is refused.
@@ -229,7 +229,7 @@ impl Options {
             options.memory = bytes(&value).ok_or_else(|| bad("DECAL_MEMORY", &value, known))?;
         }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
-            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, raising, abandon:N, alloc:N, invalidate:N, without:PART, traces:N, rewrites:N, only:N, wrong, panic:compile, panic:callback, or several with commas";
+            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, abandon:N, alloc:N, invalidate:N, without:PART, traces:N, rewrites:N, only:N, wrong, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
                 let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {
@@ -237,7 +237,6 @@ impl Options {
                     Some(("dice", n)) => options.stress.dice = Some(n.parse().map_err(|_| unknown())?),
                     None if part == "twice" => options.stress.twice = true,
                     None if part == "waits" => options.stress.waits = true,
-                    None if part == "raising" => options.stress.raising = true,
                     Some(("guards", n)) => options.stress.guard = Some(n.parse().map_err(|_| unknown())?),
                     Some(("registers", n)) => options.stress.registers = Some(n.parse().map_err(|_| unknown())?),
                     Some(("abandon", n)) => options.stress.abandon = Some(n.parse().map_err(|_| unknown())?),
@@ -247,6 +246,7 @@ impl Options {
                     Some(("rewrites", n)) => options.stress.rewrites = Some(n.parse().map_err(|_| unknown())?),
                     Some(("only", n)) => options.stress.only = Some(n.parse().map_err(|_| unknown())?),
                     None if part == "wrong" => options.stress.wrong = true,
+                    Some(("without", "raising")) => options.stress.without_raising = true,
                     Some(("without", part)) => options.stress.without = Some(Part::named(part).ok_or_else(unknown)?),
                     Some(("panic", "compile")) => options.stress.panic = Some(Panic::Compile),
                     Some(("panic", "callback")) => options.stress.panic = Some(Panic::Callback),

@@ -485,7 +485,7 @@ fn build(
     parts.was(ALLOCATING);
 
     let threshold = engine.options.exit_threshold;
-    let mut exits = exits(&recorded, &allocated, threshold, engine.options.stress.raising);
+    let mut exits = exits(&recorded, &allocated, threshold, !engine.options.stress.without_raising);
     if let (Some(end), Some(last)) =
         (exits.iter_mut().find(|exit| exit.at.is_none()), observation.recording.events.last())
         && let (Op::ReturnConst(_), Detail::Const(constant)) = (last.op, last.detail)
