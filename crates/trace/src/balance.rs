@@ -372,9 +372,13 @@ impl Counts<'_> {
                 // The lower half of that word.
                 let slots = self.constant_of(*depth).map_or(0, |word| i64::from(word as i32));
                 let kept = slots - self.locals_of(generator).map_or(0, i64::from);
-                self.stacks.retain(|(known, slot), _| *known != generator || *slot as i64 >= kept);
-                self.take_stack(generator);
-                // And what it keeps is its own.
+                let stacks = std::mem::take(&mut self.stacks).into_iter();
+                let is_kept = |(known, slot): &(Val, usize)| *known != generator || (*slot as i64) < kept;
+                let (kept, above) = stacks.partition(|(key, _)| is_kept(key));
+                self.stacks = kept;
+                let above: BTreeMap<(Val, usize), Val> = above;
+                above.into_values().for_each(|val| self.add(val, 1));
+                // What it keeps is its own, until the trace goes on in it and takes it from there.
                 let first = self.host.layout.generator_locals + 8 * self.locals_of(generator).unwrap_or(0);
                 let on_its_stack =
                     |place: &Place| (place.0, place.1) == (Region::Generators, generator) && place.3 >= first;
@@ -409,15 +413,18 @@ impl Counts<'_> {
             (Uop::load_obj_unchecked, _) => self.add(val, 1),
             (uop, _) if gives_any(uop) => {
                 self.memory.clear();
+                self.forget_stacks(val);
                 self.add(val, 1);
             }
             // The frame of the trace is its own.
             (Uop::call_native, _) => {
                 self.memory.retain(|place, _| matches!(place.0, Region::Frame | Region::Fixed));
+                self.forget_stacks(val);
                 self.add(val, 1);
             }
             (Uop::call_any_int_1 | Uop::call_any_int_2 | Uop::call_any_int_3, _) => {
                 self.memory.clear();
+                self.forget_stacks(val);
                 if let (true, [_, slots, _]) = (inst.imm64 == self.host.functions.raising.keep_results, &inst.args[..])
                 {
                     self.keep_results(*slots);
@@ -425,6 +432,18 @@ impl Counts<'_> {
             }
             _ => {}
         }
+    }
+
+    /// What a generator that is suspended here has on its operand stack may be anything after a general operation, which may have
+    /// run it. One that the trace is in stays as it is: the exit behind has its frame.
+    fn forget_stacks(&mut self, operation: Val) {
+        let trace = self.trace;
+        let behind = trace.insts.iter().skip(operation.index());
+        let snap = behind.filter_map(|inst| if let Inst::Uop(inst) = inst { inst.snap } else { None }).next();
+        let Some(snapshot) = snap.and_then(|snap| trace.snaps.get(snap)) else { return };
+        let of = |frame: Frame<'_>| frame.generator.and_then(|its| its.object()).map(|val| self.name(val));
+        let entered: Vec<Val> = snapshot.all_frames().filter_map(of).collect();
+        self.stacks.retain(|(generator, _), _| entered.contains(generator));
     }
 
     /// Slots of the entry frame's stack that the trace has taken before get something else, which is theirs.

@@ -35,7 +35,8 @@ s3: c0@3 locals [_, own v2] stack [] then resume
 ";
 
 fn host() -> Host {
-    Host { layout: Layout { frame_locals: 80, ..Layout::default() }, ..Host::default() }
+    let layout = Layout { frame_locals: 80, generator_stack: 136, generator_locals: 160, ..Layout::default() };
+    Host { layout, ..Host::default() }
 }
 
 fn checked(text: &str, entry: Option<(&str, usize)>) -> Result<(), String> {
@@ -146,4 +147,34 @@ s1: c0@3 locals [_, _] stack [] then resume
         checked(side, Some((&borrowed, 2))),
         Err("v1: 0 references to v0 are held, and 1 handed over".to_string())
     );
+}
+
+#[test]
+fn a_generator_that_is_left_and_entered_again_still_has_its_stack() {
+    let text = "
+trace function
+code c0 \"f\" locals 1
+code c1 \"generator\" locals 1
+v0: raw = frame
+v1: obj = load_obj_unchecked v0, 80 @frame
+v2: obj = load_obj_unchecked v1, 168 @generators
+v3: guard_is_not v2, 0x10 ; exit s0
+v4: int = const_int 2
+v5: store_int v1, v4, 136 @generator_state
+v6: guard_is_not v2, 0x20 ; exit s1
+v7: decref_plain v2, 0x40 @counts
+v8: guard_is_not v1, 0x30 ; exit s2
+exit s2
+s0: c0@3>4 locals [_] stack [] / c1@4 gen v1 #1 begun locals [_] stack [_] then resume
+s1: c0@4 locals [_] stack [] then resume
+s2: c0@3>4 locals [_] stack [] / c1@9 gen v1 #1 begun locals [_] stack [] then resume
+";
+    assert_eq!(checked(text, None), Ok(()));
+    let kept = text.replace("v7: decref_plain v2, 0x40 @counts", "v7: int = const_int 1");
+    assert_eq!(checked(&kept, None), Err("v8: 1 references to v2 are held, and 0 handed over".to_string()));
+    // Who may have run it in between may have changed that.
+    let call = text
+        .replace("v6: guard_is_not v2, 0x20 ; exit s1", "v6: obj = call_any_1 v1, 0x50 @any")
+        .replace("v8: guard_is_not v1, 0x30 ; exit s2", "v8: guard_is_not v6, 0x0 ; exit s1");
+    assert_eq!(checked(&call, None), Err("v8: -1 references to v2 are held, and 0 handed over".to_string()));
 }
