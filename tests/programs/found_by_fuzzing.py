@@ -46,3 +46,22 @@ def two_names(n, a, b):
 
 for start in ((1, 2), (True, 1.5), (2**70, 2)):
     show(two_names, 21, *start)
+
+
+def joined_a_turn_later(n, a, b):
+    # DECAL_VERIFY=1 DECAL_STRESS=hot: a side trace joined the loop a turn later without the optimizer, and was called wrong.
+    steps = 0
+    xs = [1, 2.5, a, 4]
+    for i in range(n):
+        for j in xs:
+            steps += 1
+            for m in range(i):
+                steps += 1
+                if steps > 900:
+                    return a, b, i, j, m
+                b = j
+                a, b = b, a + b
+
+
+for start in ((1, 2), (True, 1.5), (2**70, 2)):
+    show(joined_a_turn_later, 21, *start)
