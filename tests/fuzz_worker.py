@@ -71,6 +71,15 @@ def execute(code: bytes) -> str:
     return ADDRESS.sub("0x", output.getvalue())
 
 
+def too_deep(output: str) -> bool:
+    """Whether a recursion went to its limit.
+
+    Which call is the first that is too deep depends, in CPython, on what it has specialized by then: some of those
+    forms do not ask.
+    """
+    return "RecursionError" in output
+
+
 def own_mistakes(said: str, stats: dict[str, int]) -> str:
     """What decal itself says that it did wrong."""
     found = [name for name in stats if "internal" in name]
@@ -134,7 +143,7 @@ def work(batch: list[tuple[bytes, list[Way]]], report: TextIO) -> None:
             wrong = own_mistakes(said.new(), stats)
             if wrong:
                 tell(failed=number, way=index, kind="internal", text=wrong)
-            elif got != expected:
+            elif got != expected and not too_deep(expected):
                 tell(failed=number, way=index, kind="output", text=difference(expected, got))
             tell(traces=stats.get("traces", 0) + stats.get("side_traces", 0))
         tell(done=number, seconds=time.process_time() - started, plain=plain)

@@ -28,8 +28,8 @@ def rescale():
 
 
 def two_names(n, a, b):
-    # DECAL_STRESS=hot: `j` had stayed in the list, and `b` had the same object in memory; a side trace from there took the
-    # one for the other, and did not write `j` before it left an addition to CPython.
+    # DECAL_STRESS=hot: `j` had stayed in the list, and `b` had the same object in memory; a side trace from there took
+    # the one for the other, and did not write `j` before it left an addition to CPython.
     steps = 0
     xs = [1, 2.5, a, 4]
     for i in range(n):
@@ -49,7 +49,8 @@ for start in ((1, 2), (True, 1.5), (2**70, 2)):
 
 
 def joined_a_turn_later(n, a, b):
-    # DECAL_VERIFY=1 DECAL_STRESS=hot: a side trace joined the loop a turn later without the optimizer, and was called wrong.
+    # DECAL_VERIFY=1 DECAL_STRESS=hot: a side trace joined the loop a turn later without the optimizer, and was called
+    # wrong.
     steps = 0
     xs = [1, 2.5, a, 4]
     for i in range(n):
