@@ -56,7 +56,11 @@ class Outcome:
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """The environment without any switches of decal or Python, and these changes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DECAL_", "PYTHON"))}
-    return {**kept, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **changes}
+    fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
+    # Another decal than the one that is installed.
+    package = os.environ.get("DECAL_TEST_PACKAGE")
+    path = {"PYTHONPATH": package} if package else {}
+    return {**kept, **fixed, **path, **changes}
 
 
 def python(

@@ -1,5 +1,7 @@
 from types import CodeType
 
+CHECKED: bool
+
 class CompileError(RuntimeError): ...
 
 def enable() -> str | None: ...

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in the order in which it is cheapest to fail.
 
 use crate::env::{Env, Tools};
-use crate::{python, regrtest};
+use crate::{fuzz, python, regrtest};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use std::path::Path;
@@ -21,6 +21,8 @@ enum Step {
     Rust,
     /// The documentation builds without warnings.
     Docs,
+    /// Programs with the profile `checked`, which verifies each trace, its references and its registers.
+    Checked,
     /// decal is built and installed into the environment.
     Install,
     /// Python is formatted, and has no warnings.
@@ -100,6 +102,13 @@ fn one(step: Step, root: &Path, python: &Path, env: &mut Option<Env>) -> Result<
             // to one leads somewhere; a link that leads nowhere is an error.
             let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
             show(doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"))
+        }
+        Step::Checked => {
+            let env = ready(root, env)?;
+            let package = fuzz::checked_package(root, env)?;
+            let mut command = env.isolated();
+            command.args(["-m", "pytest", "-q", "-n", "2", "tests/checked.py"]);
+            show(command.env("PYTHONPATH", &package).env("DECAL_TEST_PACKAGE", &package))
         }
         Step::Install => ready(root, env)?.install(),
         Step::Ruff => {

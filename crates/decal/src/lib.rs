@@ -119,6 +119,8 @@ fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 fn _decal(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("CompileError", module.py().get_type::<CompileError>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    // For tests: whether traces, references and registers are verified.
+    module.add("CHECKED", cfg!(debug_assertions))?;
     module.add_function(wrap_pyfunction!(enable, module)?)?;
     module.add_function(wrap_pyfunction!(disable, module)?)?;
     module.add_function(wrap_pyfunction!(is_enabled, module)?)?;

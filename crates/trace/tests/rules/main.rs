@@ -9,6 +9,7 @@
 //! the numbers that the rule chose. The optimizer has no rules about ranges.
 
 mod arithmetic;
+mod claims;
 mod comparisons;
 mod divisions;
 mod memory;
