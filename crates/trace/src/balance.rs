@@ -593,8 +593,10 @@ fn gives_any(uop: Uop) -> bool {
 /// Whether it makes a new object, and exits only where memory runs out.
 fn makes(inst: &UopInst, host: &Host) -> bool {
     let f = &host.functions;
+    let makers = [f.new_instance, f.new_keywords, f.new_list_iter, f.new_tuple_iter];
     matches!(inst.uop, Uop::new_int | Uop::new_float | Uop::new_sequence)
-        || inst.uop == Uop::call_obj_1 && [f.new_instance, f.new_keywords].contains(&inst.imm64)
+        || inst.uop == Uop::call_obj_1 && makers.contains(&inst.imm64)
+        || inst.uop == Uop::call_slice && inst.imm64 == host.leaf.range_iterator
 }
 
 /// Stands for the frame as a base.

@@ -36,7 +36,10 @@ s3: c0@3 locals [_, own v2] stack [] then resume
 
 fn host() -> Host {
     let layout = Layout { frame_locals: 80, generator_stack: 136, generator_locals: 160, ..Layout::default() };
-    Host { layout, ..Host::default() }
+    let mut host = Host { layout, ..Host::default() };
+    host.functions.new_list_iter = 0x60;
+    host.leaf.range_iterator = 0x70;
+    host
 }
 
 fn checked(text: &str, entry: Option<(&str, usize)>) -> Result<(), String> {
@@ -177,4 +180,24 @@ s2: c0@3>4 locals [_] stack [] / c1@9 gen v1 #1 begun locals [_] stack [] then r
         .replace("v6: guard_is_not v2, 0x20 ; exit s1", "v6: obj = call_any_1 v1, 0x50 @any")
         .replace("v8: guard_is_not v1, 0x30 ; exit s2", "v8: guard_is_not v6, 0x0 ; exit s1");
     assert_eq!(checked(&call, None), Err("v8: -1 references to v2 are held, and 0 handed over".to_string()));
+}
+
+#[test]
+fn an_iterator_may_be_left_behind_where_there_is_no_memory_for_the_next_one() {
+    let text = "
+trace function
+code c0 \"f\" locals 1
+v0: raw = frame
+v1: int = const_int 1
+v2: obj = load_obj_unchecked v0, 80 @frame
+v3: obj = call_obj_1 v2, 0x60 ; exit s0
+v4: obj = call_slice v2, v1, v1, v1, 0x70 ; exit s0
+exit s1
+s0: c0@0 locals [_] stack [] then raise
+s1: c0@2 locals [_] stack [own v3, own v4] then resume
+";
+    assert_eq!(checked(text, None), Ok(()));
+    // A slice may fail for other reasons.
+    let slice = text.replace("0x70", "0x71");
+    assert_eq!(checked(&slice, None), Err("v4: 1 references to v3 are held, and 0 handed over".to_string()));
 }
