@@ -17,6 +17,7 @@
 use crate::location::State;
 use crate::starts::Start;
 use crate::state::{Engine, FUNCTION_START};
+use decal_cpython::clock;
 use std::collections::BTreeSet;
 
 /// Passes until the clock is asked.
@@ -24,7 +25,7 @@ pub const PROBE: u32 = 48;
 /// Microseconds from one pass to the next, in the mean, beyond which they are seldom: the longest trace does not take much longer,
 /// and what it could save of them is little.
 const SELDOM: u32 = 100;
-/// Microseconds from one pass to the next, all in all, after which a location is hot, however few passes they are.
+/// Microseconds from one pass to the next, all in all, after which a loop is hot, however few passes they are.
 const HEAT: u32 = 1000;
 /// Microseconds of the first pause. Each one is four times as long as the one before.
 const PAUSE: u64 = 250_000;
@@ -39,7 +40,7 @@ type Place = (usize, u32);
 /// A probe that is under way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Probe {
-    /// When it began, in microseconds since decal was enabled, without the upper bits.
+    /// When it began, in microseconds of the program's own processor time, without the upper bits.
     pub since: u32,
     /// Passes that are to be counted after it.
     pub rest: u32,
@@ -77,13 +78,20 @@ impl Engine {
         self.born.elapsed().as_micros() as u64
     }
 
+    /// Microseconds of processor time that the program has taken for itself: passes are not seldom because other places are being
+    /// compiled meanwhile, because the process had to wait, or because other processes ran.
+    fn own_micros(&self) -> u64 {
+        let spent = self.counters.nanoseconds.iter().sum::<u64>();
+        (clock::process().as_nanos() as u64).saturating_sub(spent) / 1000
+    }
+
     /// Passes to count first of a location that is hot after `threshold`, and the probe that they are.
     pub(crate) fn probe(&self, threshold: u32) -> (u32, Option<Probe>) {
         if self.options.stress.waits {
             return (1, Some(Probe { since: 0, rest: threshold }));
         }
         match threshold.checked_sub(PROBE) {
-            Some(rest) if rest > 0 => (PROBE, Some(Probe { since: self.micros() as u32, rest })),
+            Some(rest) if rest > 0 => (PROBE, Some(Probe { since: self.own_micros() as u32, rest })),
             _ => (threshold, None),
         }
     }
@@ -93,8 +101,13 @@ impl Engine {
         if self.options.stress.waits {
             return (!self.roll().is_multiple_of(8)).then_some(probe.rest);
         }
-        let took = (self.micros() as u32).wrapping_sub(probe.since);
-        (took <= PROBE * SELDOM).then(|| probe.rest.min(HEAT * PROBE / took.max(1)).max(1))
+        // Some of what was spent is an estimate, which may be more than has passed.
+        let took = (self.own_micros() as u32).wrapping_sub(probe.since) as i32;
+        let took = took.max(1) as u32;
+        // A function that a loop calls gets hot behind the loop, by the clock as by the number of passes: the loop's trace has it in it.
+        let heat = u64::from(HEAT) * u64::from(probe.rest + PROBE) / u64::from(self.options.loop_threshold.max(1));
+        let passes = heat * u64::from(PROBE) / u64::from(took);
+        (took <= PROBE * SELDOM).then(|| u64::from(probe.rest).min(passes).max(1) as u32)
     }
 
     /// Leaves a location alone for a while. Its event is to be switched off.
