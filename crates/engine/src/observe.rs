@@ -434,7 +434,10 @@ impl Observation {
     /// The topmost frame is gone.
     fn leave_call(&mut self) {
         let root = matches!(self.purpose, Purpose::Root { .. });
-        if root && self.arrival.as_ref().is_some_and(|it| it.depth == self.frames.len() && it.second.is_some()) {
+        // A generator's frame may only be waiting.
+        let plain = self.frames.last().is_some_and(|top| top.plain);
+        let left = |it: &Arrival| it.depth == self.frames.len() && (it.second.is_some() || plain && it.is_short());
+        if root && self.arrival.as_ref().is_some_and(left) {
             self.pass_over();
         }
         if let Some(gone) = self.frames.pop() {

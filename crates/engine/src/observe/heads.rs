@@ -31,6 +31,16 @@ pub(super) struct Arrival {
     pub(super) turns: u32,
     /// How often it has to come back.
     few: u32,
+    /// Whether it is known to turn often.
+    hot: bool,
+}
+
+impl Arrival {
+    /// Whether it is a part of the turn around it, once it was left: one that has come round was seen to be short, and one that is not
+    /// hot yet, though the loop around it is, turns about as often as that or less.
+    pub(super) fn is_short(&self) -> bool {
+        self.second.is_some() || !self.hot
+    }
 }
 
 /// Whether the loop with this head lies within another one.
@@ -77,7 +87,7 @@ impl Observation {
         }
         let code = *self.codes.get(id.0 as usize)?;
         let event = self.recording.events.len() as u32;
-        let arrival = Arrival { depth, frame, offset, last: event, second: None, turns: 0, few: FEW };
+        let arrival = Arrival { depth, frame, offset, last: event, second: None, turns: 0, few: FEW, hot: true };
         match &self.purpose {
             Purpose::Root { offset: head, .. } if depth == 1 && *head == offset => {
                 if event == 0 {
@@ -85,7 +95,8 @@ impl Observation {
                 }
                 // A loop inside of a call was left at once: some other pass may stay in it, unless that is the rule.
                 let location = engine.locations.get(&(self.code as usize, offset));
-                let wait = self.arrival.is_some() && location.is_none_or(|location| location.left < PATIENCE);
+                let patient = location.is_none_or(|location| location.left < PATIENCE);
+                let wait = patient && self.arrival.as_ref().is_some_and(|arrival| !arrival.is_short());
                 self.recording.ending = if wait { Ending::Left } else { Ending::Head(offset) };
                 if !wait {
                     self.recording.arrival = None;
@@ -143,7 +154,7 @@ impl Observation {
                 _ => MAX_UNROLLED,
             };
             self.recording.arrival = Some(event);
-            self.arrival = Some(Arrival { few, ..arrival });
+            self.arrival = Some(Arrival { few, hot, ..arrival });
             return None;
         }
         // A trace that does not loop only leads to one that does, as this pass may do by itself.
