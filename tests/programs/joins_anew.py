@@ -252,6 +252,27 @@ def swapped(rounds):
     return total
 
 
+def pick(weights, r, answer):
+    low = 0
+    for i in range(len(weights)):
+        if r >= low and r < low + weights[i]:
+            return i, answer(r, 12)
+        low += weights[i]
+    return len(weights) - 1, r
+
+
+def picked(weights, rounds, answer):
+    """An index becomes an object for a call in the midst of a turn, and is a number again behind it. Which turn of the loop finds it
+    decides by which way a turn goes on, and all of them meet again at the head."""
+    counts = [0] * len(weights)
+    r = 7
+    for _ in range(rounds):
+        r = (r * 75 + 74) % 65537
+        where = pick(weights, r % 11, answer)
+        counts[where[0]] += where[1]
+    return counts
+
+
 def main():
     points = [Point(i % 9, i) for i in range(5)]
     print(text(by_attribute(points, Point(1, 2), 300)))
@@ -273,6 +294,10 @@ def main():
     print(text(dying(300)), Counted.dead)
     print(text(generator(300)))
     print(text(swapped(300)))
+    print(text(picked([3, 5, 2], 900, math.gcd)))
+    print(text(picked([3, 5, 2.5], 300, math.fmod)))
+    weights = [3, 5, 2]
+    print(text(picked(weights, 300, lambda r, n: weights.reverse() or r % n)))
     objects = [points, rows, points[0], rows[3]]
     counts = [sys.getrefcount(x) for x in objects]
     by_attribute(points, points[0], 200)

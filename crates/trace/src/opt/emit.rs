@@ -371,7 +371,8 @@ impl Emitter {
         if let Some(val) = self.numbered.get(&key).copied()
             && self.allows(again)
         {
-            if self.is_before(val) {
+            // What is known of a value from behind the label was learnt there.
+            if self.is_before(val) && operands.iter().all(|arg| self.is_before(*arg)) {
                 let done = matches!(self.insts.get(val.index()), Some(Inst::Uop(inst)) if inst.uop == uop && inst.args == operands);
                 let mut granted = self.granted.borrow_mut();
                 match operands[..] {
