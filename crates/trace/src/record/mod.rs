@@ -55,6 +55,7 @@ pub use abort::{Abort, AbortReason};
 pub use label::LabelState;
 use label::Slot;
 pub use side::{Parent, may_refuse};
+use state::Items;
 pub use state::{FrameState, IterState, Local, Own, Sym};
 
 use crate::bytecode::Op;
@@ -233,6 +234,12 @@ pub(crate) struct Recorder<'a> {
     named: Vec<Val>,
     /// What it gave before that, for its memory.
     named_before: Vec<Val>,
+    /// The items of tuples that were not made to which the trace held a reference in the last snapshot.
+    owned: Items,
+    /// The same before that, for its memory.
+    owned_before: Items,
+    /// How often either was another one than in the snapshot before: since when they are as they are now.
+    named_since: u32,
     /// How generators were resumed last, by their numbers, and what their locals held.
     met: Vec<(u32, Resumed, Vec<Operand>)>,
     /// What is to be dropped with other things: what is left of generators that were not made.
@@ -480,6 +487,9 @@ impl<'a> Recorder<'a> {
             suspended: Vec::new(),
             named: Vec::new(),
             named_before: Vec::new(),
+            owned: Items::default(),
+            owned_before: Items::default(),
+            named_since: 0,
             met: Vec::new(),
             shells: Vec::new(),
             nullable: BTreeSet::new(),

@@ -4,7 +4,7 @@
 //! Whoever changes a frame does so by [`DerefMut`], or by [`Pictured::stack_mut`], which forget what was found there, so that there
 //! is nothing to remember elsewhere. Copies of the whole picture, to go back to, share the frames until they change.
 
-use super::state::{FrameState, Own, Sym};
+use super::state::{FrameState, Items, Own, Sym};
 use crate::ir::Val;
 use crate::snapshot::Known;
 use std::ops::{Deref, DerefMut};
@@ -20,6 +20,8 @@ pub(super) struct Pictured {
     known: Option<Known>,
     /// It was not the innermost one there.
     outer: bool,
+    /// When it was described: see [`Recorder::named`](super::Recorder).
+    since: u32,
 }
 
 /// What the description of other frames depends on.
@@ -31,6 +33,8 @@ pub(super) struct Found {
     pub(super) foreign: Vec<Val>,
     /// Whether there are tuples that were not made.
     pub(super) tuples: bool,
+    /// Their items to which the trace holds a reference.
+    pub(super) owned: Items,
     /// Of the entry frame's locals one bit for each of the first ones: memory of it holds something plain, as far as the slot
     /// says.
     pub(super) plain: u64,
@@ -45,7 +49,10 @@ impl Found {
             Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) != own_place => {
                 self.foreign.push(*val)
             }
-            Sym::Tuple(..) => self.tuples = true,
+            Sym::Tuple(..) => {
+                self.tuples = true;
+                self.owned.add(sym);
+            }
             _ => {}
         }
     }
@@ -54,6 +61,7 @@ impl Found {
     fn restart(&mut self) {
         (self.fresh, self.tuples, self.plain) = (true, false, 0);
         self.foreign.clear();
+        self.owned.clear();
         self.own.clear();
     }
 }
@@ -83,9 +91,15 @@ impl Pictured {
         self.known.filter(|known| self.outer && known.stack)
     }
 
-    /// Notes how it is described, and whether it is the innermost frame.
-    pub(super) fn describe(&mut self, known: Known, innermost: bool) {
-        (self.known, self.outer) = (Some(known), !innermost);
+    /// Notes how it is described, whether it is the innermost frame, and since when what other frames hold is as it is now.
+    pub(super) fn describe(&mut self, known: Known, innermost: bool, since: u32) {
+        (self.known, self.outer, self.since) = (Some(known), !innermost, since);
+    }
+
+    /// Whether its description holds as far as that depends on other frames, which are as they are now since then. It does where the
+    /// frame exists, or has tuples that were not made.
+    pub(super) fn is_described(&self, exists: bool, since: u32) -> bool {
+        self.since == since || !exists && !self.found().iter().any(|found| found.tuples)
     }
 
     /// Looks through its slots. `first` is the number of its first slot, where it exists.
@@ -121,15 +135,16 @@ impl Pictured {
 
 impl From<FrameState> for Pictured {
     fn from(state: FrameState) -> Pictured {
-        Pictured { state: Rc::new(state), locals: Found::default(), stack: Found::default(), known: None, outer: false }
+        let (locals, stack) = (Found::default(), Found::default());
+        Pictured { state: Rc::new(state), locals, stack, known: None, outer: false, since: 0 }
     }
 }
 
 impl Clone for Pictured {
     /// What was found is looked for again, if anybody asks.
     fn clone(&self) -> Pictured {
-        let (state, known, outer) = (Rc::clone(&self.state), self.known, self.outer);
-        Pictured { state, locals: Found::default(), stack: Found::default(), known, outer }
+        let (locals, stack) = (Found::default(), Found::default());
+        Pictured { state: Rc::clone(&self.state), locals, stack, ..*self }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::Recorder;
 use super::pictured::Pictured;
-use super::state::{Items, Own, PER_FRAME, Sym, owned_items};
+use super::state::{Items, Own, PER_FRAME, Sym};
 use crate::ir::Val;
 use crate::snapshot::{BoxId, FieldStore, Generator, Head, Returns, SnapId, Source, Then};
 use std::rc::Rc;
@@ -63,14 +63,22 @@ impl Recorder<'_> {
         let mut named = std::mem::take(&mut self.named_before);
         let tuples = self.find_named(&mut named);
         let (depth, plain) = (self.frames.len(), self.plain_locals());
-        let owned = if tuples { owned_items(self.all_frames()) } else { Items::default() };
-        let same_named = self.named == named;
+        let mut owned = std::mem::take(&mut self.owned_before);
+        owned.clear();
+        let described = self.frames.iter().chain(&self.suspended).filter(|_| tuples).flat_map(|frame| frame.found());
+        for item in described.flat_map(|found| found.owned.iter()) {
+            owned.insert(*item);
+        }
+        if (&self.named, &self.owned) != (&named, &owned) {
+            self.named_since += 1;
+        }
+        let since = self.named_since;
         let behind = self.behind.unwrap_or(offset);
         let mut snapshot = self.e.snapshot();
         for (index, frame) in self.frames.iter_mut().chain(&mut self.suspended).enumerate() {
             let innermost = index + 1 == depth;
             let first = first_place(index, frame.generator);
-            let is_same = (same_named || first.is_none()) && !frame.found().iter().any(|found| found.tuples);
+            let is_same = frame.is_described(first.is_some(), since);
             if let Some(known) = frame.known_below().filter(|_| is_same && !innermost) {
                 snapshot.same_frame(known);
                 continue;
@@ -94,9 +102,10 @@ impl Recorder<'_> {
             let stack = |slot: usize| source(&frame.stack[slot], place(slot).map(Own::StackSlot), &named, &owned);
             let slots = ((frame.locals.len(), local), (frame.stack.len(), stack));
             let known = snapshot.frame(head, frame.generator, slots.0, slots.1, known);
-            frame.describe(known, innermost);
+            frame.describe(known, innermost, since);
         }
         self.named_before = std::mem::replace(&mut self.named, named);
+        self.owned_before = std::mem::replace(&mut self.owned, owned);
         let layout = &self.host.layout;
         let stores = self.iters.iter().filter(|iter| iter.dirty).flat_map(|iter| {
             let store = |disp: i32, value: Val| FieldStore { base: iter.iterator, disp, value };

@@ -188,10 +188,31 @@ impl Kind {
 pub(super) type Position = (BoxId, usize);
 
 /// A set of items. As a rule there is none.
-#[derive(Default)]
+#[derive(Default, PartialEq, Debug)]
 pub(super) struct Items(Vec<Position>);
 
 impl Items {
+    /// All of them, in the order in which they were added.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Position> {
+        self.0.iter()
+    }
+
+    /// Forgets them, and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Adds those that the trace holds a reference to in this slot, if what it has is a tuple that was not made.
+    pub(super) fn add(&mut self, sym: &Sym) {
+        let Sym::Tuple(items, id) = sym else { return };
+        for (position, item) in items.iter().enumerate() {
+            if matches!(item, Sym::Obj(_, Own::Owned)) {
+                self.insert((*id, position));
+            }
+            self.add(item);
+        }
+    }
+
     /// Adds one. Whether it is new.
     pub(super) fn insert(&mut self, item: Position) -> bool {
         let new = !self.contains(&item);
@@ -208,18 +229,9 @@ impl Items {
 
 /// The items of tuples that were not made to which the trace holds a reference.
 pub(super) fn owned_items<'f>(frames: impl Iterator<Item = &'f FrameState>) -> Items {
-    fn visit(sym: &Sym, owned: &mut Items) {
-        let Sym::Tuple(items, id) = sym else { return };
-        for (position, item) in items.iter().enumerate() {
-            if matches!(item, Sym::Obj(_, Own::Owned)) {
-                owned.insert((*id, position));
-            }
-            visit(item, owned);
-        }
-    }
     let mut owned = Items::default();
     for frame in frames {
-        frame.locals.iter().map(|local| &local.sym).chain(&frame.stack).for_each(|sym| visit(sym, &mut owned));
+        frame.locals.iter().map(|local| &local.sym).chain(&frame.stack).for_each(|sym| owned.add(sym));
     }
     owned
 }
