@@ -7,6 +7,10 @@
 //! no more than that small part. All of it is processor time: what else the machine does, and how long the program sleeps, is no
 //! part of it.
 //!
+//! A trace with a long turn, which is left early in most of them, saves little until the way on is there, and the way on would wait for
+//! what it saves. So where continuing an exit would have saved as much until now as that costs, more may be spent on it
+//! ([`worth::is_owed`](crate::worth::is_owed)).
+//!
 //! All that was saved is spent again, because the beginning is slow otherwise: what is saved grows with what was spent, and the
 //! first traces of a program are few. Measured (richards, deltablue, chaos, hexiom): a share of three hundredths and a quarter of the
 //! savings took longer to the full speed than this, and cost programs that gain nothing twice as much.
@@ -21,6 +25,9 @@ const EARLY: Duration = Duration::from_secs(1);
 
 /// Nanoseconds that any program is worth.
 const FREE: u64 = 10_000_000;
+
+/// The share is so many times as large for what is owed.
+const OWED: u32 = 5;
 
 /// What the program has run.
 #[derive(Debug)]
@@ -61,6 +68,17 @@ impl Ran {
 impl Engine {
     /// Whether something may be spent now. A look at the clock, unless what was run up to the last look is enough.
     pub(crate) fn has_budget(&mut self) -> bool {
+        self.has_share(self.options.compile_share)
+    }
+
+    /// The same for what would have paid by now, had it been there from the beginning: as a rule the future is as long as the past.
+    /// That is an estimate, too, so that there is a limit to it.
+    pub(crate) fn has_budget_for_owed(&mut self) -> bool {
+        self.has_share(self.options.compile_share.saturating_mul(OWED))
+    }
+
+    /// Whether something may be spent where the share is so many percent.
+    fn has_share(&mut self, percent: u32) -> bool {
         if self.options.stress.waits && !self.roll().is_multiple_of(4) {
             return false;
         }
@@ -69,7 +87,6 @@ impl Engine {
         }
         let spent = self.counters.nanoseconds.iter().sum::<u64>().saturating_add(self.counters.lost);
         let more = spent.saturating_sub(FREE.saturating_add(self.counters.saved));
-        let percent = self.options.compile_share;
         more <= self.ran.share(percent) || self.ran.look() && more <= self.ran.share(percent)
     }
 }

@@ -320,7 +320,8 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
     if engine.observation.is_some() || !executor.valid.get() {
         return false;
     }
-    if !engine.has_budget() {
+    let owed = executor.exits.get(index).is_some_and(|exit| worth::is_owed(&root, exit));
+    if !(engine.has_budget() || owed && engine.has_budget_for_owed()) {
         if let Some(exit) = executor.exits.get(index) {
             exit.countdown.set(engine.options.exit_threshold);
         }

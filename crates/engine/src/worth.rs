@@ -240,6 +240,20 @@ pub fn has_earned(engine: &Engine, root: &Executor, size: usize) -> bool {
     engine.options.stress.hot || invested < advance || gained(engine, root) >= invested * COMPILING / 2
 }
 
+/// Whether a trace that continues this exit would have saved by now what compiling it costs, by estimate: the rest of the root trace's
+/// turn, each time that the exit was taken.
+pub fn is_owed(root: &Executor, exit: &Exit) -> bool {
+    let turn = i64::from(root.turn_saves);
+    if turn <= 0 {
+        return false;
+    }
+    // Behind the first pass what that saves is in it, too.
+    let rest = turn - i64::from(exit.saved).rem_euclid(turn);
+    let trace = &root.recorded.trace;
+    let size = trace.insts.len() - trace.label.map_or(0, |label| (label as usize).min(trace.insts.len()));
+    (exit.taken.get() as i64).saturating_mul(rest) >= size as i64 * COMPILING
+}
+
 /// What so many entries must gain.
 pub fn least(root: &Executor, entered: u64) -> i64 {
     entered as i64 * if root.offset == FUNCTION_START { ENTRY } else { LOOP_ENTRY }
