@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-PARTS = ("fold", "number", "types", "loads", "divide", "dead")
+PARTS = ("fold", "number", "types", "loads", "divide", "ranges", "dead")
 # More than there are of anything.
 MANY = 1 << 30
 

@@ -8,6 +8,7 @@
 use crate::bytecode::BinaryOp;
 use crate::ir::Val;
 use crate::opt::emit::Emitter;
+use crate::opt::range::Interval;
 use crate::opt::rewrites::Rule;
 use crate::snapshot::SnapId;
 use decal_uops::Uop;
@@ -47,7 +48,11 @@ pub fn by_constant(e: &mut Emitter, op: BinaryOp, a: Val, b: Val, snap: Option<S
     let factor = ((1u128 << (63 + bits)).div_ceil(divisor as u128)) as u64;
     let quotient = e.pure(Uop::floordiv_by, &[a], bits as i32 - 1, factor, None);
     Some(Quotient::Int(match op {
-        BinaryOp::Mod => e.pure(Uop::remainder_of, &[a, quotient], divisor, 0, None),
+        BinaryOp::Mod => {
+            let remainder = e.pure(Uop::remainder_of, &[a, quotient], divisor, 0, None);
+            e.bound(remainder, Interval::new(0, i64::from(divisor) - 1));
+            remainder
+        }
         _ => quotient,
     }))
 }

@@ -7,7 +7,7 @@
 //!
 //! Why here and not in passes over a finished trace: a trace is a straight line, so what dominates
 //! an instruction is simply what was emitted before it, and one table says it all. LuaJIT's fold
-//! engine works this way. At the loop's label nothing is forgotten but what the loop's body may
+//! engine works this way. So do ranges of integers ([`Ranges`]): each guard that was passed narrows them. At the loop's label nothing is forgotten but what the loop's body may
 //! overwrite; this is what makes the second pass over the same events a loop body without invariant work.
 //!
 //! Holds: every instruction emitted is valid at its place; a value's facts hold wherever the value
@@ -17,6 +17,8 @@ use crate::ir::{Args, Inst, MAX_ARGS, Region, UopInst, Val};
 use crate::opt::Part;
 use crate::opt::fold::{Folded, fold};
 use crate::opt::heap::{Heap, Place};
+use crate::opt::range::{self, Interval, Simpler};
+use crate::opt::ranges::Ranges;
 use crate::opt::rewrites::{Allowed, Rewrites, Rule};
 use crate::snapshot::{Building, SnapId, Snapshots, Then};
 use decal_uops::{Class, Uop};
@@ -43,6 +45,8 @@ pub struct Granted {
     pub known: Vec<(Uop, Val, Val)>,
     /// By which instruction a value was made.
     pub origin: bool,
+    /// Between which bounds integers lie: values from before the label, and phis, each time round.
+    pub ranges: BTreeMap<Val, Interval>,
 }
 
 /// See the module's text.
@@ -61,6 +65,7 @@ pub struct Emitter {
     /// What was numbered since then of what may be forgotten: loads and checks of types.
     passing: Vec<Key>,
     heap: Heap,
+    ranges: Ranges,
     rewrites: Rewrites,
     /// The types that were known at the label.
     types_before: Vec<u64>,
@@ -81,6 +86,7 @@ impl Emitter {
             typed: Vec::new(),
             passing: Vec::new(),
             heap: Heap::default(),
+            ranges: Ranges::default(),
             rewrites: Rewrites::new(allowed),
             types_before: Vec::new(),
             granted: RefCell::default(),
@@ -273,6 +279,7 @@ impl Emitter {
     pub fn granted(&mut self) -> Granted {
         let mut granted = self.granted.take();
         granted.memory = self.heap.granted();
+        granted.ranges = self.ranges.granted();
         granted
     }
 
@@ -363,10 +370,28 @@ impl Emitter {
                 };
             }
         }
+        let mut uop = uop;
         let mut key = (uop, [NO_VAL; 3], imm32, imm64);
         for (slot, val) in key.1.iter_mut().zip(&operands) {
             *slot = *val;
         }
+        if Ranges::concern(uop)
+            && self.ranges.may_simplify()
+            && self.rewrites.allowed().does(Part::Ranges)
+            && !self.numbered.contains_key(&key)
+        {
+            match self.by_range(uop, &operands) {
+                Some(Simpler::Operand(index)) => return operands[index],
+                Some(Simpler::Int(value)) => return self.int(value),
+                Some(Simpler::Holds) => return NO_VAL,
+                Some(Simpler::Uop(simpler)) => {
+                    uop = simpler;
+                    key.0 = simpler;
+                }
+                None => {}
+            }
+        }
+        let info = uop.info();
         let again = if info.result.is_some() { Rule::ComputedBefore } else { Rule::PassedBefore };
         if let Some(val) = self.numbered.get(&key).copied()
             && self.allows(again)
@@ -387,7 +412,75 @@ impl Emitter {
         let snap = if info.effects.exits { snap } else { None };
         let val = self.push(Inst::Uop(UopInst { uop, args: operands, imm32, imm64, region: Region::Fixed, snap }));
         self.remember(key, val);
+        if Ranges::concern(uop) && self.rewrites.allowed().does(Part::Ranges) {
+            self.note_range(uop, &key.1, imm32, val);
+        }
         val
+    }
+
+    /// Where an integer lies.
+    pub fn range_of(&self, val: Val) -> Interval {
+        match self.constant_of(val) {
+            Some(bits) => Interval::point(bits as i64),
+            None => self.ranges.of(val),
+        }
+    }
+
+    /// Says where an integer lies, which is known by other means.
+    pub fn bound(&mut self, val: Val, range: Interval) {
+        if self.rewrites.allowed().does(Part::Ranges) && self.constant_of(val).is_none() {
+            self.ranges.define(val, range.and(self.ranges.of(val)));
+        }
+    }
+
+    /// Whether nothing is left out because of ranges so far, since what is emitted may be done again with other values.
+    pub fn set_peeling(&mut self, peeling: bool) {
+        self.ranges.set_peeling(peeling);
+    }
+
+    /// What a uop becomes because of where its operands lie.
+    fn by_range(&mut self, uop: Uop, operands: &[Val]) -> Option<Simpler> {
+        let (a, b) = self.ranges_of(operands);
+        let same = operands.first() == operands.get(1);
+        let found = range::simpler(uop, a, b, same)?;
+        self.allows(found.0).then(|| {
+            self.ranges.rely(operands, (a, b), |a, b| range::simpler(uop, a, b, same) == Some(found));
+            found.1
+        })
+    }
+
+    fn ranges_of(&self, operands: &[Val]) -> (Interval, Interval) {
+        let range = |index: usize| operands.get(index).map_or(Interval::FULL, |val| self.range_of(*val));
+        (range(0), range(1))
+    }
+
+    /// Notes where the result of a uop lies, or what a guard that was passed says of its operands.
+    fn note_range(&mut self, uop: Uop, operands: &[Val; 3], imm: i32, val: Val) {
+        let [first, second, _] = *operands;
+        let (a, b) = self.ranges_of(if second == NO_VAL { &operands[..1] } else { &operands[..2] });
+        if uop.info().result == Some(Class::Int) {
+            let same = first == second;
+            self.ranges.define_by(val, (a, b), |a, b| range::result(uop, a, b, imm, same));
+            return;
+        }
+        let (left, right) = range::passed(uop, a, b);
+        for (val, before, after, by) in [(first, a, left, second), (second, b, right, first)] {
+            if after != before && self.constant_of(val).is_none() {
+                let by_both = matches!(uop, Uop::guard_index | Uop::guard_ne_int);
+                self.ranges.narrow(val, after, by, by_both);
+            }
+        }
+    }
+
+    /// Whether all that the loop's body takes for granted of ranges of phis holds when it comes to its end with these values.
+    ///
+    /// # Errors
+    /// The phis, by their order, of which it does not.
+    pub fn settle_ranges(&mut self, args: &[Val]) -> Result<(), Vec<usize>> {
+        let mut ranges = std::mem::take(&mut self.ranges);
+        let settled = ranges.settle(args, &self.insts, |val| self.constant_of(val).map(|bits| bits as i64));
+        self.ranges = ranges;
+        settled
     }
 
     /// Says what a pure uop of one operand would give.
@@ -432,7 +525,18 @@ impl Emitter {
         let snap = if uop.info().effects.exits { snap } else { None };
         let val = self.push(Inst::Uop(UopInst { uop, args, imm32: disp, imm64: 0, region, snap }));
         self.heap.learn(region, place, val);
+        let range = range::loaded(uop);
+        if range != Interval::FULL {
+            self.bound(val, range);
+        }
         val
+    }
+
+    /// Emits the load of a length.
+    pub fn load_length(&mut self, base: Val, disp: i32, region: Region) -> Val {
+        let length = self.load(Uop::load_int, base, None, disp, region, None);
+        self.bound(length, Interval::LENGTH);
+        length
     }
 
     /// Emits a store of a value that memory then holds.
@@ -478,13 +582,37 @@ impl Emitter {
         Place { base, index: index.map(|v| (v, self.constant_of(v).map(|bits| bits as i64))), disp }
     }
 
-    /// Starts the loop: one phi for each entry value, which may be borrowed. Forgets what the body may overwrite.
-    pub fn label(&mut self, entries: &[(Class, Val, bool)]) -> Vec<Val> {
-        self.label = Some(self.insts.len() as u32);
+    /// Starts the loop: one phi for each entry value, which may be borrowed. Forgets what the body may overwrite. `promises` says of
+    /// which phis, by their order, the body may take for granted that they stay within bounds, which [`Emitter::settle_ranges`] proves.
+    pub fn label(&mut self, entries: &[(Class, Val, bool)], promises: impl Fn(usize) -> bool) -> Vec<Val> {
+        let label = self.insts.len() as u32;
+        self.label = Some(label);
         self.heap.enter_loop();
         self.types_before.clone_from(&self.types);
+        let ranges: Vec<Interval> = (0..)
+            .zip(entries)
+            .map(|(index, (class, entry, _))| {
+                let promised = *class == Class::Int && self.rewrites.allowed().does(Part::Ranges) && promises(index);
+                if promised { self.promise(*entry) } else { Interval::FULL }
+            })
+            .collect();
+        self.ranges.enter_loop(label, ranges);
         let phi = |&(class, entry, borrowed): &(Class, Val, bool)| Inst::Phi { class, entry, borrowed };
         entries.iter().map(|entry| self.push(phi(entry))).collect()
+    }
+
+    /// Between which bounds what the loop carries may be expected to stay, since it enters with this value: those from which
+    /// the first pass has led away are none. A guess, which has to be proved at the loop's end.
+    fn promise(&self, entry: Val) -> Interval {
+        let range = self.range_of(entry);
+        let steady = match self.insts.get(entry.index()) {
+            Some(Inst::Uop(inst)) => {
+                let (_, step) = self.ranges_of(&inst.args);
+                range::steady(inst.uop, step)
+            }
+            _ => 0,
+        };
+        range.without(!(steady | self.ranges.narrowed(entry))).rounded()
     }
 
     /// The finished parts: instructions, snapshots, origins of the parameters, label.

@@ -1,8 +1,8 @@
 //! Optimizing: what is known while a trace is emitted, and the passes over the whole trace.
 //!
 //! Most of the work happens at the moment an instruction is emitted ([`emit`]): it is folded
-//! ([`fold`]), found among what was computed before, or answered from what is known of the heap
-//! ([`heap`]). Later code never sees the redundant form, so no pass has to find it again, and the
+//! ([`fold`]), made simpler by what is known of its operands ([`range`]), found among what was computed before, or answered from
+//! what is known of the heap ([`heap`]). Later code never sees the redundant form, so no pass has to find it again, and the
 //! loop's body, which is emitted after one full pass of the same events, drops everything that the
 //! first pass has already checked: what does not change is checked once before the loop.
 //!
@@ -18,6 +18,8 @@ pub mod divide;
 pub mod emit;
 pub mod fold;
 pub mod heap;
+pub mod range;
+pub mod ranges;
 pub mod rewrites;
 
 /// Parts of optimizing that can be switched off one by one, to find the one at fault.
@@ -33,12 +35,15 @@ pub enum Part {
     Loads,
     /// Divisions by constants are done without dividing.
     Divide,
+    /// What cannot fail is not checked, since it is known between which bounds integers lie.
+    Ranges,
     /// What nobody uses is removed.
     Dead,
 }
 
 /// All parts, in order.
-pub const PARTS: &[Part] = &[Part::Fold, Part::Number, Part::Types, Part::Loads, Part::Divide, Part::Dead];
+pub const PARTS: &[Part] =
+    &[Part::Fold, Part::Number, Part::Types, Part::Loads, Part::Divide, Part::Ranges, Part::Dead];
 
 impl Part {
     /// The part of this name.
@@ -54,6 +59,7 @@ impl Part {
             Part::Types => "types",
             Part::Loads => "loads",
             Part::Divide => "divide",
+            Part::Ranges => "ranges",
             Part::Dead => "dead",
         }
     }

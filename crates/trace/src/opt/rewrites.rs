@@ -70,6 +70,20 @@ rules! {
     RemainderByProduct "remainder by product" Divide;
     /// `a >> n` of a constant `n` never leaves the trace.
     ShiftByConstant "shift by constant" Divide;
+    /// A sum or a difference that fits is not checked.
+    NoOverflow "no overflow" Ranges;
+    /// A guard that cannot fail is left out.
+    GuardImplied "guard implied" Ranges;
+    /// A comparison that comes out the same for all that its operands can be is that.
+    ComparisonKnown "comparison known" Ranges;
+    /// `abs(a)` of what is not negative is `a`.
+    SignKnown "sign known" Ranges;
+    /// `min` and `max` of what lies apart are one of them.
+    SmallerKnown "smaller known" Ranges;
+    /// A remainder of what is smaller than the divisor is that, and so is `a & mask` of what lies within the mask.
+    RemainderKnown "remainder known" Ranges;
+    /// What is exact as a double is not asked whether it is.
+    ExactDouble "exact double" Ranges;
     /// What nobody uses is removed, all of it at once.
     Unused "unused" Dead;
     /// `a ^ 1234567` is `a`. That is wrong: it is there for tests of what finds mistakes, and off otherwise.

@@ -33,7 +33,7 @@ impl Recorder<'_> {
             Kind::Dict | Kind::Set | Kind::FrozenSet => return Ok(self.count_items(val, seen.kind)),
             _ => return Err(AbortReason::Call("len() of this type")),
         };
-        Ok(self.e.load(Uop::load_int, val, None, disp, region, None))
+        Ok(self.e.load_length(val, disp, region))
     }
 
     /// The object behind a symbol that stands for one.

@@ -219,7 +219,7 @@ impl Recorder<'_> {
         let disp = if list { layout.list_iter_list } else { layout.tuple_iter_tuple };
         let sequence = self.e.load(Uop::load_obj, iterator, None, disp, Region::Iterators, Some(snap));
         let region = if list { Region::ListHead } else { Region::Fixed };
-        let length = self.e.load(Uop::load_int, sequence, None, layout.size, region, None);
+        let length = self.e.load_length(sequence, layout.size, region);
         if !more {
             self.e.pure(Uop::guard_ge_int, &[index, length], 0, 0, Some(snap));
             return self.finish(iterator, Some((sequence, disp, list)));

@@ -156,8 +156,8 @@ impl LabelState {
     }
 }
 
-/// What is taken for granted of a value that is gone is asked by nobody, but for what memory holds and what is known of a number:
-/// those may be gone by which others that are there were known.
+/// What is taken for granted of a value that is gone is asked by nobody, but for what memory holds, what is known of a number and
+/// where it lies: those may be gone by which others that are there were known.
 fn renumbered_granted(granted: &Granted, number: &impl Fn(Val) -> Option<Val>) -> Granted {
     let there = |val: Val| number(val).unwrap_or(GONE);
     let place = |place: &Place| Place {
@@ -172,6 +172,7 @@ fn renumbered_granted(granted: &Granted, number: &impl Fn(Val) -> Option<Val>) -
         memory: memory.collect(),
         known: granted.known.iter().filter_map(|(uop, arg, val)| Some((*uop, there(*arg), number(*val)?))).collect(),
         origin: granted.origin,
+        ranges: granted.ranges.iter().map(|(val, range)| (there(*val), *range)).collect(),
     }
 }
 
@@ -278,7 +279,8 @@ impl Recorder<'_> {
             phis.push(Carries::Shell(number));
         }
         let regions = self.e.heap().written();
-        let vals = self.e.label(&entries);
+        let proved = |index: usize| !self.unproved.all && phis.get(index).is_some_and(|phi| !self.unproved.phis.contains(phi));
+        let vals = self.e.label(&entries, proved);
         let mut shells = vals.iter().skip(first_shell);
         for frame in self.frames.iter_mut().chain(&mut self.suspended) {
             if let Some(generator) = frame.generator.as_mut().filter(|generator| generator.shell().is_some()) {
@@ -671,9 +673,12 @@ impl Recorder<'_> {
         if self.e.heap().written() != label.regions {
             return Err(AbortReason::Unstable("what it writes").into());
         }
-        self.fit(label, &|val| Some(val), false).map_err(|slots| match slots {
+        let args = self.fit(label, &|val| Some(val), false).map_err(|slots| match slots {
             Some(slots) => Failure::Varying(slots),
             None => Failure::Abort(AbortReason::Unstable("what it carries")),
-        })
+        })?;
+        let unproved = |phis: Vec<usize>| phis.iter().filter_map(|phi| label.phis.get(*phi).cloned()).collect();
+        self.e.settle_ranges(&args).map_err(|phis| Failure::Unproved(unproved(phis)))?;
+        Ok(args)
     }
 }

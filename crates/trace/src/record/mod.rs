@@ -53,7 +53,7 @@ mod written;
 
 pub use abort::{Abort, AbortReason};
 pub use label::LabelState;
-use label::Slot;
+use label::{Carries, Slot};
 pub use side::{Parent, may_refuse};
 use state::Items;
 pub use state::{FrameState, IterState, Local, Own, Sym};
@@ -261,6 +261,7 @@ pub(crate) struct Recorder<'a> {
     /// Slots that hold something else in each turn: locals of the entry frame are put into memory at its end, slots of calls
     /// are carried as objects.
     varying: BTreeSet<Slot>,
+    unproved: Unproved,
     /// Those of the parent.
     consts: Vec<Operand>,
     snap: SnapId,
@@ -311,10 +312,27 @@ pub(crate) struct Recorder<'a> {
 /// Instructions that may need their general form.
 type Unsure = Rc<RefCell<BTreeSet<(CodeId, u32)>>>;
 
-/// Why one attempt failed: for good, or because these slots vary.
+/// Why one attempt failed: for good, because these slots vary, or because what was promised of these phis was not kept.
 enum Failure {
     Abort(AbortReason),
     Varying(BTreeSet<Slot>),
+    Unproved(Vec<Carries>),
+}
+
+/// What a label does not promise, since the loop's end could not keep it in an attempt before.
+#[derive(Clone, Default)]
+struct Unproved {
+    phis: Vec<Carries>,
+    /// Nothing at all.
+    all: bool,
+}
+
+impl Unproved {
+    /// Adds phis. Where they are no news they have another name each time.
+    fn extend(&mut self, phis: Vec<Carries>) {
+        self.all = self.phis.len() > 4 || phis.iter().all(|phi| self.phis.contains(phi));
+        self.phis.extend(phis);
+    }
 }
 
 impl From<AbortReason> for Failure {
@@ -353,12 +371,13 @@ fn root_once(rec: &Recording, host: &Host, start: Start, options: &Options) -> R
     let stack = 0..if rec.nested && options.optimize { rec.stack } else { 0 };
     let mut varying = options.hint.slots.clone();
     varying.extend(stack.map(|slot| (0, true, slot)));
-    let unsure = Unsure::default();
+    let (unsure, mut unproved) = (Unsure::default(), Unproved::default());
     let mut attempts = 0;
     while attempts < ATTEMPTS {
         let mut recorder = Recorder::new(rec, host, options, first);
         recorder.unsure = Rc::clone(&unsure);
         recorder.varying = varying.clone();
+        recorder.unproved = unproved.clone();
         recorder.enter_root(first.code, rec.stack);
         match recorder.record_root(first.offset) {
             Ok((end, label)) => return Ok(recorder.finish_trace(start, end, label, Vec::new())),
@@ -368,6 +387,8 @@ fn root_once(rec: &Recording, host: &Host, start: Start, options: &Options) -> R
                 let (code, offset) = recorder.at;
                 return Err(Abort { reason, code, offset });
             }
+            Err(Failure::Unproved(phis)) if !unproved.all => unproved.extend(phis),
+            Err(Failure::Unproved(_)) => break,
             Err(Failure::Varying(slots)) => {
                 attempts += 1;
                 let before = varying.len();
@@ -402,12 +423,13 @@ fn side_once(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Option
         if way == Way::Loop && keeps_numbers && !refused || joins && again && !refused {
             continue;
         }
-        let mut varying = BTreeSet::new();
+        let (mut varying, mut unproved) = (BTreeSet::new(), Unproved::default());
         let mut attempts = 0;
         while attempts < ATTEMPTS {
             let mut recorder = Recorder::new(rec, host, options, first);
             recorder.unsure = Rc::clone(&unsure);
             recorder.varying = varying.clone();
+            recorder.unproved = unproved.clone();
             recorder.keeps_numbers = keeps_numbers;
             recorder.refused = parent.was_refused().then_some((first.code, first.offset));
             let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
@@ -432,6 +454,7 @@ fn side_once(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Option
                 }
                 Ok((None, _)) => break,
                 Err(Failure::Abort(AbortReason::Again)) => continue,
+                Err(Failure::Unproved(phis)) if !unproved.all => unproved.extend(phis),
                 Err(Failure::Varying(slots)) if !slots.is_subset(&varying) => {
                     attempts += 1;
                     varying.extend(slots);
@@ -439,7 +462,7 @@ fn side_once(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Option
                 Err(failure) => {
                     let reason = match failure {
                         Failure::Abort(reason) => reason,
-                        Failure::Varying(_) => AbortReason::Unstable("locals"),
+                        Failure::Varying(_) | Failure::Unproved(_) => AbortReason::Unstable("locals"),
                     };
                     let (code, offset) = recorder.at;
                     failed = Some(Abort { reason, code, offset });
@@ -501,6 +524,7 @@ impl<'a> Recorder<'a> {
             wrote: Vec::new(),
             noted: Wrote::default(),
             varying: BTreeSet::new(),
+            unproved: Unproved::default(),
             consts: Vec::new(),
             snap: SnapId(0),
             unsnapped: None,
@@ -552,6 +576,7 @@ impl<'a> Recorder<'a> {
             (Ending::Turn, Some(arrival)) => (arrival as usize, self.offset_of(arrival)?),
             _ => (0, head),
         };
+        self.e.set_peeling(matches!(self.rec.ending, Ending::Turn) || self.rec.ending == Ending::Head(head));
         self.run(0, turn)?;
         self.run(turn, usize::MAX)?;
         ended_well(self.rec)?;
@@ -627,6 +652,7 @@ impl<'a> Recorder<'a> {
                 if self.begins_anew(arrival) {
                     return Ok(None);
                 }
+                self.e.set_peeling(true);
                 self.run(0, usize::MAX)?;
                 self.settle_numbers(arrival as usize)?;
                 let mut label = self.begin_loop(head)?;

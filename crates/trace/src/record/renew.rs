@@ -83,6 +83,8 @@ fn needed(trace: &Trace, label: &LabelState, interface: &[Val]) -> Attempt<Vec<V
     };
     interface.iter().skip(label.phis.len()).try_for_each(|val| ask(*val))?;
     granted.insts.iter().chain(granted.types.keys()).try_for_each(|val| ask(*val))?;
+    let phis = &label.phi_vals;
+    granted.ranges.keys().filter(|val| !phis.contains(val)).try_for_each(|val| ask(*val))?;
     for (_, place, val) in &granted.memory {
         ask(place.base)?;
         place.index.map_or(Ok(()), |(index, _)| ask(index))?;
@@ -356,7 +358,12 @@ impl Recorder<'_> {
         if matches!(inst.region, Region::Frame | Region::Generators) {
             return self.slot_again(trace, val, inst, counterparts);
         }
-        let loaded = self.e.load(inst.uop, args[0], args.get(1).copied(), inst.imm32, inst.region, Some(snap));
+        let loaded = match (inst.uop, inst.region) {
+            (Uop::load_int, Region::ListHead | Region::BytesHead) => {
+                self.e.load_length(args[0], inst.imm32, inst.region)
+            }
+            _ => self.e.load(inst.uop, args[0], args.get(1).copied(), inst.imm32, inst.region, Some(snap)),
+        };
         // A slot has what was loaded there before.
         if let Some(other) = counterparts.get(&val).copied().filter(|other| *other != loaded) {
             self.e.pure(Uop::guard_same, &[loaded, other], 0, 0, Some(snap));
@@ -434,6 +441,15 @@ impl Recorder<'_> {
                 Some(_) => return Err(format!("the type of {val:?}")),
                 None if is_constant(trace, *val) => {}
                 None => self.e.guard_type(*mine, *ty, snap),
+            }
+        }
+        for (val, range) in &label.granted.ranges {
+            if label.phi_vals.contains(val) {
+                continue;
+            }
+            let Some(mine) = map.get(val) else { return Err(format!("where {val:?} lies")) };
+            if !self.keep_within(*mine, *range, snap) {
+                return Err(format!("{val:?} lies elsewhere"));
             }
         }
         for (region, place, val) in &label.granted.memory {

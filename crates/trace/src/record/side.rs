@@ -14,7 +14,8 @@ use super::{AbortReason, Failure, Recorded, Recorder, Step};
 use crate::event::{Kind, Operand};
 use crate::ir::{Inst, Region, Trace, Val};
 use crate::opt::heap::Place;
-use crate::snapshot::{BoxId, Generator, Source, Then};
+use crate::opt::range::Interval;
+use crate::snapshot::{BoxId, Generator, SnapId, Source, Then};
 use decal_uops::{Uop, offset};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -520,6 +521,8 @@ impl Recorder<'_> {
         let mine: FxHashMap<Val, Val> = carried.iter().copied().collect();
         let missing: Vec<Val> =
             interface.iter().skip(label.phis.len()).copied().filter(|val| !mine.contains_key(val)).collect();
+        // Who has none of the label's values may have left before the first pass had looked at them.
+        let unseen = mine.is_empty() && label.granted.ranges.keys().any(|val| !label.phi_vals.contains(val));
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(self.unjoined("the stack".to_string()));
         }
@@ -530,8 +533,8 @@ impl Recorder<'_> {
         self.note_plain();
         self.snap = self.build_snapshot(head, Then::Resume);
         self.raise_snap = None;
-        let args = if missing.is_empty() {
-            self.join_with(label, &mine, head)?
+        let args = if missing.is_empty() && !unseen {
+            self.join_with(label, &mine, head)?.filter(|args| self.keep_promises(label, args, head))
         } else {
             self.unjoined(format!("values from before the loop: {missing:?}"))
         };
@@ -549,12 +552,44 @@ impl Recorder<'_> {
         let fitted = self.fit(label, &|val| mine.get(&val).copied(), true);
         let whole = interface.iter().skip(label.phis.len()).all(|val| mine.contains_key(val));
         match fitted {
-            Ok(args) if whole => Ok(Some(self.jump(args, interface, label, &mine, head))),
+            Ok(args) if whole && self.keep_promises(label, &args, head) => Ok(Some(self.jump(args, interface, label, &mine, head))),
             fitted => {
                 let differ = self.differences(label, &fitted.err().flatten().unwrap_or_default());
                 Ok(self.unjoined(format!("nor with new values: {differ}")))
             }
         }
+    }
+
+    /// Sees to it that the phis get numbers that lie where the label promises. False where they do not.
+    fn keep_promises(&mut self, label: &LabelState, args: &[Val], head: u32) -> bool {
+        let mut snap = None;
+        for (phi, arg) in label.phi_vals.iter().zip(args) {
+            let Some(range) = label.granted.ranges.get(phi) else { continue };
+            let snap = *snap.get_or_insert_with(|| self.build_snapshot(head, Then::Resume));
+            if !self.keep_within(*arg, *range, snap) {
+                self.unjoined.push(format!("{phi:?} lies elsewhere"));
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Leaves where a number does not lie within these bounds. False where it never does.
+    pub(super) fn keep_within(&mut self, val: Val, range: Interval, snap: SnapId) -> bool {
+        let known = self.e.range_of(val);
+        if !known.meets(range) {
+            return false;
+        }
+        for (uop, bound, holds) in [
+            (Uop::guard_ge_int, range.lo, known.lo >= range.lo),
+            (Uop::guard_le_int, range.hi, known.hi <= range.hi),
+        ] {
+            if !holds {
+                let bound = self.e.int(bound);
+                self.e.pure(uop, &[val, bound], 0, 0, Some(snap));
+            }
+        }
+        true
     }
 
     /// The checks of a turn, and all values to jump with.

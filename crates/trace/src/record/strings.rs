@@ -334,7 +334,7 @@ impl Recorder<'_> {
         let (snap, layout) = (self.snap(), self.host.layout.clone());
         let list = seen.kind == Kind::List;
         let region = if list { Region::ListHead } else { Region::Fixed };
-        let length = self.e.load(Uop::load_int, base, None, layout.size, region, None);
+        let length = self.e.load_length(base, layout.size, region);
         let (least, low) = (self.e.int(i64::from(before + after)), self.e.int(before.into()));
         self.e.pure(Uop::guard_ge_int, &[length, least], 0, 0, Some(snap));
         let behind = self.e.int(after.into());

@@ -121,8 +121,20 @@ fn is_pure(uop: Uop) -> bool {
 /// The trace as the optimizer makes it: folded, and nothing done twice. With the new name of each value. Snapshots keep their
 /// numbers.
 pub fn optimized(trace: &Trace) -> (Trace, Vec<Option<Val>>) {
+    let mut unproved = Vec::new();
+    loop {
+        match optimized_once(trace, &unproved) {
+            Ok(optimized) => return optimized,
+            Err(phis) => unproved.extend(phis),
+        }
+    }
+}
+
+/// The same with no promises about these phis. The error has those that were not kept.
+fn optimized_once(trace: &Trace, unproved: &[usize]) -> Result<(Trace, Vec<Option<Val>>), Vec<usize>> {
     const NONE: Val = Val(u32::MAX);
     let mut emitter = Emitter::new(Allowed::ALL);
+    emitter.set_peeling(trace.label.is_some());
     let mut names: Vec<Val> = Vec::new();
     let phis: Vec<(Class, Val, bool)> = trace
         .insts
@@ -136,7 +148,7 @@ pub fn optimized(trace: &Trace) -> (Trace, Vec<Option<Val>>) {
         if trace.label == Some(index as u32) {
             let entries: Vec<_> =
                 phis.iter().map(|(class, entry, borrowed)| (*class, names[entry.index()], *borrowed)).collect();
-            names.extend(emitter.label(&entries));
+            names.extend(emitter.label(&entries, |phi| !unproved.contains(&phi)));
         }
         let Inst::Uop(inst) = inst else {
             if let Inst::Param(class) = inst {
@@ -157,6 +169,9 @@ pub fn optimized(trace: &Trace) -> (Trace, Vec<Option<Val>>) {
         });
     }
     let name = |val: Val| names.get(val.index()).copied().unwrap_or(NONE);
+    if let End::Loop(args) = &trace.end {
+        emitter.settle_ranges(&args.iter().map(|val| name(*val)).collect::<Vec<Val>>())?;
+    }
     let (insts, _, origins, label) = emitter.into_parts();
     let end = match &trace.end {
         End::Loop(args) => End::Loop(args.iter().map(|val| name(*val)).collect()),
@@ -165,7 +180,7 @@ pub fn optimized(trace: &Trace) -> (Trace, Vec<Option<Val>>) {
     };
     let snaps = trace.snaps.renumbered(&vec![true; trace.snaps.len()], &name);
     let made = Trace { insts, snaps, origins, label, end, ..trace.clone() };
-    (made, names.iter().map(|val| Some(*val).filter(|val| *val != NONE)).collect())
+    Ok((made, names.iter().map(|val| Some(*val).filter(|val| *val != NONE)).collect()))
 }
 
 /// Uops that have no place on real memory: an address from memory could be any, and the sign of a not-a-number
