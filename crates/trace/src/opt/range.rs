@@ -72,11 +72,7 @@ impl Interval {
     /// What is in both; this one where nothing is.
     #[must_use]
     pub fn and(self, other: Interval) -> Interval {
-        if self.meets(other) {
-            Interval { lo: self.lo.max(other.lo), hi: self.hi.min(other.hi) }
-        } else {
-            self
-        }
+        if self.meets(other) { Interval { lo: self.lo.max(other.lo), hi: self.hi.min(other.hi) } } else { self }
     }
 
     /// The same without these bounds.
@@ -189,9 +185,7 @@ pub fn result(uop: Uop, a: Interval, b: Interval, imm: i32, same: bool) -> Inter
         | Uop::int_truth => Interval::TRUTH,
         Uop::min_int => Interval::new(a.lo.min(b.lo), a.hi.min(b.hi)),
         Uop::max_int => Interval::new(a.lo.max(b.lo), a.hi.max(b.hi)),
-        Uop::float_to_int | Uop::round_float | Uop::floor_float | Uop::ceil_float => {
-            Interval::new(-(1 << 62), 1 << 62)
-        }
+        Uop::float_to_int | Uop::round_float | Uop::floor_float | Uop::ceil_float => Interval::new(-(1 << 62), 1 << 62),
         Uop::unbox_int => Interval::TWO_DIGITS,
         _ => Interval::FULL,
     }
@@ -244,10 +238,7 @@ fn except(a: Interval, b: Interval) -> Interval {
     if b.lo != b.hi || a.lo == a.hi {
         return a;
     }
-    Interval {
-        lo: if a.lo == b.lo { a.lo + 1 } else { a.lo },
-        hi: if a.hi == b.lo { a.hi - 1 } else { a.hi },
-    }
+    Interval { lo: if a.lo == b.lo { a.lo + 1 } else { a.lo }, hi: if a.hi == b.lo { a.hi - 1 } else { a.hi } }
 }
 
 /// How a comparison comes out, where that is the same for all of both.

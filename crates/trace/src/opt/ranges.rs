@@ -120,7 +120,12 @@ impl Ranges {
     }
 
     /// Says where the result of a uop lies because of where its operands do.
-    pub fn define_by(&mut self, val: Val, (a, b): (Interval, Interval), result: impl Fn(Interval, Interval) -> Interval) {
+    pub fn define_by(
+        &mut self,
+        val: Val,
+        (a, b): (Interval, Interval),
+        result: impl Fn(Interval, Interval) -> Interval,
+    ) {
         let whole = result(a, b);
         if whole == Interval::FULL {
             return;
@@ -133,11 +138,15 @@ impl Ranges {
         for (shift, side) in [(0, LOW), (4, HIGH)] {
             if whole.sides() & side != 0 {
                 let bound = whole.without(!side);
-                needed((a, b), |a, b| result(a, b).is_within(bound), |index, side| {
-                    if let Some(rests) = self.rests.get_mut(at) {
-                        *rests |= side << (2 * index) << shift;
-                    }
-                });
+                needed(
+                    (a, b),
+                    |a, b| result(a, b).is_within(bound),
+                    |index, side| {
+                        if let Some(rests) = self.rests.get_mut(at) {
+                            *rests |= side << (2 * index) << shift;
+                        }
+                    },
+                );
             }
         }
     }

@@ -279,7 +279,8 @@ impl Recorder<'_> {
             phis.push(Carries::Shell(number));
         }
         let regions = self.e.heap().written();
-        let proved = |index: usize| !self.unproved.all && phis.get(index).is_some_and(|phi| !self.unproved.phis.contains(phi));
+        let proved =
+            |index: usize| !self.unproved.all && phis.get(index).is_some_and(|phi| !self.unproved.phis.contains(phi));
         let vals = self.e.label(&entries, proved);
         let mut shells = vals.iter().skip(first_shell);
         for frame in self.frames.iter_mut().chain(&mut self.suspended) {

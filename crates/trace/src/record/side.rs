@@ -552,7 +552,9 @@ impl Recorder<'_> {
         let fitted = self.fit(label, &|val| mine.get(&val).copied(), true);
         let whole = interface.iter().skip(label.phis.len()).all(|val| mine.contains_key(val));
         match fitted {
-            Ok(args) if whole && self.keep_promises(label, &args, head) => Ok(Some(self.jump(args, interface, label, &mine, head))),
+            Ok(args) if whole && self.keep_promises(label, &args, head) => {
+                Ok(Some(self.jump(args, interface, label, &mine, head)))
+            }
             fitted => {
                 let differ = self.differences(label, &fitted.err().flatten().unwrap_or_default());
                 Ok(self.unjoined(format!("nor with new values: {differ}")))
@@ -580,10 +582,9 @@ impl Recorder<'_> {
         if !known.meets(range) {
             return false;
         }
-        for (uop, bound, holds) in [
-            (Uop::guard_ge_int, range.lo, known.lo >= range.lo),
-            (Uop::guard_le_int, range.hi, known.hi <= range.hi),
-        ] {
+        for (uop, bound, holds) in
+            [(Uop::guard_ge_int, range.lo, known.lo >= range.lo), (Uop::guard_le_int, range.hi, known.hi <= range.hi)]
+        {
             if !holds {
                 let bound = self.e.int(bound);
                 self.e.pure(uop, &[val, bound], 0, 0, Some(snap));

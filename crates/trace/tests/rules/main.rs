@@ -6,13 +6,15 @@
 //! needs a case.
 //!
 //! Divisions by constants are proved for all dividends: [`divisions::products_divide_exactly`] has the argument, and checks what it needs of
-//! the numbers that the rule chose. The optimizer has no rules about ranges.
+//! the numbers that the rule chose. Rules about ranges are tried with pairs of intervals and all, or the hardest, numbers within them:
+//! an interval must hold every result, and what is left out must be unable to fail; then in straight lines, and in loops ([`ranges`]).
 
 mod arithmetic;
 mod claims;
 mod comparisons;
 mod divisions;
 mod memory;
+mod ranges;
 mod samples;
 mod sequences;
 mod unused;
@@ -59,7 +61,7 @@ fn the_wrong_rule_is_found() {
 #[test]
 fn every_rule_is_proved() {
     type Proof = fn(&mut Seen);
-    let proofs: [(&str, Proof); 9] = [
+    let proofs: [(&str, Proof); 14] = [
         ("one uop", arithmetic::one_uop),
         ("two uops", sequences::two_uops),
         ("three uops", sequences::three_uops),
@@ -69,6 +71,11 @@ fn every_rule_is_proved() {
         ("divisions", divisions::divisions),
         ("products", divisions::products_divide_exactly),
         ("unused", unused::unused),
+        ("intervals", ranges::intervals_hold_everything),
+        ("small intervals", ranges::small_intervals),
+        ("other sources", ranges::other_sources),
+        ("guarded", ranges::guarded),
+        ("loops", ranges::loops),
     ];
     let mut seen: Seen = [0; RULES.len()];
     for (name, proof) in proofs {
