@@ -6,12 +6,20 @@ The tools that look at a program have a file of their own, `test_tools.py`; gree
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import WAYS, Outcome, python
+from conftest import WAYS, Outcome, environment, python
 
 TRIED = ["native-hot", "interpreter-hot"]
 
@@ -318,3 +326,270 @@ GEVENT = """
 def test_gevent(way: Mapping[str, str], tmp_path: Path) -> None:
     """Greenlets that switch in loops that have traces."""
     both(GEVENT, way, tmp_path)
+
+
+DEBUGGED = """
+    import debugpy
+
+    def total(n):
+        s = 0
+        for i in range(n):
+            s += i * 3 % 7
+        return s
+
+    print(total(3000))
+    print("port", debugpy.listen(("127.0.0.1", 0))[1], flush=True)
+    debugpy.wait_for_client()
+    print(total(3000))
+    debugpy.breakpoint()
+    print(total(3000))
+    print(total(30))
+"""
+
+
+class Debugger:
+    """A client of the Debug Adapter Protocol, as an editor has one, with what it was told in words."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.file = self.socket.makefile("rb")
+        self.number = 0
+        self.events: list[dict[str, Any]] = []
+        self.told: list[object] = []
+
+    def send(self, command: str, **arguments: object) -> int:
+        """Asks for something."""
+        self.number += 1
+        message = {"seq": self.number, "type": "request", "command": command, "arguments": arguments}
+        body = json.dumps(message).encode()
+        self.socket.sendall(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        return self.number
+
+    def receive(self) -> dict[str, Any]:
+        """The next message."""
+        length = 0
+        while (line := self.file.readline().strip()) or not length:
+            name, _, value = line.partition(b": ")
+            if name == b"Content-Length":
+                length = int(value)
+        message: dict[str, Any] = json.loads(self.file.read(length))
+        return message
+
+    def answer(self, number: int) -> dict[str, Any]:
+        """The answer to that request."""
+        while (message := self.receive()).get("request_seq") != number:
+            self.events.append(message)
+        assert message["success"], message
+        body: dict[str, Any] = message.get("body") or {}
+        return body
+
+    def ask(self, command: str, **arguments: object) -> dict[str, Any]:
+        """Asks, and waits for the answer."""
+        return self.answer(self.send(command, **arguments))
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The next event of this name."""
+        while True:
+            for message in self.events:
+                if message.get("event") == name:
+                    self.events.remove(message)
+                    body: dict[str, Any] = message.get("body", {})
+                    return body
+            self.events.append(self.receive())
+
+    def stopped(self) -> tuple[int, int]:
+        """Waits until the program stops; tells where, and what is there. The thread and its innermost frame."""
+        body = self.event("stopped")
+        thread = body["threadId"]
+        frames = self.ask("stackTrace", threadId=thread)["stackFrames"]
+        # Below the program is whoever runs it.
+        depth = next(at for at, frame in enumerate(frames) if frame["name"] == "<module>")
+        self.told.append((body["reason"], [(frame["name"], frame["line"]) for frame in frames[: depth + 1]]))
+        frame = frames[0]["id"]
+        [reference, *_] = [scope["variablesReference"] for scope in self.ask("scopes", frameId=frame)["scopes"]]
+        variables = self.ask("variables", variablesReference=reference)["variables"]
+        self.told.append([(v["name"], v["value"]) for v in variables if v["name"] in ("i", "n", "s")])
+        return thread, frame
+
+
+def debug(path: Path, words: list[str], way: Mapping[str, str]) -> tuple[list[object], str, str]:
+    """Debugs the program above: what the debugger was told, and the output."""
+    program = subprocess.Popen(
+        [sys.executable, *words, str(path)],
+        env=environment(way),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        assert program.stdout is not None
+        lines = [program.stdout.readline()]
+        said = program.stdout.readline()
+        client = Debugger(int(said.split()[1]))
+        client.ask("initialize", adapterID="test", pathFormat="path", linesStartAt1=True)
+        attached = client.send("attach", justMyCode=False)
+        client.event("initialized")
+        client.ask("configurationDone")
+        client.answer(attached)
+        thread, _ = client.stopped()
+        # The loop is hot by now.
+        line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "s += " in text)
+        where = {"line": line, "condition": "i % 1000 == 7"}
+        source = {"path": str(path)}
+        found = client.ask("setBreakpoints", source=source, breakpoints=[where])["breakpoints"]
+        client.told.append([(point["verified"], point["line"]) for point in found])
+        client.ask("continue", threadId=thread)
+        thread, frame = client.stopped()
+        client.told.append(client.ask("evaluate", expression="s * 2 + i", frameId=frame)["result"])
+        for step in ("next", "next", "continue"):
+            client.ask(step, threadId=thread)
+            thread, _ = client.stopped()
+        client.ask("setBreakpoints", source=source, breakpoints=[])
+        client.ask("continue", threadId=thread)
+        client.event("terminated")
+        # The adapter is a process of its own, which has the program's pipes as long as there is a client.
+        client.ask("disconnect")
+        client.file.close()
+        client.socket.close()
+        out, errors = program.communicate(timeout=60)
+        return client.told, "".join(lines) + out, errors
+    finally:
+        program.kill()
+
+
+@needs("debugpy")
+def test_debugpy(way: Mapping[str, str], tmp_path: Path) -> None:
+    """A breakpoint with a condition in a loop that is hot, steps, variables, an expression: by an editor's protocol."""
+    path = tmp_path / "program.py"
+    path.write_text(textwrap.dedent(DEBUGGED), encoding="utf-8")
+    told, said, _ = debug(path, [], {})
+    assert len(told) > 10
+    with_decal, said_with, errors = debug(path, ["-m", "decal", "--stats"], way)
+    assert with_decal == told
+    assert said_with == said
+    assert "internal:" not in errors
+    assert Outcome("", errors, 0).stat("traces") > 0, errors
+
+
+TESTS = """
+    import pytest
+
+    def work(n):
+        total = 0
+        for i in range(n):
+            total += i * i % 11
+        return total
+
+    @pytest.fixture
+    def numbers(request):
+        yield [work(n) for n in range(200, 260)]
+
+    @pytest.mark.parametrize("n", [100, 1000, 3000])
+    def test_work(n, numbers):
+        assert work(n) == sum(i * i % 11 for i in range(n))
+        assert len(numbers) == 60
+
+    def test_fails(numbers):
+        for i, n in enumerate(numbers):
+            assert n != numbers[40] or i < 40, "the one that is looked for"
+
+    @pytest.mark.xfail(raises=ZeroDivisionError)
+    def test_raises():
+        for i in range(2000, -1, -1):
+            work(5000 // i)
+
+    def test_approx(capsys, monkeypatch, tmp_path):
+        monkeypatch.setattr("builtins.work", work, raising=False)
+        for i in range(800):
+            print(i, file=open(tmp_path / "x", "w"))
+        print(work(10))
+        assert capsys.readouterr().out == "43\\n"
+        assert sum(0.1 for _ in range(1000)) == pytest.approx(100)
+"""
+
+
+def test_pytest(tmp_path: Path) -> None:
+    """pytest, whose assertions are rewritten code: the same tests pass and fail, with the same words."""
+    path = tmp_path / "test_work.py"
+    path.write_text(textwrap.dedent(TESTS), encoding="utf-8")
+    words = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", str(path)]
+    plain = python(*words, cwd=tmp_path)
+    assert plain.status == 1
+    outcome = python("-m", "decal", "--stats", *words, cwd=tmp_path, switches=WAYS["native"])
+
+    def without_times(text: str) -> str:
+        return re.sub(r"in \d+\.\d+s( \([\d:]+\))?|=+", "", text)
+
+    assert without_times(outcome.visible) == without_times(plain.visible)
+    assert "1 failed, 4 passed, 1 xfailed" in plain.stdout
+    assert "internal:" not in outcome.stderr
+    assert outcome.stat("traces") > 0
+
+
+EMBEDDING = r"""
+    #include <Python.h>
+    #include <stdio.h>
+
+    static const char *work =
+        "def total(n):\n"
+        "    s = 0\n"
+        "    for i in range(n):\n"
+        "        s += i * 3 % 7\n"
+        "    return s\n";
+
+    static long call(PyObject *function, long n) {
+        PyObject *result = PyObject_CallFunction(function, "l", n);
+        long number = result ? PyLong_AsLong(result) : -1;
+        Py_XDECREF(result);
+        return number;
+    }
+
+    int main(int argc, char **argv) {
+        setvbuf(stdout, NULL, _IONBF, 0);
+        Py_Initialize();
+        PyObject *main_module = PyImport_AddModule("__main__");
+        PyObject *names = PyModule_GetDict(main_module);
+        PyObject *list = PyList_New(0), *path = PySys_GetObject("path");
+        for (int i = 1; i < argc; i++) {
+            PyObject *folder = PyUnicode_FromString(argv[i]);
+            PyList_Insert(path, i - 1, folder);
+            Py_DECREF(folder);
+        }
+        if (PyRun_SimpleString(work) != 0 || list == NULL) return 2;
+        PyObject *function = PyDict_GetItemString(names, "total");
+        printf("%ld\n", call(function, 3000));
+        if (PyRun_SimpleString("import decal\nprint(decal.enable())") != 0) return 3;
+        for (int i = 0; i < 5; i++) printf("%ld\n", call(function, 3000));
+        if (PyRun_SimpleString("print(decal.stats()['traces'] > 0)\ndecal.disable()") != 0) return 4;
+        printf("%ld\n", call(function, 3000));
+        if (PyRun_SimpleString("print(decal.enable())") != 0) return 5;
+        printf("%ld\n", call(function, 3000));
+        Py_DECREF(list);
+        return Py_FinalizeEx() == 0 ? 0 : 6;
+    }
+"""
+
+
+def test_embedding(way: Mapping[str, str], tmp_path: Path) -> None:
+    """A C program that has a Python in it and calls a function: before decal is on, with it, and when it is off again."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler (cc)")
+    library = Path(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("LDLIBRARY") or "?")
+    include = Path(sysconfig.get_paths()["include"])
+    if not library.is_file() or not (include / "Python.h").is_file():
+        pytest.skip(f"this Python comes without {library.name} or without Python.h")
+    source, program = tmp_path / "embedding.c", tmp_path / "embedding"
+    source.write_text(textwrap.dedent(EMBEDDING), encoding="utf-8")
+    words = [compiler, str(source), "-o", str(program), f"-I{include}", str(library), f"-Wl,-rpath,{library.parent}"]
+    libraries = ["LIBS", "SYSLIBS", "LINKFORSHARED"]
+    words += [word for name in libraries for word in (sysconfig.get_config_var(name) or "").split()]
+    subprocess.run(words, check=True, capture_output=True)
+    import decal
+
+    folders = [str(Path(decal.__file__).parents[1])]
+    variables = {**environment(way), "PYTHONHOME": sys.base_prefix, "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run([str(program), *folders], env=variables, capture_output=True, encoding="utf-8", check=False)
+    number = str(sum(i * 3 % 7 for i in range(3000)))
+    assert done.stdout.split() == [number, "True", *[number] * 5, "True", number, "True", number], done.stderr
+    assert done.returncode == 0
