@@ -571,7 +571,7 @@ EMBEDDING = r"""
 
 
 def test_embedding(way: Mapping[str, str], tmp_path: Path) -> None:
-    """A C program that has a Python in it and calls a function: before decal is on, with it, and when it is off again."""
+    """A C program that has a Python in it and calls a function: before decal is on, with it, and with it off again."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler (cc)")

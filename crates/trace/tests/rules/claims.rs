@@ -15,6 +15,7 @@ use decal_trace::opt::compare;
 use decal_trace::opt::divide::{Quotient, by_constant};
 use decal_trace::opt::emit::Emitter;
 use decal_trace::opt::fold::{Folded, fold};
+use decal_trace::opt::range::{self, Interval, Simpler, passed, simpler};
 use decal_trace::opt::rewrites::{Allowed, Rule};
 use decal_trace::snapshot::SnapId;
 use decal_uops::{Class, Uop, execute};
@@ -89,6 +90,11 @@ fn does(uop: Uop, args: &[&str], imm32: i32, imm64: u64) -> Option<Does> {
         Uop::add_int => exact("bvadd", a, b),
         Uop::sub_int => exact("bvsub", a, b),
         Uop::mul_int => exact("bvmul", a, b),
+        Uop::neg_int => or_leaves(format!("(bvneg {a})"), format!("(= {a} {})", int(i64::MIN))),
+        Uop::abs_int => {
+            or_leaves(format!("(ite (bvslt {a} {zero}) (bvneg {a}) {a})"), format!("(= {a} {})", int(i64::MIN)))
+        }
+        Uop::not_int => gives(format!("(bvnot {a})")),
         Uop::wrap_add_int => gives(of("bvadd")),
         Uop::wrap_sub_int => gives(of("bvsub")),
         Uop::and_int => gives(of("bvand")),
@@ -129,6 +135,7 @@ fn does(uop: Uop, args: &[&str], imm32: i32, imm64: u64) -> Option<Does> {
         Uop::guard_le_int => passes(of("bvsle")),
         Uop::guard_gt_int => passes(of("bvsgt")),
         Uop::guard_ge_int => passes(of("bvsge")),
+        Uop::guard_index => passes(of("bvult")),
         Uop::min_int => gives(format!("(ite (bvslt {b} {a}) {b} {a})")),
         Uop::max_int => gives(format!("(ite (bvsgt {b} {a}) {b} {a})")),
         Uop::add_float => gives(format!("(fp.add RNE {a} {b})")),
@@ -391,7 +398,85 @@ fn divisions(claims: &mut Claims) {
     }
 }
 
+/// Intervals that are tried in pairs; in them the claims are about all numbers.
+const INTERVALS: [(i64, i64); 11] = [
+    (i64::MIN, i64::MAX),
+    (i64::MIN, -1),
+    (0, i64::MAX),
+    (0, 62),
+    (-9, 8),
+    (1, 1),
+    (-1, -1),
+    (7, 7),
+    (1 << 31, 1 << 53),
+    (-(1 << 62), 1 << 62),
+    (0, 1 << 60),
+];
+
+/// Results of those are too hard for the solver where both operands vary.
+const HARD: [Uop; 3] = [Uop::mul_int, Uop::floordiv_int, Uop::mod_int];
+
+fn within(name: &str, range: Interval) -> String {
+    format!("(and (bvsle {} {name}) (bvsle {name} {}))", int(range.lo), int(range.hi))
+}
+
+/// Where results lie, what guards say of their operands, and what uops become because of that.
+fn ranges(claims: &mut Claims) {
+    let is_int = |uop: &Uop| uop.info().operands.iter().all(|operand| operand.class == Class::Int);
+    let intervals = INTERVALS.map(|(lo, hi)| Interval::new(lo, hi));
+    for uop in arithmetic().into_iter().filter(is_int) {
+        let info = uop.info();
+        let unary = info.operands.len() == 1;
+        for &a in &intervals {
+            for &b in if unary { &intervals[..1] } else { &intervals[..] } {
+                claims.pair(uop, a, b, false);
+            }
+            if !unary {
+                claims.pair(uop, a, a, true);
+            }
+        }
+    }
+}
+
 impl Claims {
+    /// All that is said of a uop whose operands lie so, or are one value.
+    fn pair(&mut self, uop: Uop, a: Interval, b: Interval, same: bool) {
+        let info = uop.info();
+        let imm = if uop == Uop::shift_right { 3 } else { 0 };
+        let args = if same { ["x", "x"] } else { ["x", "y"] };
+        let Some(Does { result, leaves }) = does(uop, &args, imm, 0xaaaa_aaaa_aaaa_aaab) else { return };
+        let params = [Class::Int, Class::Int];
+        let given = format!("(and {} {})", within("x", a), within(args[1], b));
+        let what = format!("{} of {a:?} and {b:?}, {same}", uop.name());
+        let is_hard = HARD.contains(&uop) && b.lo != b.hi && a.lo != a.hi || uop == Uop::floordiv_by;
+        let range = range::result(uop, a, b, imm, same);
+        if let (Some(result), false) = (&result, is_hard || range == Interval::FULL || info.result != Some(Class::Int))
+        {
+            let holds = format!("(=> (and {given} (not {leaves})) {})", within(result, range));
+            self.add("interval", &what, &params, &holds);
+        }
+        let (after_a, after_b) = passed(uop, a, b);
+        if (after_a, after_b) != (a, b) && !same {
+            let after = format!("(and {} {})", within("x", after_a), within("y", after_b));
+            self.add("passed guards", &what, &params, &format!("(=> (and {given} (not {leaves})) {after})"));
+        }
+        let Some((rule, simple)) = simpler(uop, a, b, same) else { return };
+        let never = |result: String| Some(Does { result: Some(result), leaves: "false".into() });
+        let other = match simple {
+            Simpler::Operand(index) => never(args[index].to_string()),
+            Simpler::Int(n) => never(int(n)),
+            Simpler::Holds => Some(Does { result: None, leaves: "false".into() }),
+            Simpler::Uop(other) => does(other, &args, imm, 0),
+        };
+        let Some(other) = other else { panic!("{what}?") };
+        let results = match (&result, &other.result) {
+            (Some(one), Some(other)) => format!("(= {one} {other})"),
+            _ => "true".into(),
+        };
+        let alike = format!("(and (= {leaves} {}) (or {leaves} {results}))", other.leaves);
+        self.add(rule.name(), &what, &params, &format!("(=> {given} {alike})"));
+    }
+
     /// `q = x // d` as the product has it: `q * d <= x < q * d + d`. What is left then fits, too.
     fn by_product(&mut self, rule: &str, what: &str, d: i64, shift: i32, factor: u64) {
         *self.counts.entry(rule.to_string()).or_default() += 1;
@@ -413,15 +498,15 @@ fn claims() {
     refuted(&mut claims);
     comparisons(&mut claims);
     divisions(&mut claims);
+    ranges(&mut claims);
     if let Some(path) = std::env::var_os("DECAL_CLAIMS") {
         std::fs::write(path, &claims.text).expect("can be written");
     }
     let mut names: Vec<&str> = claims.counts.keys().map(String::as_str).collect();
-    names.retain(|name| !["meaning", "commutes", "comparisons", "refuted"].contains(name));
     // Those that compute or know nothing of numbers have other proofs.
     let others = [Rule::Constants, Rule::SameObject, Rule::OtherObject];
     let all = decal_trace::opt::rewrites::RULES.iter().filter(|rule| !others.contains(rule));
-    for rule in all.filter(|rule| ["fold", "divide"].contains(&rule.part().name())) {
+    for rule in all.filter(|rule| ["fold", "divide", "ranges"].contains(&rule.part().name())) {
         assert!(names.contains(&rule.name()), "no claim for the rule {}", rule.name());
     }
 }
