@@ -183,6 +183,40 @@ def changes_once(n, at):
     return i, total
 
 
+def numbered(items, first):
+    """Indexes of `enumerate`, which may begin anywhere."""
+    total = turns = 0
+    for i, item in enumerate(items, first):
+        total ^= i + item
+        turns += i & 1
+        if turns % 30 == 29:
+            total -= i
+    return total, turns
+
+
+def numbered_in_turn(items, firsts):
+    total = 0
+    for first in firsts:
+        for i, item in enumerate(items, first):
+            total ^= i * 2 - item
+    return total
+
+
+def asked_and_set_anew(n):
+    """Nothing but the question uses what `x` was."""
+    x = t = small = 0
+    while t < n:
+        y = 0
+        if x < 300:
+            y = 1
+        x = t & 255
+        if t % 40 == 39:
+            x = t + 1000
+        small += y
+        t += 1
+    return small
+
+
 def squares(i, n):
     """Not negative, whatever comes."""
     total = 0
@@ -215,6 +249,12 @@ def main():
         (0, 2**70, 2**63),
     ):
         print(start, stop, step, ranges_at_the_edge(start, stop, step))
+    items = list(range(100))
+    for start in STARTS:
+        print(numbered(items, start), numbered_in_turn(items[:9], [start, 0, start, -1, start + 1] * 8))
+    for start in (EDGE - 1, EDGE - 50, EDGE, 2**61, 2**61 - 50, -(2**61) - 3):
+        print(numbered(items, start), numbered_in_turn(items[:9], range(start, start + 30)))
+    print(asked_and_set_anew(800))
     print(nested(30), changes_once(200, 120), changes_once(200, 300))
 
 

@@ -8,6 +8,7 @@ use decal_trace::eval::allocated::{Cpu, Stop};
 use decal_trace::eval::heap::Heap;
 use decal_trace::eval::{Left, run, run_from_label};
 use decal_trace::ir::{Trace, Val};
+use decal_trace::opt::rewrites::{Allowed, RULES, Rewrites, Rule};
 use decal_trace::regalloc::{Incoming, Registers, allocate_with, label_interface};
 use decal_trace::regalloc_check::check;
 use decal_trace::verify::verify;
@@ -113,5 +114,26 @@ proptest! {
     #[test]
     fn random_choices(numbers in prop::collection::vec(any::<u32>(), 0..400), side in prop::collection::vec(any::<u32>(), 0..200), ints in 3u8..9, floats in 3u8..9, seed: u64) {
         both_ways(&numbers, &side, &Registers { ints, floats, seed: Some(seed) });
+    }
+}
+
+/// Random traces are of use to those who look for wrong rules about ranges: these rules are applied in them.
+#[test]
+fn random_traces_have_ranges() {
+    let mut numbers = 1u32;
+    let mut next = || {
+        numbers = numbers.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        numbers >> 8
+    };
+    let mut counts = [0u32; RULES.len()];
+    for _ in 0..400 {
+        let numbers: Vec<u32> = (0..300).map(|_| next()).collect();
+        let root = random::trace(&mut Choices::new(&numbers), None);
+        let mut rewrites = Rewrites::new(Allowed::NOTHING);
+        random::optimized_by(&root, &mut rewrites);
+        RULES.iter().for_each(|rule| counts[*rule as usize] += rewrites.count(*rule));
+    }
+    for rule in [Rule::NoOverflow, Rule::GuardImplied, Rule::ComparisonKnown, Rule::SmallerKnown] {
+        assert!(counts[rule as usize] > 10, "{}: {counts:?}", rule.name());
     }
 }

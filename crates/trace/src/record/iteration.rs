@@ -11,8 +11,16 @@ use crate::bytecode::Op;
 use crate::event::{Detail, Event, Generating, Kind, Operand};
 use crate::ir::{Region, Val};
 use crate::opt::heap::Place;
+use crate::opt::range::Interval;
 use crate::snapshot::Then;
 use decal_uops::Uop;
+
+/// Where the index of an `enumerate` must lie when a trace first sees it. It grows by one where the iterator of a list does, which
+/// cannot do that more often than a list has items.
+const FIRST_INDEX: Interval = Interval { lo: -(1 << 61), hi: 1 << 61 };
+
+/// So that it lies here for as long as a trace has it.
+pub(super) const ANY_INDEX: Interval = Interval { lo: FIRST_INDEX.lo, hi: FIRST_INDEX.hi + Interval::LENGTH.hi };
 
 impl Recorder<'_> {
     pub(super) fn get_iter(&mut self, event: &Event) -> Step<()> {
@@ -109,8 +117,11 @@ impl Recorder<'_> {
             Kind::Enumerate => (load(layout.enumerate_index), None),
             _ => (load(layout.tuple_iter_index), None),
         };
-        // Two slots may hold one iterator, whose fields would then be in registers twice.
         let snap = self.snap();
+        if kind == Kind::Enumerate {
+            self.keep_within(next, FIRST_INDEX, snap);
+        }
+        // Two slots may hold one iterator, whose fields would then be in registers twice.
         let others: Vec<Val> = self
             .iters
             .iter()

@@ -5,6 +5,7 @@
 //! and what cannot stay in registers from turn to turn is put into memory. Whether a later state is the same again is
 //! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](mod@super::side)).
 
+use super::iteration::ANY_INDEX;
 use super::pictured::Pictured;
 use super::renew::Attempt;
 use super::state::{FrameState, IterState, Local, Own, PER_FRAME, Sym};
@@ -345,6 +346,9 @@ impl Recorder<'_> {
                 next += 1;
             }
             iter.dirty = true;
+            if iter.kind == Kind::Enumerate {
+                self.e.bound(iter.next, ANY_INDEX);
+            }
         }
         let mut constants = BTreeMap::new();
         for (_, sym) in self.slots() {

@@ -6,7 +6,7 @@
 //! takes for granted ([`renew`](super::renew)); one that does not fit puts everything into the frame and enters the root trace at its
 //! start, or loops by itself.
 
-use super::label::{Carries, LabelState, Slot};
+use super::label::{Carries, GONE, LabelState, Slot};
 use super::snapshots::first_place;
 use super::state::{IterState, Local, Own, Sym};
 use super::written::Wrote;
@@ -564,6 +564,11 @@ impl Recorder<'_> {
 
     /// Sees to it that the phis get numbers that lie where the label promises. False where they do not.
     fn keep_promises(&mut self, label: &LabelState, args: &[Val], head: u32) -> bool {
+        if label.granted.ranges.contains_key(&GONE) {
+            // What was carried for that alone is not carried any more.
+            self.unjoined.push("what is gone lies elsewhere, perhaps".to_string());
+            return false;
+        }
         let mut snap = None;
         for (phi, arg) in label.phi_vals.iter().zip(args) {
             let Some(range) = label.granted.ranges.get(phi) else { continue };

@@ -11,7 +11,7 @@ use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::event::{Code, CodeId};
 use decal_trace::ir::{End, Inst, Region, Start, Trace, UopInst, Val};
 use decal_trace::opt::emit::Emitter;
-use decal_trace::opt::rewrites::Allowed;
+use decal_trace::opt::rewrites::{Allowed, Rewrites};
 use decal_trace::regalloc::{Incoming, label_interface};
 use decal_trace::snapshot::{BoxId, FieldStore, Head, Returns, SnapId, Snapshots, Source, Then, listed};
 use decal_uops::{ALL, Class, Form, ImmKind, Uop};
@@ -121,9 +121,15 @@ fn is_pure(uop: Uop) -> bool {
 /// The trace as the optimizer makes it: folded, and nothing done twice. With the new name of each value. Snapshots keep their
 /// numbers.
 pub fn optimized(trace: &Trace) -> (Trace, Vec<Option<Val>>) {
+    let mut rewrites = Rewrites::new(Allowed::NOTHING);
+    optimized_by(trace, &mut rewrites)
+}
+
+/// The same, and which rules were applied.
+pub fn optimized_by(trace: &Trace, rewrites: &mut Rewrites) -> (Trace, Vec<Option<Val>>) {
     let mut unproved = Vec::new();
     loop {
-        match optimized_once(trace, &unproved) {
+        match optimized_once(trace, &unproved, rewrites) {
             Ok(optimized) => return optimized,
             Err(phis) => unproved.extend(phis),
         }
@@ -131,7 +137,11 @@ pub fn optimized(trace: &Trace) -> (Trace, Vec<Option<Val>>) {
 }
 
 /// The same with no promises about these phis. The error has those that were not kept.
-fn optimized_once(trace: &Trace, unproved: &[usize]) -> Result<(Trace, Vec<Option<Val>>), Vec<usize>> {
+fn optimized_once(
+    trace: &Trace,
+    unproved: &[usize],
+    rewrites: &mut Rewrites,
+) -> Result<(Trace, Vec<Option<Val>>), Vec<usize>> {
     const NONE: Val = Val(u32::MAX);
     let mut emitter = Emitter::new(Allowed::ALL);
     emitter.set_peeling(trace.label.is_some());
@@ -172,6 +182,7 @@ fn optimized_once(trace: &Trace, unproved: &[usize]) -> Result<(Trace, Vec<Optio
     if let End::Loop(args) = &trace.end {
         emitter.settle_ranges(&args.iter().map(|val| name(*val)).collect::<Vec<Val>>())?;
     }
+    rewrites.clone_from(emitter.rewrites());
     let (insts, _, origins, label) = emitter.into_parts();
     let end = match &trace.end {
         End::Loop(args) => End::Loop(args.iter().map(|val| name(*val)).collect()),
