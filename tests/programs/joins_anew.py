@@ -262,8 +262,8 @@ def pick(weights, r, answer):
 
 
 def picked(weights, rounds, answer):
-    """An index becomes an object for a call in the midst of a turn, and is a number again behind it. Which turn of the loop finds it
-    decides by which way a turn goes on, and all of them meet again at the head."""
+    """An index becomes an object for a call in the midst of a turn, and is a number again behind it. Which turn of the
+    loop finds it decides by which way a turn goes on, and all of them meet again at the head."""
     counts = [0] * len(weights)
     r = 7
     for _ in range(rounds):
