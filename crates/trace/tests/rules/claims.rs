@@ -502,7 +502,7 @@ fn claims() {
     if let Some(path) = std::env::var_os("DECAL_CLAIMS") {
         std::fs::write(path, &claims.text).expect("can be written");
     }
-    let mut names: Vec<&str> = claims.counts.keys().map(String::as_str).collect();
+    let names: Vec<&str> = claims.counts.keys().map(String::as_str).collect();
     // Those that compute or know nothing of numbers have other proofs.
     let others = [Rule::Constants, Rule::SameObject, Rule::OtherObject];
     let all = decal_trace::opt::rewrites::RULES.iter().filter(|rule| !others.contains(rule));
