@@ -76,7 +76,7 @@ def test_the_claims_speak_of_what_uops_do(claims: Claims) -> None:
         ("product for quotient", 10),
         ("quotient by product", 100),
         ("remainder by product", 100),
-        ("interval", 2000),
+        ("interval", 1500),
         ("passed guards", 300),
         ("no overflow", 100),
         ("guard implied", 100),

@@ -52,7 +52,8 @@ pub struct DecodedCode {
     pub resumable: Result<(), &'static str>,
     /// Whether calls of this code can be inlined, else why not (a few words).
     pub inlinable: Result<(), &'static str>,
-    /// Whether traces can start in this code, else why not (generators and coroutines; class and module bodies).
+    /// Whether traces can start in this code, else why not (generators and coroutines; class and module bodies; bytecode that
+    /// nobody can rely on).
     pub traceable: Result<(), &'static str>,
     /// Offset of a `RETURN_VALUE`, if there is one.
     pub return_value: Option<u32>,
@@ -118,7 +119,12 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
         let handlers = linetable::handlers(&objects::byte_string(raw.exception_table), units);
         let lines = linetable::lines(&objects::byte_string(raw.line_table), raw.first_line as u32, units);
         let decoded = bytecode::decode(&base, &handlers);
-        let traceable = traceable(raw);
+        let fits = |depth: &u32| *depth <= raw.stack_size as u32;
+        let sound = match decoded.consistent && decoded.depths.iter().flatten().all(fits) {
+            true => Ok(()),
+            false => Err("its bytecode is not what a compiler makes"),
+        };
+        let traceable = sound.and_then(|()| traceable(raw));
         Ok(DecodedCode {
             code: Rc::new(decal_trace::event::Code {
                 object: code as u64,
@@ -139,7 +145,7 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
             handlers,
             depths: decoded.depths,
             heads: decoded.heads,
-            resumable: resumable(raw),
+            resumable: sound.and_then(|()| resumable(raw)),
             inlinable: traceable.and_then(|()| inlinable(raw)),
             traceable,
             return_value: decoded.return_value,

@@ -17,6 +17,9 @@ pub struct Bytecode {
     pub instructions: Vec<Option<Instruction>>,
     /// Stack depth before the instruction, by the same units; `None` where nothing leads there.
     pub depths: Vec<Option<u32>>,
+    /// Whether all ways to an instruction lead there with the same depth, and none leads between instructions or out of the
+    /// code. Compilers see to that; what is put together by hand may be anything, and then nothing is known of the stack.
+    pub consistent: bool,
     /// Targets of backward jumps, ascending.
     pub heads: Vec<u32>,
     /// A `RETURN_VALUE`, if there is one.
@@ -59,8 +62,8 @@ pub fn decode(bytes: &[u8], handlers: &[Option<Handler>]) -> Bytecode {
     }
     heads.sort_unstable();
     heads.dedup();
-    let depths = depths(&raw, units, handlers);
-    Bytecode { instructions, depths, heads, return_value, reraise }
+    let (depths, consistent) = depths(&raw, units, handlers);
+    Bytecode { instructions, depths, consistent, heads, return_value, reraise }
 }
 
 /// Whether bytecode in base form jumps backward in a loop.
@@ -297,7 +300,8 @@ fn successors(raw: &Raw, depth: i64, visit: &mut impl FnMut(u32, i64)) {
     visit(next, after);
 }
 
-fn depths(raw: &[Raw], units: usize, handlers: &[Option<Handler>]) -> Vec<Option<u32>> {
+fn depths(raw: &[Raw], units: usize, handlers: &[Option<Handler>]) -> (Vec<Option<u32>>, bool) {
+    let mut consistent = true;
     let mut result = vec![None; units];
     let mut by_start = vec![None; units];
     for (index, entry) in raw.iter().enumerate() {
@@ -306,10 +310,15 @@ fn depths(raw: &[Raw], units: usize, handlers: &[Option<Handler>]) -> Vec<Option
     let mut work = vec![(0u32, 0i64)];
     while let Some((offset, depth)) = work.pop() {
         let Some(entry) = by_start.get(offset as usize).copied().flatten().and_then(|i| raw.get(i)) else {
+            consistent = false;
             continue;
         };
-        let Ok(known) = u32::try_from(depth) else { continue };
-        if result[offset as usize].is_some() {
+        let Ok(known) = u32::try_from(depth) else {
+            consistent = false;
+            continue;
+        };
+        if let Some(before) = result[offset as usize] {
+            consistent &= before == known;
             continue;
         }
         result[offset as usize] = Some(known);
@@ -317,9 +326,11 @@ fn depths(raw: &[Raw], units: usize, handlers: &[Option<Handler>]) -> Vec<Option
         if let Some(handler) = handlers.get(entry.instruction.unit as usize).copied().flatten() {
             work.push((handler.target, i64::from(handler.depth) + i64::from(handler.lasti) + 1));
         }
+        // What leads nowhere may want more than there is, too.
+        consistent &= depth + op::effect(entry.opcode, entry.argument) >= 0;
         successors(entry, depth, &mut |target, depth| work.push((target, depth)));
     }
-    result
+    (result, consistent)
 }
 
 #[cfg(test)]
@@ -506,5 +517,23 @@ mod tests {
             .collect();
         missing.sort_unstable();
         assert_eq!(listed, missing);
+    }
+
+    #[test]
+    fn what_no_compiler_makes() {
+        let consistent = |bytes: &[u8], handlers: &[Option<Handler>]| decode(bytes, handlers).consistent;
+        let good = [op::RESUME, 0, op::LOAD_CONST, 0, op::RETURN_VALUE, 0];
+        assert!(consistent(&good, &[None; 3]));
+        // Out of the code, from below the stack, into a cache, and to one instruction with two depths.
+        assert!(!consistent(&good[..4], &[None; 2]));
+        assert!(!consistent(&[op::RESUME, 0, op::RETURN_VALUE, 0], &[None; 2]));
+        assert!(!consistent(&[op::JUMP_FORWARD, 9, op::RETURN_CONST, 0], &[None; 2]));
+        let both = [op::LOAD_FAST, 0, op::POP_JUMP_IF_TRUE, 1, 0, 0, op::LOAD_FAST, 0, op::RETURN_CONST, 0];
+        assert!(!consistent(&both, &[None; 5]));
+        // Nobody comes to what lies behind the end.
+        assert!(consistent(&[op::RETURN_CONST, 0, op::RETURN_VALUE, 0], &[None; 2]));
+        let mut handlers = [None; 3];
+        handlers[1] = Some(Handler { target: 7, depth: 0, lasti: false });
+        assert!(!consistent(&good, &handlers));
     }
 }

@@ -413,9 +413,6 @@ const INTERVALS: [(i64, i64); 11] = [
     (0, 1 << 60),
 ];
 
-/// Results of those are too hard for the solver where both operands vary.
-const HARD: [Uop; 3] = [Uop::mul_int, Uop::floordiv_int, Uop::mod_int];
-
 fn within(name: &str, range: Interval) -> String {
     format!("(and (bvsle {} {name}) (bvsle {name} {}))", int(range.lo), int(range.hi))
 }
@@ -448,7 +445,12 @@ impl Claims {
         let params = [Class::Int, Class::Int];
         let given = format!("(and {} {})", within("x", a), within(args[1], b));
         let what = format!("{} of {a:?} and {b:?}, {same}", uop.name());
-        let is_hard = HARD.contains(&uop) && b.lo != b.hi && a.lo != a.hi || uop == Uop::floordiv_by;
+        // Products and quotients are too hard for the solver where all operands vary.
+        let is_hard = match uop {
+            Uop::mul_int => a.lo != a.hi && b.lo != b.hi,
+            Uop::floordiv_int | Uop::mod_int => b.lo != b.hi,
+            _ => uop == Uop::floordiv_by,
+        };
         let range = range::result(uop, a, b, imm, same);
         if let (Some(result), false) = (&result, is_hard || range == Interval::FULL || info.result != Some(Class::Int))
         {
