@@ -56,7 +56,7 @@ def test_random_programs(first: int) -> None:
         warnings.simplefilter("ignore")
         for number in range(first, first + BATCH):
             kind = fuzz.SHARES[number % len(fuzz.SHARES)]
-            ways = [{"DECAL_STRESS": "hot"}, *fuzz.ways_of(5, number, fuzz.USUAL, 1)]
+            ways = [{"DECAL_STRESS": "hot"}, *fuzz.ways_of(5, number, list(fuzz.WAYS), 1)]
             items.append((fuzz.KINDS[kind](5, number), ways))
         failures = fuzz.run_batch(items)
     assert not failures, failures[0]

@@ -144,7 +144,9 @@ impl Recorder<'_> {
         });
         let used = operation.arguments.iter().flat_map(|(first, count)| (0..*count).map(move |at| first - at));
         let operands: Vec<u32> = from_stack.chain(operation.callable).chain(used).collect();
-        self.find_chain()?;
+        if operation.function != 0 {
+            self.find_chain()?;
+        }
         self.make_visible(event, &operands)?;
         self.make_callers(event);
         self.push_frames(event)?;
@@ -195,6 +197,12 @@ impl Recorder<'_> {
 
     /// The same of several, the lowest first.
     pub(super) fn drop_many(&mut self, event: &Event, takes: u32) -> Step<()> {
+        self.find_chain()?;
+        self.drop_behind(event, takes)
+    }
+
+    /// The same where a part of the instruction is done, so that the chain was asked for before: that may leave.
+    pub(super) fn drop_behind(&mut self, event: &Event, takes: u32) -> Step<()> {
         self.perform(
             event,
             General { function: 0, words: &[], arguments: None, callable: None, takes, gives: Gives::Nothing },
@@ -203,6 +211,7 @@ impl Recorder<'_> {
 
     /// Stores the top of the stack into a local whose object may end with that, and run Python code.
     pub(super) fn store_over(&mut self, slot: u32, seen: Operand, event: &Event) -> Step<()> {
+        self.find_chain()?;
         let sym = self.pop()?;
         if let Some(place) = self.place(slot)
             && let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = self.home(place).sym
@@ -211,7 +220,7 @@ impl Recorder<'_> {
             let old = std::mem::replace(&mut self.home(place).sym, Sym::Null);
             self.write_local(place, &sym, seen, Operand::NULL)?;
             self.push(old);
-            return self.drop_top(event);
+            return self.drop_behind(event, 1);
         }
         let before = self.place(slot).map(|place| (place, self.bound_memory_of(place)));
         let new = self.owned_object(&sym, seen)?;
@@ -227,7 +236,7 @@ impl Recorder<'_> {
         };
         // What it held is the stack's now, for a moment: there was room for the new object.
         self.push(old);
-        self.drop_top(event)
+        self.drop_behind(event, 1)
     }
 
     fn word(&mut self, word: Word) -> Step<Val> {

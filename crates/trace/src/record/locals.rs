@@ -336,6 +336,7 @@ impl Recorder<'_> {
         if !self.general || old.kind.is_plain() {
             return self.empty_local(slot, old);
         }
+        self.find_chain()?;
         let held = if let Some(place) = self.place(slot) {
             let before = self.bound_memory_of(place);
             self.empty_slot(place);
@@ -346,7 +347,7 @@ impl Recorder<'_> {
             std::mem::replace(&mut local.sym, Sym::Null)
         };
         self.push(held);
-        self.drop_top(event)
+        self.drop_behind(event, 1)
     }
 
     fn empty_local(&mut self, slot: u32, old: Operand) -> Step<()> {
