@@ -206,16 +206,19 @@ UNREACHED = {
     "Unstable": "a store into a local is put off until it fits",
 }
 
-# Where the loop raises in each turn, or keeps what only a trace has: what is said of them now.
+# Where the loop raises in each turn before it comes to what is not compiled: what is said of it now.
 SAID = {
-    "no such global": "the loop was left while it was observed",
-    "missing attribute": "the loop was left while it was observed",
-    "wrong arguments": "the loop was left while it was observed",
-    "math of text": "the loop was left while it was observed",
+    "unbound local": "the loop was left while it was observed",
+    "empty cell": "the loop was left while it was observed",
 }
 
-# Programs that were not compiled once, and are now: by a fast form, or through CPython.
+# Programs that were not compiled once, and are now: by a fast form, or through CPython, which may raise in each turn.
 COMPILED = (
+    "raise",
+    "no such global",
+    "missing attribute",
+    "wrong arguments",
+    "math of text",
     "comprehension",
     "matrix product",
     "truth of an object",
