@@ -102,7 +102,7 @@ def test_same_output(name: str, way: str) -> None:
 
 
 # Guards of each program that are made to fail.
-GUARDS = 16
+GUARDS = 10
 
 
 @functools.cache
