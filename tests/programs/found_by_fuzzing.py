@@ -66,3 +66,33 @@ def joined_a_turn_later(n, a, b):
 
 for start in ((1, 2), (True, 1.5), (2**70, 2)):
     show(joined_a_turn_later, 21, *start)
+
+
+class Asked:
+    asked = 0
+
+    def __init__(self, x):
+        self.x = x
+
+    def __eq__(self, other):
+        Asked.asked += 1
+        return isinstance(other, Asked) and self.x == other.x
+
+    def __hash__(self):
+        return 5
+
+
+def copied_with_questions(n):
+    # DECAL_STRESS=hot: `dict(d)` compares keys where an item of `d` was deleted; its copy in traces did not.
+    d = {"k": 1, 2: 5}
+    d[Asked(1)] = 1
+    d[Asked(2)] = 2
+    del d["k"]
+    Asked.asked = 0
+    for _ in range(n):
+        d = dict(d)
+    return Asked.asked, len(d)
+
+
+for count in (3, 40, 3000):
+    show(copied_with_questions, count)

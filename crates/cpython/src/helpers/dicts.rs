@@ -290,10 +290,22 @@ pub unsafe extern "C" fn update(dict: *mut PyObject, other: *mut PyObject) -> c_
     }
 }
 
-/// `dict(other)` of an exact dict.
+/// `dict(other)` of an exact dict: null without an exception where keys may be compared that run Python code, as CPython does unless
+/// it can copy the table whole.
 pub unsafe extern "C" fn copy(other: *mut PyObject) -> *mut PyObject {
-    // SAFETY: an exact dict; copying it compares no keys.
-    unsafe { ffi::PyDict_Copy(other) }
+    // SAFETY: an exact dict; its keys run no Python code.
+    unsafe {
+        if !has_simple_keys(other) {
+            return null_mut();
+        }
+        // Not `PyDict_Copy`: its table may have another size.
+        let new = ffi::PyDict_New();
+        if !new.is_null() && ffi::PyDict_Update(new, other) < 0 {
+            objects::decref(new);
+            return null_mut();
+        }
+        new
+    }
 }
 
 /// `len(dict)`.
