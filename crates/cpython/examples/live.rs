@@ -1,9 +1,16 @@
 //! A Python extension with which `tests/live.rs` tries this crate inside of a running CPython.
 //!
 //! It offers to Python what the engine does with the crate, in small pieces: decode code, observe a call,
-//! act in the callback of a jump or of a function's start. Not part of the product.
+//! act in the callback of a jump or of a function's start. Not part of the product: what cannot be here ends the test's
+//! process, which is how a test fails.
 
-#![allow(missing_docs, clippy::missing_safety_doc, clippy::undocumented_unsafe_blocks)]
+#![allow(missing_docs, reason = "a test's program")]
+#![allow(
+    clippy::missing_safety_doc,
+    clippy::undocumented_unsafe_blocks,
+    reason = "one reason for all: `tests/live.rs` calls each function from Python, with the GIL held, with the arguments that it is for, \
+              or CPython does so in the callbacks that are registered here"
+)]
 
 use decal_cpython::code::{DecodedCode, decode};
 use decal_cpython::frame::{self, Frame, Unwound};

@@ -116,7 +116,10 @@ fn small_value(long: &layout::Long) -> i64 {
 }
 
 /// The value of an exact int of at most 60 bits.
-unsafe fn small_int(object: *mut PyObject) -> Option<i64> {
+///
+/// # Safety
+/// A live exact int.
+pub(crate) unsafe fn small_int(object: *mut PyObject) -> Option<i64> {
     // SAFETY: an exact int; digits are as many as the tag says.
     unsafe {
         let long = object.cast::<layout::Long>();

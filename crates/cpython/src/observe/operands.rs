@@ -2,6 +2,7 @@
 
 use super::{arrays, known};
 use crate::capi as ffi;
+use crate::helpers::small_int;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
@@ -89,18 +90,10 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
 }
 
 /// Kind and value of an exact `int`.
-pub(super) unsafe fn int_bits(object: *mut PyObject) -> (Kind, u64) {
-    // SAFETY: an exact int; digits are as many as the tag says.
-    unsafe {
-        let long = object.cast::<layout::Long>();
-        let digits = (&raw const (*long).digits).cast::<u32>();
-        let magnitude = match (*long).tag >> 3 {
-            0 => 0,
-            1 => i64::from(*digits),
-            2 => i64::from(*digits) | i64::from(*digits.add(1)) << 30,
-            _ => return (Kind::BigInt, 0),
-        };
-        let value = if (*long).tag & 3 == 2 { -magnitude } else { magnitude };
-        (Kind::Int, value as u64)
+unsafe fn int_bits(object: *mut PyObject) -> (Kind, u64) {
+    // SAFETY: an exact int.
+    match unsafe { small_int(object) } {
+        Some(value) => (Kind::Int, value as u64),
+        None => (Kind::BigInt, 0),
     }
 }
