@@ -221,7 +221,7 @@ class Writer:
         if kind < 22 and self.generators:
             made = self.generator(a)
             return self.pick([f"next({made}, {b})", f"sum({made})", f"list({made})[:3]", f"[q for q in {made}][-1]", f"max({made}, default={b})",
-                              f"any(q == {b} for q in {made})", f"tuple({made})", f"len([*{made}])"])  # fmt: skip
+                              f"any(q == {b} for q in {made})", f"any({made})", f"next({made})", f"tuple({made})", f"len([*{made}])"])  # fmt: skip
         choices = [f"(-{a})", f"(not {a})", f"({a} if {b} else {self.leaf()})", f"({a} and {b})", f"({a} or {b})", f"fit({a})", f"abs({a})",
                    f"(~{a})", f"({a} < {b} <= {self.leaf()})", f"min({a}, {b})", f"max({a}, {b})", f"int({a})", f"float({a})", f"bool({a})",
                    f"({a}, {b})[{self.pick(['0', '-1', 'x', 'True'])}]", f"divmod({a}, {b})[0]", f"isinstance({a}, int)", f"round({a})",
@@ -261,7 +261,8 @@ class Writer:
     def generator(self, a: str) -> str:
         """A call of a generator function, or a generator expression."""
         if self.generators and self.chance(80):
-            return f"{self.pick(self.generators)}({a}, {self.pick(['1', '2', '3', '4'])})"
+            made = f"{self.pick(self.generators)}({a}, {self.pick(['1', '2', '3', '4'])})"
+            return f"(q for q in {made})" if self.chance(20) else made
         return self.pick(
             [
                 f"(q + {self.leaf()} for q in range(3))",
@@ -466,19 +467,26 @@ class Writer:
         second = self.pick(["2", "G", "None", "1.5"]) if kind == "function" else "2"
         self.line(0, f"def {name}(a, b={second}{', *, z=1' if kind == 'function' else ''}):")
         self.line(1, self.pick(["x = y = 1", "x = a; y = b", "x, y = b, a"]))
+        at = 1
+        if kind == "generator" and self.chance(25):
+            # Whoever lets it end shows.
+            self.line(at, "try:")
+            at += 1
         if kind == "generator" and self.chance(70):
-            self.line(1, "for i in range(b):")
+            within = self.generators and self.chance(25)
+            self.line(at, f"for i in {self.generator('a') if within else 'range(b)'}:")
             self.in_loop = True
-            self.line(
-                2, self.pick(["yield a", "yield i", "x = yield i", "yield (a, i)", "a = yield a", "yield fit(a * i)"])
-            )
-            self.block(2, 1)
+            item = self.pick(["yield a", "yield i", "x = yield i", "yield (a, i)", "a = yield a", "yield fit(a * i)"])
+            self.line(at + 1, "yield i" if within else item)
+            self.block(at + 1, 1)
             self.in_loop = False
         elif kind == "function" and self.chance(15):
             self.line(1, f"if isinstance(b, int) and b > 0: return {name}(a, b - 1 if b < 5 else 3)")
-        self.block(1, 1)
+        self.block(at, 1)
         if kind == "generator":
-            self.line(1, self.pick(["yield x", "return x", "yield from (x, y)"]))
+            self.line(at, self.pick(["yield x", "return x", "yield from (x, y)"]))
+            if at > 1:
+                self.line(1, f"finally: note('{name} ends', b)")
             self.generators.append(name)
         else:
             self.line(1, f"return fit({self.expression()})")

@@ -136,7 +136,7 @@ impl Recorder<'_> {
         let at = stack.len().checked_sub(consumer.holds() as usize + 1).ok_or(AbortReason::Inconsistent("consumer"))?;
         let keeps = match (&stack[at], generator.object()) {
             (Sym::Obj(_, own), Some(_)) => *own != Own::Owned && !matches!(own, Own::StackSlot(_)),
-            (Sym::Gen(_), None) => quiet,
+            (Sym::Gen(_), None) => quiet && !self.holds_unsettled(self.here()),
             _ => false,
         };
         if !keeps {

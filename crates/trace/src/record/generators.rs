@@ -657,9 +657,10 @@ impl Recorder<'_> {
         let Some(generator) = self.frame_of(&sym).and_then(|index| self.suspended[index].generator) else {
             return Ok(());
         };
+        let alone = !self.frame_of(&sym).is_some_and(|index| self.holds_unsettled(&self.suspended[index]));
         match (generator.object(), generator.quiet) {
-            (None, true) => return Ok(()),
-            (None, false) => {
+            (None, true) if alone => return Ok(()),
+            (None, _) => {
                 self.realize_generator(generator.number, false)?;
                 self.renew_snap(event);
             }
@@ -768,7 +769,21 @@ impl Recorder<'_> {
         }
     }
 
+    /// Whether a frame holds a generator that may not end with it as it is: one whose end runs code, or one that exists and of
+    /// which memory does not say yet how it stands.
+    pub(super) fn holds_unsettled(&self, frame: &FrameState) -> bool {
+        let unsettled = |sym: &Sym| {
+            let Some(index) = self.frame_of(sym) else { return false };
+            let frame = &self.suspended[index];
+            frame.generator.is_some_and(|its| its.object().is_some() || its.begun && !its.quiet)
+                || self.holds_unsettled(frame)
+        };
+        frame.locals.iter().map(|local| &local.sym).chain(&frame.stack).any(unsettled)
+    }
+
     /// What ends with these, which were taken off the state, and with generators among them that nobody else has.
+    ///
+    /// Whoever lets a generator end has seen to it that nothing ends which is not settled; if not, the recording is given up.
     pub(super) fn with_generators(&mut self, syms: &[Sym]) -> Vec<Sym> {
         fn find(syms: &[Sym], numbers: &mut Vec<u32>) {
             for sym in syms {
@@ -788,6 +803,7 @@ impl Recorder<'_> {
             }
             let Some(index) = self.frame_of(&Sym::Gen(number)) else { continue };
             let frame = self.suspended.remove(index);
+            self.unsettled |= frame.generator.is_some_and(|generator| generator.begun && !generator.quiet);
             let shell = frame.generator.and_then(|generator| generator.shell());
             self.shells.extend(shell);
             self.nullable.extend(shell);
@@ -796,6 +812,11 @@ impl Recorder<'_> {
             find(&its, &mut numbers);
             all.extend(its);
         }
+        let lost = |sym: &Sym| match sym {
+            Sym::Obj(object, _) => self.frame_of(sym).is_some() && !self.on_stack(*object),
+            _ => false,
+        };
+        self.unsettled |= !self.suspended.is_empty() && all.iter().any(lost);
         all
     }
 

@@ -246,6 +246,8 @@ pub(crate) struct Recorder<'a> {
     shells: Vec<Val>,
     /// Values among those that may be null.
     nullable: BTreeSet<Val>,
+    /// A generator was to end of which memory does not say how it stands, or whose end runs code.
+    unsettled: bool,
     /// What `min` or `max` was seen to have.
     best: Operand,
     iters: Vec<IterState>,
@@ -516,6 +518,7 @@ impl<'a> Recorder<'a> {
             met: Vec::new(),
             shells: Vec::new(),
             nullable: BTreeSet::new(),
+            unsettled: false,
             best: Operand::NULL,
             iters: Vec::new(),
             next_box: 0,
@@ -752,6 +755,9 @@ impl<'a> Recorder<'a> {
                     self.instruction(event, next.filter(|_| !(raises && fuses)))?
                 }
             };
+            if self.unsettled {
+                return Err(AbortReason::Call("a generator that ends with what holds it"));
+            }
             self.note_rewrites(event);
             let (done, hidden) = match covered {
                 Covered::One => (1, 0),
