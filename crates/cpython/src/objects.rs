@@ -131,6 +131,18 @@ pub unsafe fn decref(object: *mut PyObject) {
     unsafe { pyo3_ffi::Py_XDECREF(object) }
 }
 
+/// A function of this code, with these globals and a closure, or none.
+pub unsafe fn new_function(code: *mut PyObject, globals: *mut PyObject, closure: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the module's contract; the closure is a tuple of cells, as many as the code has free variables.
+    unsafe {
+        let function = crate::capi::PyFunction_New(code, globals);
+        if !function.is_null() && !closure.is_null() {
+            (*function.cast::<layout::Function>()).closure = pyo3_ffi::Py_NewRef(closure);
+        }
+        function
+    }
+}
+
 /// The address of an object's type; 0 for null.
 pub unsafe fn type_of(object: *mut PyObject) -> u64 {
     if object.is_null() {

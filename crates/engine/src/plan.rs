@@ -55,6 +55,8 @@ pub enum New {
     Int(Wanted),
     Float(Wanted),
     Tuple(Vec<Make>),
+    /// Code, globals, closure or null.
+    Function(Vec<Make>),
     RangeIter([Wanted; 3]),
 }
 
@@ -117,7 +119,7 @@ pub type Objects = SmallVec<[Filled; 24]>;
 fn takes_over(source: &Source) -> bool {
     match source {
         Source::Owned(_) | Source::Generator(_) => true,
-        Source::Tuple(items, _) => items.iter().any(takes_over),
+        Source::Tuple(items, _) | Source::Function(items, _) => items.iter().any(takes_over),
         _ => false,
     }
 }
@@ -157,6 +159,9 @@ impl Planner<'_> {
             Source::Generator(number) => Make::Generator(self.generators.iter().position(|known| known == number)?),
             Source::Tuple(items, id) => self.boxed(*id, |this| {
                 Some(New::Tuple(items.iter().map(|item| this.make(item)).collect::<Option<_>>()?))
+            })?,
+            Source::Function(parts, id) => self.boxed(*id, |this| {
+                Some(New::Function(parts.iter().map(|part| this.make(part)).collect::<Option<_>>()?))
             })?,
             Source::RangeIter(fields, id) => self.boxed(*id, |this| {
                 let [next, step, left] = **fields;
@@ -410,6 +415,7 @@ impl ObjectMaker<'_> {
                             objects::new_range_iter(next, step, left)
                         }
                         New::Tuple(items) => self.tuple(items),
+                        New::Function(parts) => self.function(parts),
                     };
                     self.failed |= object.is_null();
                     if let Some(slot) = self.boxes.get_mut(*number) {
@@ -430,6 +436,20 @@ impl ObjectMaker<'_> {
                 return null_mut();
             }
             objects::new_tuple(&items)
+        }
+    }
+
+    unsafe fn function(&mut self, parts: &[Make]) -> *mut PyObject {
+        // SAFETY: the caller's.
+        unsafe {
+            let parts: SmallVec<[_; 3]> = parts.iter().map(|part| (part, self.object(part))).collect();
+            let failed = parts.iter().any(|(part, object)| object.is_null() && !matches!(part, Make::Null));
+            let function = match parts[..] {
+                [(_, code), (_, globals), (_, closure)] if !failed => objects::new_function(code, globals, closure),
+                _ => null_mut(),
+            };
+            parts.iter().for_each(|(_, object)| objects::decref(*object));
+            function
         }
     }
 }

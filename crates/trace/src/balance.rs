@@ -608,7 +608,9 @@ fn handed(snapshot: Snapshot<'_>) -> BTreeMap<Val, i64> {
     fn visit(source: &Source, seen: &mut BTreeSet<u32>, counts: &mut BTreeMap<Val, i64>) {
         match source {
             Source::Owned(val) => *counts.entry(*val).or_default() += 1,
-            Source::Tuple(items, id) if seen.insert(id.0) => items.iter().for_each(|item| visit(item, seen, counts)),
+            Source::Tuple(items, id) | Source::Function(items, id) if seen.insert(id.0) => {
+                items.iter().for_each(|item| visit(item, seen, counts));
+            }
             _ => {}
         }
     }

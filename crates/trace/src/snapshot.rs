@@ -49,6 +49,8 @@ pub enum Source {
     Owned(Val),
     /// A tuple to be made.
     Tuple(Rc<Vec<Source>>, BoxId),
+    /// A function to be made: code, globals, and closure or null.
+    Function(Rc<Vec<Source>>, BoxId),
     /// The iterator of a `range` to be made: next value, step, values left. Only where a trace made it.
     RangeIter(Rc<[Val; 3]>, BoxId),
     /// The generator with this number, whose frame is in the snapshot.
@@ -329,7 +331,9 @@ impl PartialEq for Source {
             (Source::Generator(a), Source::Generator(b)) => a == b,
             (Source::Const(a), Source::Const(b)) => a == b,
             (Source::RangeIter(a, id), Source::RangeIter(b, other)) => (a, id) == (b, other),
-            (Source::Tuple(a, id), Source::Tuple(b, other)) => id == other && same_items(a, b),
+            (Source::Tuple(a, id), Source::Tuple(b, other)) | (Source::Function(a, id), Source::Function(b, other)) => {
+                id == other && same_items(a, b)
+            }
             _ => false,
         }
     }
@@ -337,6 +341,10 @@ impl PartialEq for Source {
 
 fn same_items(a: &[Source], b: &[Source]) -> bool {
     a == b
+}
+
+fn all_renumbered(sources: &[Source], number: &impl Fn(Val) -> Val) -> Rc<Vec<Source>> {
+    Rc::new(sources.iter().map(|source| source.renumbered(number)).collect())
 }
 
 impl Source {
@@ -355,9 +363,8 @@ impl Source {
             Source::Bool(val) => Source::Bool(number(*val)),
             Source::Borrowed(val) => Source::Borrowed(number(*val)),
             Source::Owned(val) => Source::Owned(number(*val)),
-            Source::Tuple(items, id) => {
-                Source::Tuple(Rc::new(items.iter().map(|item| item.renumbered(number)).collect()), *id)
-            }
+            Source::Tuple(items, id) => Source::Tuple(all_renumbered(items, number), *id),
+            Source::Function(parts, id) => Source::Function(all_renumbered(parts, number), *id),
             Source::RangeIter(fields, id) => Source::RangeIter(Rc::new(fields.map(number)), *id),
         }
     }
@@ -373,14 +380,16 @@ impl Source {
             | Source::Bool(v)
             | Source::Borrowed(v)
             | Source::Owned(v) => visit(*v),
-            Source::Tuple(..) | Source::RangeIter(..) => self.each_item(visit),
+            Source::Tuple(..) | Source::Function(..) | Source::RangeIter(..) => self.each_item(visit),
         }
     }
 
     /// The same for what has several, which is rare.
     fn each_item(&self, visit: &mut impl FnMut(Val)) {
         match self {
-            Source::Tuple(items, _) => items.iter().for_each(|item| item.each_value(visit)),
+            Source::Tuple(items, _) | Source::Function(items, _) => {
+                items.iter().for_each(|item| item.each_value(visit));
+            }
             Source::RangeIter(fields, _) => fields.iter().for_each(|field| visit(*field)),
             _ => {}
         }

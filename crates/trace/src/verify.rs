@@ -358,9 +358,11 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
             let count = seen.owned.iter().filter(|known| *known == val).count();
             return if count == 1 || count <= references(trace, *val) { Ok(()) } else { Err(Fault::OwnedTwice(*val)) };
         }
-        Source::Int(_, number) | Source::Float(_, number) | Source::Tuple(_, number) | Source::RangeIter(_, number) => {
-            *number
-        }
+        Source::Int(_, number)
+        | Source::Float(_, number)
+        | Source::Tuple(_, number)
+        | Source::Function(_, number)
+        | Source::RangeIter(_, number) => *number,
     };
     if let Some((_, former)) = seen.boxes.iter().find(|(known, _)| *known == number) {
         // The same object again: its parts were checked where it came first.
@@ -371,8 +373,12 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
         Source::Int(val, _) => is(*val, Class::Int),
         Source::Float(val, _) => is(*val, Class::Float),
         Source::RangeIter(fields, _) => fields.iter().try_for_each(|field| is(*field, Class::Int)),
-        Source::Tuple(items, _) if items.iter().any(Source::is_in_place) => Err(Fault::Unchanged),
-        Source::Tuple(items, _) => items.iter().try_for_each(|item| source(trace, item, seen)),
+        Source::Tuple(items, _) | Source::Function(items, _) if items.iter().any(Source::is_in_place) => {
+            Err(Fault::Unchanged)
+        }
+        Source::Tuple(items, _) | Source::Function(items, _) => {
+            items.iter().try_for_each(|item| source(trace, item, seen))
+        }
         _ => Ok(()),
     }
 }

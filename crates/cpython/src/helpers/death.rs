@@ -184,6 +184,26 @@ unsafe fn holds_plain(object: *mut PyObject) -> bool {
     }
 }
 
+/// Whether nothing but plain objects ends with this list, tuple or set, which has no weak references.
+unsafe fn container_holds_plain(object: *mut PyObject) -> bool {
+    // SAFETY: a live object; layouts are those of the exact types that are asked for.
+    unsafe {
+        let plain = |item: *mut PyObject| item.is_null() || is_immortal(item) || is_plain(item);
+        let ty = objects::type_of(object);
+        if ty == type_address!(PyList_Type) {
+            super::sequences::items(object).iter().all(|item| plain(*item))
+        } else if ty == type_address!(PyTuple_Type) {
+            objects::tuple_items(object).iter().all(|item| plain(*item))
+        } else if ty == type_address!(PySet_Type) {
+            let raw = &*object.cast::<layout::Set>();
+            let entries = std::slice::from_raw_parts(raw.table, raw.mask as usize + 1);
+            raw.weak_references.is_null() && entries.iter().all(|entry| entry.hash == -1 || plain(entry.key))
+        } else {
+            false
+        }
+    }
+}
+
 unsafe fn has_weak_references(object: *mut PyObject) -> bool {
     // SAFETY: where the type has such a place, it holds the list of weak references.
     unsafe {
@@ -303,7 +323,8 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
         let list = std::slice::from_raw_parts(list, count);
         let at_once = |object: *mut PyObject| {
             let references = ffi::Py_REFCNT(object) as usize;
-            references > count || is_immortal(object) || is_plain(object) || references == 1 && holds_plain(object)
+            let alone = |object| container_holds_plain(object) || holds_plain(object);
+            references > count || is_immortal(object) || is_plain(object) || references == 1 && alone(object)
         };
         if list.iter().all(|object| at_once(*object)) {
             return 1;
@@ -318,21 +339,9 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
 
 /// Whether a reference to this object may be dropped in a trace.
 pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
-    // SAFETY: a live object; an exact list or tuple has items.
+    // SAFETY: a live object.
     unsafe {
         if ffi::Py_REFCNT(object) != 1 {
-            return 1;
-        }
-        // Mostly a list or tuple of plain things.
-        let ty = objects::type_of(object);
-        let items: &[*mut PyObject] = if ty == type_address!(PyList_Type) {
-            super::sequences::items(object)
-        } else if ty == type_address!(PyTuple_Type) {
-            objects::tuple_items(object)
-        } else {
-            return may_die_all(&raw const object, 1);
-        };
-        if items.iter().all(|item| item.is_null() || is_immortal(*item) || is_plain(*item)) {
             return 1;
         }
         may_die_all(&raw const object, 1)

@@ -295,6 +295,7 @@ impl Recorder<'_> {
             self.renew_snap(event);
         }
         self.settle_suspended(event)?;
+        self.settle_all_functions(event)?;
         self.own_all();
         self.renew_snap(event);
         Ok(())

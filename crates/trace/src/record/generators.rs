@@ -13,6 +13,7 @@
 //! runs already is not suspended in memory: either because it truly runs, or because it is known. One that does not exist
 //! and would run code when it is closed is only on operand stacks, so that it is seen where it ends.
 
+use super::functions::is_code;
 use super::label::{SUSPENDED, Slot};
 use super::pictured::Pictured;
 use super::snapshots::first_place;
@@ -332,52 +333,6 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// A new function, as a generator expression has one.
-    pub(super) fn make_function(&mut self, event: &Event) -> Step<()> {
-        let Detail::Function(globals, names) = event.detail else {
-            return Err(AbortReason::Instruction("MAKE_FUNCTION"));
-        };
-        let raise = self.raise_snap();
-        let Sym::Const(code) = self.pop()? else { return Err(AbortReason::Instruction("MAKE_FUNCTION")) };
-        let (code, globals) = (self.e.object(code.object, code.ty), self.e.object(globals.object, globals.ty));
-        let function = self.host.functions.new_function;
-        let val = self.e.effect(Uop::call_obj_2, &[code, globals], 0, function, Region::Fixed, Some(raise));
-        self.e.set_type(val, self.host.objects.function);
-        let layout = self.host.layout.clone();
-        let names = names.map(|name| self.e.object(name, 0));
-        for (disp, known) in
-            [(layout.function_code, code)].into_iter().chain(layout.function_names.into_iter().zip(names))
-        {
-            self.e.heap().learn(Region::Fixed, Place { base: val, index: None, disp }, known);
-        }
-        self.push(Sym::Obj(val, Own::Owned));
-        Ok(())
-    }
-
-    /// `SET_FUNCTION_ATTRIBUTE`: the closure of a new function.
-    pub(super) fn set_closure(&mut self, argument: u32, event: &Event) -> Step<()> {
-        const CLOSURE: u32 = 8;
-        let Sym::Obj(function, Own::Owned) = self.peek(1)? else {
-            return Err(AbortReason::Instruction("SET_FUNCTION_ATTRIBUTE"));
-        };
-        let place = Place { base: function, index: None, disp: self.host.layout.function_code };
-        if argument != CLOSURE || self.e.heap().lookup(Region::Fixed, &place).is_none() {
-            return Err(AbortReason::Instruction("SET_FUNCTION_ATTRIBUTE"));
-        }
-        if !matches!(self.peek(2)?, Sym::Obj(..) | Sym::Const(_)) {
-            self.realize(2, Operand { bits: i64::MAX as u64, ..Operand::NULL })?;
-            self.renew_snap(event);
-        }
-        let new = self.pop()?;
-        let closure = self.pop()?;
-        let val = self.owned_object(&closure, Operand::NULL)?;
-        let disp = self.host.layout.function_closure;
-        self.e.effect(Uop::store_obj, &[function, val], disp, 0, Region::Fixed, None);
-        self.e.heap().learn(Region::Fixed, Place { base: function, index: None, disp }, val);
-        self.push(new);
-        Ok(())
-    }
-
     /// A call of a generator function.
     pub(super) fn make_generator(
         &mut self,
@@ -401,6 +356,7 @@ impl Recorder<'_> {
         let known = match (&callable, callee.function) {
             _ if callee.bound_self != 0 => None,
             (Sym::Const(operand), function) if operand.object == function => None,
+            (Sym::Function(parts, _), 0) if is_code(parts, code.object) => None,
             (Sym::Obj(val, _), 0) => {
                 let (val, snap) = (*val, self.snap());
                 self.e.guard_type(val, self.host.objects.function, snap);
@@ -430,7 +386,7 @@ impl Recorder<'_> {
             let sym = match bind {
                 Bind::Argument(index) => args.get(*index as usize).cloned().ok_or(missing)?,
                 Bind::Default(operand) | Bind::Cell(operand) => Sym::Const(*operand),
-                Bind::Closure(index) => self.closure_cell(known.ok_or(missing)?, *index),
+                Bind::Closure(index) => self.closure_cell(&callable, known, *index)?,
                 Bind::Unbound => Sym::Null,
                 Bind::Rest(..) | Bind::Keywords(_) => return Err(AbortReason::Call("any number of arguments")),
             };
@@ -459,15 +415,6 @@ impl Recorder<'_> {
         self.push(Sym::Gen(number));
         self.drop_all(&drops);
         Ok(())
-    }
-
-    /// A cell of a function's closure.
-    fn closure_cell(&mut self, function: Val, index: u32) -> Sym {
-        let (snap, layout) = (self.snap(), self.host.layout.clone());
-        let closure = self.e.load(Uop::load_obj, function, None, layout.function_closure, Region::Fixed, Some(snap));
-        let disp = layout.tuple_items + 8 * index as i32;
-        let cell = self.e.load(Uop::load_obj, closure, None, disp, Region::Fixed, Some(snap));
-        Sym::Obj(cell, Own::Container)
     }
 
     /// How many slots hold this generator, which was not made.

@@ -129,6 +129,7 @@ impl Recorder<'_> {
         if !self.suspended.is_empty() {
             self.settle_generators(event)?;
         }
+        self.settle_functions(event)?;
         if self.raised.is_some() {
             self.snap();
             let reason = AbortReason::Instruction("an exception that is raised and handled");
@@ -354,7 +355,7 @@ impl Recorder<'_> {
                 _ => return Err(AbortReason::Instruction("BUILD_SLICE (a slice to store to)")),
             },
             Op::General(GeneralOp::MakeFunction, _) => self.make_function(event)?,
-            Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument, event)?,
+            Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument)?,
             Op::General(GeneralOp::PushExcInfo, _) => self.push_exception()?,
             Op::General(GeneralOp::CheckExcMatch, _) => self.match_exception(event)?,
             Op::General(GeneralOp::Raise | GeneralOp::Reraise, _) => return Err(AbortReason::LeftLoop),

@@ -122,7 +122,7 @@ impl LabelState {
         let sym = |sym: &mut Sym| match sym {
             Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
             Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
-            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) | Sym::Gen(_) => {}
+            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) | Sym::Function(..) | Sym::Gen(_) => {}
         };
         for frame in label.frames.iter_mut().chain(&mut label.suspended) {
             frame.generator.iter_mut().flat_map(Generator::values_mut).for_each(renumber);
@@ -518,7 +518,7 @@ impl Recorder<'_> {
                     Sym::Obj(_, Own::StackSlot(home)) if *home != first + slot as u32 => {
                         return Err(AbortReason::Stack);
                     }
-                    Sym::Tuple(..) => return Err(AbortReason::Stack),
+                    Sym::Tuple(..) | Sym::Function(..) => return Err(AbortReason::Stack),
                     _ => {}
                 }
             }

@@ -27,6 +27,7 @@ mod delegation;
 mod dicts;
 mod enter;
 mod fit;
+mod functions;
 mod general;
 mod generators;
 mod instances;

@@ -67,7 +67,7 @@ impl Recorder<'_> {
 
     /// Makes all that a tuple needs to become real, itself included, but fills no tuple yet: should memory run out, the exit
     /// finds the references to the items where its snapshot says.
-    fn make_parts(&mut self, id: BoxId, made: &mut Vec<(BoxId, Val)>) -> Step<()> {
+    pub(super) fn make_parts(&mut self, id: BoxId, made: &mut Vec<(BoxId, Val)>) -> Step<()> {
         let count = self.items_of(id)?.len();
         for position in 0..count {
             let item = self.items_of(id)?.get(position).cloned().ok_or(AbortReason::Inconsistent("tuple"))?;
@@ -110,7 +110,7 @@ impl Recorder<'_> {
 
     /// Fills a tuple with its items, and puts it into all slots that hold it. The trace owns one reference
     /// for each of them; the last slot's is the caller's where that slot goes away.
-    fn fill_tuple(&mut self, id: BoxId, tuple: Val) -> Step<()> {
+    pub(super) fn fill_tuple(&mut self, id: BoxId, tuple: Val) -> Step<()> {
         let items = self.items_of(id)?;
         let mut vals = Vec::new();
         for item in &items {

@@ -390,7 +390,8 @@ impl Recorder<'_> {
             }
             Source::Generator(number) => Sym::Gen(*number),
             Source::Const(address) => Sym::Const(self.constant(*address).ok_or(AbortReason::Exit)?),
-            Source::Tuple(items, id) => {
+            Source::Tuple(items, id) | Source::Function(items, id) => {
+                let is_tuple = matches!(source, Source::Tuple(..));
                 let id = self.old_box(*id);
                 if let Some(known) = tuples.get(&id) {
                     return Ok(Self::duplicate(known));
@@ -399,7 +400,8 @@ impl Recorder<'_> {
                     .iter()
                     .map(|item| self.resume(item, map, holders, borrowed, tuples))
                     .collect::<Step<Vec<_>>>()?;
-                let tuple = Sym::Tuple(std::rc::Rc::new(items), id);
+                let items = std::rc::Rc::new(items);
+                let tuple = if is_tuple { Sym::Tuple(items, id) } else { Sym::Function(items, id) };
                 tuples.insert(id, tuple.clone());
                 tuple
             }
@@ -687,7 +689,9 @@ fn holders(snapshot: &crate::snapshot::Snapshot<'_>) -> FxHashMap<Val, Own> {
             Source::Owned(val) => {
                 holders.entry(*val).or_insert(Own::Virtual);
             }
-            Source::Tuple(items, _) => items.iter().for_each(|item| owned(item, holders)),
+            Source::Tuple(items, _) | Source::Function(items, _) => {
+                items.iter().for_each(|item| owned(item, holders));
+            }
             _ => {}
         }
     }

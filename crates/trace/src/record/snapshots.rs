@@ -145,14 +145,15 @@ fn source(sym: &Sym, place: Option<Own>, named: &[Val], owned: &Items) -> Source
         Sym::Bool(val) => Source::Bool(*val),
         Sym::Gen(number) => Source::Generator(*number),
         Sym::RangeIter(next, step, left, id) => Source::RangeIter(Rc::new([*next, *step, *left]), *id),
-        Sym::Tuple(items, id) => tuple(items, *id, named, owned),
+        Sym::Tuple(items, id) => Source::Tuple(parts(items, *id, named, owned), *id),
+        Sym::Function(items, id) => Source::Function(parts(items, *id, named, owned), *id),
     }
 }
 
-fn tuple(items: &[Sym], id: BoxId, named: &[Val], owned: &Items) -> Source {
+fn parts(items: &[Sym], id: BoxId, named: &[Val], owned: &Items) -> Rc<Vec<Source>> {
     let item = |(position, item): (usize, &Sym)| match item {
         Sym::Obj(val, _) if owned.contains(&(id, position)) => Source::Owned(*val),
         _ => source(item, None, named, owned),
     };
-    Source::Tuple(Rc::new(items.iter().enumerate().map(item).collect()), id)
+    Rc::new(items.iter().enumerate().map(item).collect())
 }

@@ -56,6 +56,9 @@ pub enum Sym {
     Const(Operand),
     /// A tuple that was not made.
     Tuple(Rc<Vec<Sym>>, BoxId),
+    /// A new function that was not made: its code, its globals, and its closure or nothing. Only on the operand stack, where it
+    /// waits for its call.
+    Function(Rc<Vec<Sym>>, BoxId),
     /// The iterator of a `range` that was not made: next value, step, values left.
     RangeIter(Val, Val, Val, BoxId),
     /// A generator that was not made, by its number.
@@ -204,7 +207,7 @@ impl Items {
 
     /// Adds those that the trace holds a reference to in this slot, if what it has is a tuple that was not made.
     pub(super) fn add(&mut self, sym: &Sym) {
-        let Sym::Tuple(items, id) = sym else { return };
+        let (Sym::Tuple(items, id) | Sym::Function(items, id)) = sym else { return };
         for (position, item) in items.iter().enumerate() {
             if matches!(item, Sym::Obj(_, Own::Owned)) {
                 self.insert((*id, position));
@@ -344,6 +347,7 @@ impl Recorder<'_> {
         match sym {
             Sym::Obj(val, Own::Owned | Own::StackSlot(_)) => Sym::Obj(*val, Own::Virtual),
             Sym::Tuple(items, id) => Sym::Tuple(Rc::new(items.iter().map(Self::duplicate).collect()), *id),
+            Sym::Function(parts, id) => Sym::Function(Rc::new(parts.iter().map(Self::duplicate).collect()), *id),
             other => other.clone(),
         }
     }
@@ -370,7 +374,7 @@ impl Recorder<'_> {
     /// the tuple has one reference to each: only one of the descriptions owns an item.
     pub(super) fn visit_places(&self, visit: &mut impl FnMut(&Sym, Option<Position>)) {
         fn inner(sym: &Sym, place: Option<Position>, visit: &mut impl FnMut(&Sym, Option<Position>)) {
-            if let Sym::Tuple(items, id) = sym {
+            if let Sym::Tuple(items, id) | Sym::Function(items, id) = sym {
                 for (position, item) in items.iter().enumerate() {
                     inner(item, Some((*id, position)), visit);
                 }
@@ -395,7 +399,8 @@ impl Recorder<'_> {
         change: &mut impl FnMut(&mut Sym, Option<Position>),
     ) {
         fn has(sym: &Sym, concerns: &impl Fn(&Sym) -> bool) -> bool {
-            concerns(sym) || matches!(sym, Sym::Tuple(items, _) if items.iter().any(|item| has(item, concerns)))
+            let parts = if let Sym::Tuple(parts, _) | Sym::Function(parts, _) = sym { &parts[..] } else { &[] };
+            concerns(sym) || parts.iter().any(|part| has(part, concerns))
         }
         fn inner(
             sym: &mut Sym,
@@ -403,7 +408,7 @@ impl Recorder<'_> {
             concerns: &impl Fn(&Sym) -> bool,
             change: &mut impl FnMut(&mut Sym, Option<Position>),
         ) {
-            if let Sym::Tuple(items, id) = sym {
+            if let Sym::Tuple(items, id) | Sym::Function(items, id) = sym {
                 for position in 0..items.len() {
                     if has(&items[position], concerns) {
                         inner(&mut Rc::make_mut(items)[position], Some((*id, position)), concerns, change);
@@ -453,7 +458,8 @@ impl Recorder<'_> {
     /// The first half of [`Self::discard`]: the exits. Gives what [`Self::drop_all`] is to drop, after all
     /// other exits of the instruction and before or after its effects.
     pub(super) fn guard_discard(&mut self, syms: &[Sym]) -> Vec<Val> {
-        let owns = |sym: &Sym| matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Gen(_));
+        let owns =
+            |sym: &Sym| matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Function(..) | Sym::Gen(_));
         if !syms.iter().any(owns) {
             return std::mem::take(&mut self.shells);
         }
@@ -600,6 +606,7 @@ impl Recorder<'_> {
     pub(super) fn make(&mut self, sym: &Sym) -> Step<Val> {
         match sym {
             Sym::Tuple(_, id) => self.make_tuple(sym, *id),
+            Sym::Function(_, id) => self.make_new_function(sym, *id),
             Sym::Gen(number) => self.realize_generator(*number, true),
             _ => self.make_number(sym, true),
         }
@@ -677,9 +684,15 @@ impl Recorder<'_> {
     pub(super) fn uses(&self, id: BoxId) -> u32 {
         let (mut uses, mut items) = (0, Items::default());
         self.visit_places(&mut |sym, place| {
-            if matches!(sym, Sym::Int(_, i) | Sym::Float(_, i) | Sym::Tuple(_, i) | Sym::RangeIter(_, _, _, i) if *i == id)
-                && place.is_none_or(|place| items.insert(place))
-            {
+            let (Sym::Int(_, i)
+            | Sym::Float(_, i)
+            | Sym::Tuple(_, i)
+            | Sym::Function(_, i)
+            | Sym::RangeIter(_, _, _, i)) = sym
+            else {
+                return;
+            };
+            if *i == id && place.is_none_or(|place| items.insert(place)) {
                 uses += 1;
             }
         });
@@ -735,7 +748,7 @@ pub(super) fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
     for sym in syms {
         match sym {
             Sym::Obj(val, Own::Owned) => owned.push(*val),
-            Sym::Tuple(items, _) => collect_owned(items, owned),
+            Sym::Tuple(items, _) | Sym::Function(items, _) => collect_owned(items, owned),
             _ => {}
         }
     }

@@ -508,6 +508,10 @@ impl<'a> Words<'a, '_> {
                 self.expect("(")?;
                 Source::Tuple(Rc::new(self.sources(")")?), self.box_id()?)
             }
+            "function" => {
+                self.expect("(")?;
+                Source::Function(Rc::new(self.sources(")")?), self.box_id()?)
+            }
             "range" => {
                 self.expect("(")?;
                 let next = self.val()?;
