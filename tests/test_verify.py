@@ -57,14 +57,20 @@ def results(outcome: Outcome) -> list[str]:
     return outcome.stdout.splitlines()[:2]
 
 
+@pytest.mark.parametrize("jit", ["1", "interpreter"])
 @pytest.mark.parametrize("name", AGREEING)
-def test_what_is_right_is_not_called_wrong(name: str) -> None:
+def test_what_is_right_is_not_called_wrong(name: str, jit: str) -> None:
     plain = run_program(PROGRAMS / f"{name}.py", {"DECAL_JIT": "0"})
-    outcome = run_program(PROGRAMS / f"{name}.py", {"DECAL_STRESS": "hot,dice:0", "DECAL_VERIFY": "1"})
+    switches = {"DECAL_JIT": jit, "DECAL_STRESS": "hot,dice:0", "DECAL_VERIFY": "1"}
+    outcome = run_program(PROGRAMS / f"{name}.py", switches)
     assert outcome.visible == plain.visible
     assert "DECAL_VERIFY:" not in outcome.stderr, outcome.stderr[-3000:]
     assert outcome.stat("verified") > 100
     assert outcome.stat("differing") == 0
+    # Machine code, up to exits and up to calls.
+    has_code = jit == "1"
+    assert (outcome.stat("verified code") > 20) is has_code
+    assert (outcome.stat("verified code partly") > 20) is has_code
 
 
 @pytest.mark.parametrize("jit", ["1", "interpreter"])
@@ -83,6 +89,75 @@ def test_a_wrong_trace_is_not_entered(jit: str, stress: str, program: Path) -> N
     said = re.search(r"decal: loop in wrong at .*program\.py:\d+: DECAL_VERIFY: trace \d+ differs", outcome.stderr)
     assert said, outcome.stderr
     assert "xor_int" in outcome.stderr
+
+
+@pytest.mark.parametrize("stress", ["wrong:code", "hot,wrong:code"])
+def test_wrong_machine_code_is_not_entered(stress: str, program: Path, tmp_path: Path) -> None:
+    """A constant that is wrong in machine code alone: the trace is right. The report shows the code."""
+    expected = results(run_program(program, {"DECAL_JIT": "0"}))
+    assert results(run_program(program, {"DECAL_STRESS": stress})) != expected
+    assert results(run_program(program, {"DECAL_JIT": "interpreter", "DECAL_STRESS": stress})) == expected
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    program.write_text(PROGRAM + EXPLAIN, encoding="utf-8")
+    outcome = run_program(program, {"DECAL_STRESS": stress, "DECAL_VERIFY": str(folder)})
+    assert results(outcome) == expected
+    assert outcome.stat("differing") == 1
+    assert outcome.stdout.splitlines()[2] == "1"
+    assert "DECAL_VERIFY: the machine code of trace " in outcome.stderr
+    [path] = reports(folder)
+    traces, code = path.read_text(encoding="utf-8").split("\nmachine code of trace ")[:2]
+    assert "const_int 1234567\n" in traces
+    # With registers as it should be, and the instruction as it is: 1234566 is 12D686h.
+    assert "=1234567 ;" in code
+    assert re.search(r"mov \w+,12D686h\n.* xor ", code)
+    assert "12D687h" not in code
+
+
+TELLTALE = """\
+import atexit, os, signal, sys, threading
+sys.stdout.write("before\\n")  # in the buffer
+atexit.register(print, "end")
+signal.signal(signal.SIGCHLD, lambda *_: print("a child has ended"))
+read, write = os.pipe()
+os.set_blocking(write, False)
+signal.set_wakeup_fd(write)
+stop = threading.Event()
+threads = [threading.Thread(target=stop.wait) for _ in range(3)]
+[thread.start() for thread in threads]
+events = []
+sys.addaudithook(lambda event, _: events.append(event) if "fork" in event else None)
+os.register_at_fork(before=lambda: print("fork"), after_in_child=lambda: print("child"))
+
+def loop(n, box):
+    s = 0
+    for i in range(n):
+        s += i * 3 % 7
+        box[0] = s
+    return s
+
+for _ in range(20):
+    print(loop(50, [0]), len(os.listdir("/proc/self/task")))
+try:
+    print(os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("no child")
+os.close(write)
+print(os.read(read, 10), events)
+stop.set()
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="Linux")
+def test_nobody_hears_of_trials(tmp_path: Path) -> None:
+    """Machine code is tried in copies of the process of which the program cannot know."""
+    path = tmp_path / "telltale.py"
+    path.write_text(TELLTALE, encoding="utf-8")
+    plain = run_program(path, {"DECAL_JIT": "0"})
+    outcome = run_program(path, {"DECAL_STRESS": "hot,dice:0", "DECAL_VERIFY": "1"})
+    assert plain.stdout.splitlines()[-3:] == ["no child", "b'' []", "end"]
+    assert outcome.visible == plain.visible
+    assert outcome.stat("verified code") + outcome.stat("verified code partly") > 5
 
 
 def reports(folder: Path) -> list[Path]:

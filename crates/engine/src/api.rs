@@ -10,6 +10,7 @@ use crate::options::{BadOption, Mode, Options, Stress};
 use crate::pipeline;
 use crate::state::{self, Engine};
 use crate::stats::{self, Counters, Entry};
+use crate::verify::Tried;
 use crate::wishes::{self, Wish};
 use decal_cpython::monitoring::{ClaimError, LocalEvents, Monitoring};
 use decal_cpython::thread::Thread;
@@ -151,6 +152,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             resting: Default::default(),
             counters,
             dice,
+            tried: Tried::default(),
             complaint: None,
         };
         callbacks::mend();

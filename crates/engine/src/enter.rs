@@ -8,6 +8,7 @@
 use crate::executor::Executor;
 use crate::exit::{self, Left};
 use crate::graves;
+use crate::interpret::{Ended, interpret};
 use crate::level::Level;
 use crate::links;
 use crate::location::{Never, State, Unroll};
@@ -25,8 +26,6 @@ use decal_cpython::monitoring::nothing;
 use decal_cpython::stack::has_room;
 use decal_cpython::thread::Thread;
 use decal_cpython::{PyObject, allocator};
-use decal_trace::eval;
-use decal_uops::Context;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
@@ -252,14 +251,17 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, level: &mut Level) -> (Left,
         })
     } else {
         let mut fuel = u64::MAX;
-        let interpreted = interpret(root, context, &mut fuel);
+        let ended = interpret(root, &mut Memory { context }, &mut fuel, &mut (), |_| {});
         drop(guard);
         state::with(|engine| engine.counters.interpreted += u64::MAX - fuel);
-        interpreted.map(|(executor, index, values)| {
+        // The fuel lasts for centuries.
+        if let Ended::Exit(executor, index, values) = ended {
             // SAFETY: as above.
             let left = unsafe { exit::leave(site, level, &executor, index, Values::Interpreted(&values)) };
-            (left, Some((executor, index)))
-        })
+            Some((left, Some((executor, index))))
+        } else {
+            None
+        }
     };
     // SAFETY: as above.
     root.turns.set(root.turns.get() + unsafe { (*level).context.iterations });
@@ -269,34 +271,4 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, level: &mut Level) -> (Left,
         graves::sweep();
     }
     left.unwrap_or((Left::Resume, None))
-}
-
-/// Runs a root trace and its side traces in the trace interpreter, until an exit that none continues.
-fn interpret(root: &Rc<Executor>, context: &mut Context, fuel: &mut u64) -> Option<(Rc<Executor>, usize, Vec<u64>)> {
-    let mut machine = Memory { context };
-    let mut current = Rc::clone(root);
-    let mut left = eval::run(&current.recorded.trace, &[], &mut machine, fuel);
-    loop {
-        match left {
-            eval::Left::Exit { at, snap, values } => {
-                let index = current.exit_of(at, snap)?.0 as usize;
-                let side = current.exits.get(index)?.side.get().map(|id| id as usize);
-                let side = side.and_then(|id| root.member(id));
-                let Some(side) = side else { return Some((current, index, values)) };
-                let trace = &side.recorded.trace;
-                let params: Vec<u64> =
-                    trace.origins.iter().map(|origin| values.get(origin.index()).copied().unwrap_or(0)).collect();
-                left = eval::run(trace, &params, &mut machine, fuel);
-                current = side;
-            }
-            eval::Left::Join { values } => {
-                let trunk = current.trunk;
-                current = root.member(trunk)?;
-                let trace = &current.recorded.trace;
-                left = eval::run_from_label(trace, &current.interface, &values, &mut machine, fuel);
-            }
-            // The fuel lasts for centuries.
-            eval::Left::OutOfFuel | eval::Left::Stopped { .. } => return None,
-        }
-    }
 }

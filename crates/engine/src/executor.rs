@@ -340,6 +340,12 @@ impl Executor {
         self.family.borrow().iter().map(|(_, side)| side).find(|side| side.id == id).cloned()
     }
 
+    /// A root trace and its side traces.
+    pub fn all(self: &Rc<Self>) -> Vec<Rc<Executor>> {
+        let family = self.family.borrow();
+        std::iter::once(self).chain(family.iter().map(|(_, side)| side)).cloned().collect()
+    }
+
     /// The executor with this exit among a root trace and its side traces, and the exit's index there.
     pub fn find_exit(self: &Rc<Self>, number: u64) -> Option<(Rc<Executor>, usize)> {
         let index = |executor: &Executor| {

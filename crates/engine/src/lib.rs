@@ -20,6 +20,7 @@ mod executor;
 mod exit;
 mod explain;
 mod graves;
+mod interpret;
 mod invalidate;
 mod level;
 mod links;

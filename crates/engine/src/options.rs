@@ -48,6 +48,8 @@ pub struct Stress {
     pub only: Option<u32>,
     /// One of the optimizer's rules is wrong.
     pub wrong: bool,
+    /// One of the constants in machine code is wrong.
+    pub wrong_code: bool,
     /// decal panics, as if it had a mistake.
     pub panic: Option<Panic>,
 }
@@ -229,7 +231,7 @@ impl Options {
             options.memory = bytes(&value).ok_or_else(|| bad("DECAL_MEMORY", &value, known))?;
         }
         if let Some(value) = get("DECAL_STRESS").filter(|value| !value.is_empty()) {
-            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, abandon:N, alloc:N, invalidate:N, without:PART, traces:N, rewrites:N, only:N, wrong, panic:compile, panic:callback, or several with commas";
+            const KNOWN: &str = "hot, guards:N, registers:SEED, dice:SEED, twice, waits, abandon:N, alloc:N, invalidate:N, without:PART, traces:N, rewrites:N, only:N, wrong, wrong:code, panic:compile, panic:callback, or several with commas";
             for part in value.split(',') {
                 let unknown = || bad("DECAL_STRESS", &value, KNOWN);
                 match part.split_once(':') {
@@ -246,6 +248,7 @@ impl Options {
                     Some(("rewrites", n)) => options.stress.rewrites = Some(n.parse().map_err(|_| unknown())?),
                     Some(("only", n)) => options.stress.only = Some(n.parse().map_err(|_| unknown())?),
                     None if part == "wrong" => options.stress.wrong = true,
+                    Some(("wrong", "code")) => options.stress.wrong_code = true,
                     Some(("without", "raising")) => options.stress.without_raising = true,
                     Some(("without", part)) => options.stress.without = Some(Part::named(part).ok_or_else(unknown)?),
                     Some(("panic", "compile")) => options.stress.panic = Some(Panic::Compile),
@@ -331,6 +334,7 @@ mod tests {
             ("DECAL_STRESS", "without:x"),
             ("DECAL_STRESS", "x:1"),
             ("DECAL_STRESS", "hot:1"),
+            ("DECAL_STRESS", "wrong:rule"),
             ("DECAL_STRESS", "hot,,guards:1"),
             ("DECAL_STRESS", "guards"),
             ("DECAL_STRESS", "guards:x"),

@@ -17,7 +17,7 @@ use crate::options::{Mode, Options, Panic, Verify};
 use crate::room::FULL;
 use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
-use crate::stress::force_exit;
+use crate::stress::{force_exit, spoil};
 use crate::unrolled::Unrolled;
 use crate::worth;
 use decal_cpython::clock;
@@ -659,7 +659,8 @@ fn machine_code(
     let Ok(memory) = &mut engine.memory else { return Ok(None) };
     let numbers: Vec<u32> = (0..allocated.exits.len() as u32).map(|index| first_exit + index).collect();
     let label = trunk.and_then(|trunk| trunk.native.as_ref()).and_then(|code| code.label);
-    match assemble_behind(continues, allocated, &numbers, label, memory) {
+    let spoiled = engine.options.stress.wrong_code.then(|| spoil(allocated));
+    match assemble_behind(continues, spoiled.as_ref().unwrap_or(allocated), &numbers, label, memory) {
         Ok(code) => Ok(Some(code)),
         Err(error) => {
             *engine.counters.not_native.entry(error.to_string()).or_default() += 1;

@@ -11,7 +11,7 @@ use crate::machine;
 use decal_trace::eval::{Watch, numbers};
 use decal_trace::host::Host;
 use decal_trace::ir::{Region, UopInst};
-use decal_uops::{Context, Machine, Uop};
+use decal_uops::{ARGUMENTS, Context, Machine, Uop, offset};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
@@ -22,7 +22,12 @@ const REAL: std::ops::Range<u64> = 0x1000..1 << 47;
 
 /// Whether there is an object here that exists in a shadow only.
 pub fn is_unreal(address: u64) -> bool {
-    address >= UNREAL
+    (UNREAL..UNREAL + (1 << 44)).contains(&address)
+}
+
+/// Whether a process can have memory here.
+pub fn is_real(address: u64) -> bool {
+    REAL.contains(&address)
 }
 
 /// Why a run stopped.
@@ -40,6 +45,7 @@ pub struct Shadow<'h> {
     host: &'h Host,
     context: u64,
     breaker: u64,
+    quiet: u64,
     /// What was written: whole words.
     pub written: FxHashMap<u64, u64>,
     /// Words of that which only count: references and turns.
@@ -48,6 +54,8 @@ pub struct Shadow<'h> {
     pub reads: BTreeMap<u64, u64>,
     /// Objects of which the last reference was dropped.
     pub dead: FxHashSet<u64>,
+    /// Functions that were called all the same.
+    pub called: FxHashSet<u64>,
     /// Why the run stopped, if it did.
     pub stopped: Option<Stop>,
     uop: Uop,
@@ -64,10 +72,12 @@ impl<'h> Shadow<'h> {
             host,
             context: std::ptr::from_ref(context) as u64,
             breaker: context.breaker,
+            quiet: context.breaker_quiet,
             written: FxHashMap::default(),
             counts: FxHashSet::default(),
             reads: BTreeMap::new(),
             dead: FxHashSet::default(),
+            called: FxHashSet::default(),
             stopped: None,
             uop: Uop::exit,
             is_count: false,
@@ -85,6 +95,17 @@ impl<'h> Shadow<'h> {
     /// Turns of its loop so far.
     pub fn turns(&self) -> u64 {
         self.turns
+    }
+
+    /// Whether a word is one of the context.
+    pub fn is_context(&self, address: u64) -> bool {
+        (self.context..self.context + size_of::<Context>() as u64).contains(&address)
+    }
+
+    /// Whether a word is one of those in the context in which calls get their arguments.
+    pub fn is_argument(&self, address: u64) -> bool {
+        let first = self.context + offset::ARGUMENTS as u64;
+        (first..first + 8 * ARGUMENTS as u64).contains(&address)
     }
 
     /// Whether a word is one of the first of an object that is dead.
@@ -117,7 +138,7 @@ impl<'h> Shadow<'h> {
         }
         let word = machine::load::<u64>(address);
         // The context is this run's own, and says nothing.
-        if !(self.context..self.context + size_of::<Context>() as u64).contains(&address) {
+        if !self.is_context(address) {
             self.reads.insert(address, word);
         }
         word
@@ -179,9 +200,11 @@ impl Watch<Shadow<'_>> for Pace {
 
 impl Machine for Shadow<'_> {
     fn load64(&mut self, address: u64) -> u64 {
-        let word = if address & 7 == 0 { self.word(address) } else { self.read(address, 8) };
-        let sent_out = self.uop == Uop::guard_quiet && address == self.breaker && self.is_enough();
-        if sent_out { !word } else { word }
+        // What another thread or a signal may ask for meanwhile would make two runs differ.
+        if self.uop == Uop::guard_quiet && address == self.breaker {
+            return if self.is_enough() { !self.quiet } else { self.quiet };
+        }
+        if address & 7 == 0 { self.word(address) } else { self.read(address, 8) }
     }
     fn load32(&mut self, address: u64) -> u32 {
         self.read(address, 4) as u32
@@ -210,6 +233,7 @@ impl Machine for Shadow<'_> {
             && function == self.host.functions.new_int
             && let Some(words) = numbers::words(a as i64)
         {
+            self.called.insert(function);
             return self.make(self.host.objects.int, words);
         }
         self.stop(Stop::Call(function, [a, b, c, d]))
@@ -218,6 +242,7 @@ impl Machine for Shadow<'_> {
         // What dies runs no code, and its memory is not looked at again.
         match self.uop {
             Uop::decref_plain | Uop::decref_plain_or_null => {
+                self.called.insert(function);
                 self.dead.insert(object);
                 0
             }
@@ -225,12 +250,17 @@ impl Machine for Shadow<'_> {
         }
     }
     fn call_float(&mut self, function: u64, a: f64, b: f64) -> f64 {
+        self.called.insert(function);
         machine::call_float(function, a, b)
     }
-    fn call_new_float(&mut self, _: u64, a: f64) -> u64 {
+    fn call_new_float(&mut self, function: u64, a: f64) -> u64 {
+        self.called.insert(function);
         self.make(self.host.objects.float, [a.to_bits(), 0])
     }
-    fn call_renew_float(&mut self, _: u64, a: f64, _: u64) -> u64 {
+    fn call_renew_float(&mut self, function: u64, a: f64, old: u64) -> u64 {
+        self.called.insert(function);
+        // It may become the new one.
+        self.dead.insert(old);
         self.make(self.host.objects.float, [a.to_bits(), 0])
     }
     fn sqrt(&mut self, a: f64) -> f64 {

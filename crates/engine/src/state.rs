@@ -13,6 +13,7 @@ use crate::options::Options;
 use crate::pace::Resting;
 use crate::starts::Start;
 use crate::stats::Counters;
+use crate::verify::Tried;
 use crate::waiting::Waiting;
 use decal_cpython::PyObject;
 use decal_cpython::code::DecodedCode;
@@ -95,6 +96,8 @@ pub struct Engine {
     pub counters: Counters,
     /// A cheap source of randomness.
     pub dice: u32,
+    /// Machine code that was tried, with `DECAL_VERIFY`.
+    pub tried: Tried,
     /// What a strict function is to raise at the next occasion.
     pub complaint: Option<String>,
 }

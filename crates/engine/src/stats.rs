@@ -60,6 +60,8 @@ pub struct Counters {
     pub freed: u64,
     /// With `DECAL_VERIFY`: traces that were checked up to an exit, up to a call or a join, that could not be compared, that differ.
     pub verified: [u64; 4],
+    /// With `DECAL_VERIFY`: runs of machine code that did what their traces do, up to an exit, up to a call.
+    pub verified_code: [u64; 2],
     /// Traces that run in the trace interpreter because machine code failed, by reason.
     pub not_native: BTreeMap<String, u64>,
 }
@@ -119,6 +121,8 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
         for (name, value) in ["verified", "verified_partly", "not_comparable", "differing"].iter().zip(c.verified) {
             add(name, value);
         }
+        add("verified_code", c.verified_code[0]);
+        add("verified_code_partly", c.verified_code[1]);
     }
     add("memory_bytes", engine.in_use as u64);
     add("saved_ns", c.saved);

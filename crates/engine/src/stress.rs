@@ -7,6 +7,7 @@
 
 use crate::location::State;
 use crate::state::Engine;
+use decal_trace::allocated::{Allocated, Item, Operation};
 use decal_trace::ir::{End, Inst, Region, UopInst, Val};
 use decal_trace::opt::{Part, dce};
 use decal_trace::record::Recorded;
@@ -53,6 +54,22 @@ impl Engine {
             }
         }
     }
+}
+
+/// The constant that `DECAL_STRESS=wrong:code` gets wrong: the one that the rule which is wrong on purpose looks for.
+const SPOILED: i32 = 1_234_567;
+
+/// `DECAL_STRESS=wrong:code`: the trace as machine code has it, where `a ^ 1234567` is `a ^ 1234566`.
+pub fn spoil(allocated: &Allocated) -> Allocated {
+    let mut spoiled = allocated.clone();
+    for item in &mut spoiled.items {
+        if let Item::Op(Operation { uop: Uop::xor_int, operand_imm, .. }) = item
+            && *operand_imm == SPOILED
+        {
+            *operand_imm = SPOILED - 1;
+        }
+    }
+    spoiled
 }
 
 /// The trace, cut at its exit with this number (modulo its exits). What asks whether an iterator gave `end`, or

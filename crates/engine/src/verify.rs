@@ -7,15 +7,17 @@
 //! says all that is needed to see it again.
 //!
 //! What is not compared: reference counts; which of several equal numbers an object is; what comes behind the first call of a C
-//! function, behind the turns that are tried, and behind the end of a side trace that joins; and how a trace becomes machine
-//! code, which `cargo xtask fuzz --traces` tries. A trace may leave later than its reference where that leaves only since it
-//! cannot give a result that nobody uses: then nothing is said.
+//! function, behind the turns that are tried, and behind the end of a side trace that joins. A trace may leave later than its
+//! reference where that leaves only since it cannot give a result that nobody uses: then nothing is said.
+//!
+//! Whether machine code does what the trace says is the other half: [`native`].
+
+mod native;
+mod report;
 
 use crate::enter::Site;
 use crate::executor::Executor;
-use crate::location::Never;
 use crate::options::Verify;
-use crate::pipeline::name;
 use crate::shadow::{Pace, Shadow, Stop, is_unreal};
 use crate::state::Engine;
 use decal_trace::eval::{self, Left, Watch, numbers};
@@ -24,9 +26,9 @@ use decal_trace::ir::{Inst, Trace, UopInst, Val};
 use decal_trace::snapshot::{SnapId, Snapshot, Source};
 use decal_uops::{Context, Machine, Uop};
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::Path;
 use std::rc::Rc;
+
+pub use native::Tried;
 
 /// Turns of a loop that are tried at each entry.
 const TURNS: u64 = 100;
@@ -88,15 +90,23 @@ const STACK: u64 = 64;
 
 /// Whether a trace may be entered as far as checking goes. Where not it is gone by now.
 pub fn agrees(engine: &mut Engine, site: &Site, root: &Rc<Executor>) -> bool {
-    if engine.options.verify == Verify::Off {
-        return true;
-    }
-    let host = engine.host.clone();
-    let mut context = Context::new();
+    engine.options.verify == Verify::Off || is_as_recorded(engine, site, root) && native::agrees(engine, site, root)
+}
+
+/// A context as for entering.
+fn context(site: &Site) -> Box<Context> {
+    let mut context = Box::new(Context::new());
     context.frame = site.frame.address();
     context.thread = site.thread.address();
     context.breaker = site.thread.breaker_address();
     context.breaker_quiet = site.thread.breaker_quiet();
+    context
+}
+
+/// Whether traces do what their references do.
+fn is_as_recorded(engine: &mut Engine, site: &Site, root: &Rc<Executor>) -> bool {
+    let host = engine.host.clone();
+    let context = context(site);
     let first = context.frame + host.layout.frame_locals as u64;
     let locals = root.recorded.trace.codes.first().map_or(0, |code| u64::from(code.locals));
     let place = Place { host: &host, slots: first..first + 8 * (locals + STACK) };
@@ -116,8 +126,9 @@ pub fn agrees(engine: &mut Engine, site: &Site, root: &Rc<Executor>) -> bool {
             Verdict::Unclear => engine.counters.verified[2] += 1,
             Verdict::Differs(what) => {
                 engine.counters.verified[3] += 1;
-                let text = report(engine, &current, &what, (reference, &params(reference)), (trace, &fast));
-                retire(engine, root, &current, &what, &text);
+                let text = report::of_traces(engine, &current, &what, (reference, &params(reference)), (trace, &fast));
+                let why = format!("trace {} differs from what it was recorded from: {what}", current.id);
+                report::retire(engine, root, current.id, &why, &text);
                 return false;
             }
         }
@@ -422,57 +433,4 @@ fn snapshot_at(trace: &Trace, at: Val) -> Option<Snapshot<'_>> {
 /// Where a snapshot stands: code, instruction and what comes next, of each frame.
 fn stands(snapshot: &Snapshot<'_>) -> Vec<(u32, u32, u32)> {
     snapshot.all_frames().map(|frame| (frame.code.0, frame.offset, frame.after)).collect()
-}
-
-/// Takes a trace out of use for good, and says why.
-fn retire(engine: &mut Engine, root: &Executor, culprit: &Executor, what: &str, report: &str) {
-    let why = format!("DECAL_VERIFY: trace {} differs from what it was recorded from: {what}", culprit.id);
-    let at = name(root);
-    eprintln!("decal: {at}: {why}");
-    engine.invalidate(root.id);
-    engine.never(root.code, root.offset, Never::Compile(why));
-    match &engine.options.verify {
-        Verify::Folder(folder) => match write(folder, culprit.id, report) {
-            Ok(path) => eprintln!("decal: the report is in {path}"),
-            Err(error) => eprintln!("decal: no report in {}: {error}", folder.display()),
-        },
-        _ => eprint!("{report}"),
-    }
-}
-
-/// Writes a file that was not there before: nothing is written over, and no link is followed.
-fn write(folder: &Path, id: usize, report: &str) -> std::io::Result<String> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let path = folder.join(format!("decal-verify-{}-{id}.txt", std::process::id()));
-    options.open(&path)?.write_all(report.as_bytes())?;
-    Ok(path.display().to_string())
-}
-
-/// All that is needed to see it again: the traces, what they started with, and the memory that they read.
-fn report(
-    engine: &Engine,
-    executor: &Executor,
-    what: &str,
-    (reference, params): (&Trace, &[u64]),
-    (trace, fast): (&Trace, &Ran<'_>),
-) -> String {
-    let mut text = String::new();
-    let mut line = |words: std::fmt::Arguments<'_>| text.push_str(&format!("{words}\n"));
-    line(format_args!("trace {} of {}", executor.id, name(executor)));
-    line(format_args!("differs: {what}"));
-    line(format_args!("decal {}", env!("CARGO_PKG_VERSION")));
-    for (name, value) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DECAL_")) {
-        line(format_args!("{}={}", name.to_string_lossy(), value.to_string_lossy()));
-    }
-    line(format_args!("traces={} rewrites={}", engine.executors.len(), executor.recorded.rewrites.done()));
-    line(format_args!("parameters of the reference: {params:x?}"));
-    line(format_args!("the optimized trace ended with {:?}", fast.left));
-    line(format_args!("\nreference\n{reference}\noptimized\n{trace}\nmemory that the optimized trace read"));
-    for (address, word) in &fast.shadow.reads {
-        line(format_args!("{address:#x} {word:#x}"));
-    }
-    text
 }

@@ -2,7 +2,7 @@
 //!
 //! [`mod@assemble`] concatenates stencils and computes what goes into their holes, [`patch`] writes one hole of one
 //! kind, [`memory`] owns the pages, which are never writable and executable at once, [`link`] redirects exits to
-//! side traces and back, [`enter`] calls the code, [`disassemble`] makes it readable, [`perf`] names it to the profiler. No Python here: what the
+//! side traces and back, [`enter`] calls the code, [`trial`] does so in a copy of the process, [`disassemble`] makes it readable, [`perf`] names it to the profiler. No Python here: what the
 //! code does with addresses is the trace's business.
 //!
 //! The technique: Xu and Kjolstad, "Copy-and-Patch Compilation", OOPSLA 2021.
@@ -14,6 +14,7 @@ pub mod link;
 pub mod memory;
 pub mod patch;
 pub mod perf;
+pub mod trial;
 
 pub use assemble::{AssembleError, Code, assemble, assemble_behind};
 pub use memory::{CodeMemory, MemoryError};

@@ -84,13 +84,25 @@ pub fn run_from_label(
     machine: &mut impl Machine,
     fuel: &mut u64,
 ) -> Left {
+    run_from_label_watched(trace, interface, bits, machine, fuel, &mut ())
+}
+
+/// The same while somebody looks on.
+pub fn run_from_label_watched<M: Machine>(
+    trace: &Trace,
+    interface: &[Val],
+    bits: &[u64],
+    machine: &mut M,
+    fuel: &mut u64,
+    watch: &mut impl Watch<M>,
+) -> Left {
     let mut values = vec![0; trace.insts.len()];
     for (val, bits) in interface.iter().zip(bits) {
         values[val.index()] = *bits;
     }
     let label = trace.label.unwrap_or(0) as usize;
     // The phis have their values already.
-    go(trace, label + trace.phis().count(), values, machine, fuel, &mut ())
+    go(trace, label + trace.phis().count(), values, machine, fuel, watch)
 }
 
 fn go<M: Machine>(
