@@ -337,6 +337,19 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
     }
 }
 
+/// Whether an object that the collector tracks, and that has no weak references, holds no references: a frame object of a frame that
+/// is not over holds none, unless somebody has written to it.
+pub(super) unsafe fn holds_nothing(object: *mut PyObject) -> bool {
+    unsafe extern "C" fn any(_: *mut PyObject, _: *mut c_void) -> c_int {
+        1
+    }
+    // SAFETY: a live object.
+    unsafe {
+        let ty = objects::type_of(object) as *mut ffi::PyTypeObject;
+        (*ty).tp_traverse.is_some_and(|traverse| traverse(object, any, std::ptr::null_mut()) == 0)
+    }
+}
+
 /// Whether a reference to this object may be dropped in a trace.
 pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
     // SAFETY: a live object.
