@@ -14,13 +14,9 @@
 //! and would run code when it is closed is only on operand stacks, so that it is seen where it ends.
 
 use super::functions::is_code;
-use super::label::{SUSPENDED, Slot};
-use super::pictured::Pictured;
-use super::snapshots::first_place;
 use super::state::{FrameState, Local, Own, Owners, PER_FRAME};
 use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
-use crate::bytecode::Op;
-use crate::event::{Bind, Consumer, Detail, Event, Generating, Kind, Operand, Resumed};
+use crate::event::{Bind, Consumer, Event, Generating, Kind, Operand, Resumed};
 use crate::ir::{Region, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::{Generator, Made, Maker, Returns, Then};
@@ -33,92 +29,6 @@ const MAX_GENERATORS: usize = 8;
 pub(super) type Given = (Sym, Vec<Sym>);
 
 impl Recorder<'_> {
-    /// All frames, those of suspended generators behind the others.
-    pub(super) fn all_frames(&self) -> impl Iterator<Item = &FrameState> {
-        self.frames.iter().chain(&self.suspended).map(|frame| &**frame)
-    }
-
-    /// The number of a slot of the topmost frame, where that frame exists.
-    pub(super) fn place(&self, slot: u32) -> Option<u32> {
-        let index = self.frames.len().checked_sub(1)?;
-        Some(first_place(index, self.frames[index].generator)? + slot)
-    }
-
-    /// Which of all frames has this slot.
-    fn home_index(&self, place: u32) -> usize {
-        let number = place / PER_FRAME;
-        let is_it = |frame: &FrameState| frame.generator.map_or(0, |generator| generator.number) == number;
-        // Frame 0 comes first; other frames without a generator have no places.
-        self.all_frames().position(is_it).unwrap_or(0)
-    }
-
-    pub(super) fn frame_at(&mut self, index: usize) -> &mut FrameState {
-        let active = self.frames.len();
-        if index < active { &mut self.frames[index] } else { &mut self.suspended[index - active] }
-    }
-
-    /// The frame that has this slot.
-    pub(super) fn home_frame(&mut self, place: u32) -> &mut FrameState {
-        let index = self.home_index(place);
-        self.frame_at(index)
-    }
-
-    /// The local with this number.
-    pub(super) fn home(&mut self, place: u32) -> &mut Local {
-        &mut self.home_frame(place).locals[(place % PER_FRAME) as usize]
-    }
-
-    /// All locals of frames that exist.
-    pub(super) fn homes(&self) -> Vec<(u32, Slot)> {
-        let mut homes = Vec::new();
-        for (index, frame) in self.all_frames().enumerate() {
-            let Some(first) = first_place(index, frame.generator) else { continue };
-            let depth = self.slot_depth(index);
-            homes.extend((0..frame.locals.len() as u32).map(|local| (first + local, (depth, false, local))));
-        }
-        homes
-    }
-
-    /// The number that the frame with this index among all has in a [`Slot`].
-    pub(super) fn slot_depth(&self, index: usize) -> u32 {
-        let active = self.frames.len();
-        (if index < active { index } else { index - active + SUSPENDED }) as u32
-    }
-
-    /// Whether a slot is in memory.
-    pub(super) fn has_place(&self, slot: Slot) -> bool {
-        let frame = self.frames.get(slot.0 as usize);
-        let frame = frame.or_else(|| self.suspended.get((slot.0 as usize).checked_sub(SUSPENDED)?));
-        slot.0 == 0 || frame.is_some_and(|frame| first_place(1, frame.generator).is_some())
-    }
-
-    /// Where a slot is: base, displacement, and part of memory. Slots of the operand stack are behind the locals.
-    pub(super) fn address(&mut self, place: u32) -> (Val, i32, Region) {
-        let generator = self.home_frame(place).generator;
-        let disp = 8 * (place % PER_FRAME) as i32;
-        match generator.and_then(|generator| generator.object()) {
-            Some(object) => (object, self.host.layout.generator_locals + disp, Region::Generators),
-            None => (self.e.frame(), self.host.layout.frame_locals + disp, Region::Frame),
-        }
-    }
-
-    /// Puts suspended generators into the order of their numbers.
-    pub(super) fn sort_suspended(&mut self) {
-        self.suspended.sort_by_key(|frame| frame.generator.map(|generator| generator.number));
-    }
-
-    /// The suspended frame of the generator that a slot holds.
-    pub(super) fn frame_of(&self, sym: &Sym) -> Option<usize> {
-        let is_its = |generator: Generator| match sym {
-            Sym::Obj(object, _) => {
-                generator.object().is_some_and(|known| self.e.original(known) == self.e.original(*object))
-            }
-            Sym::Gen(number) => generator.number == *number,
-            _ => false,
-        };
-        self.suspended.iter().position(|frame| frame.generator.is_some_and(is_its))
-    }
-
     /// `FOR_ITER` over a generator: its frame goes on.
     pub(super) fn resume_generator(&mut self, event: &Event, seen: Operand, resumed: Resumed) -> Step<()> {
         self.snap();
@@ -418,7 +328,7 @@ impl Recorder<'_> {
     }
 
     /// How many slots hold this generator, which was not made.
-    fn holders_of(&mut self, number: u32) -> u32 {
+    pub(super) fn holders_of(&mut self, number: u32) -> u32 {
         let mut count = 0;
         self.visit_syms(&mut |sym| count += u32::from(*sym == Sym::Gen(number)));
         count
@@ -595,103 +505,6 @@ impl Recorder<'_> {
         dropped.iter().for_each(|sym| self.drop_held(sym));
     }
 
-    /// The loop whose iterator is on top of the stack is left: a generator may die with that.
-    pub(super) fn let_go_of_generator(&mut self, event: &Event) -> Step<()> {
-        if self.suspended.is_empty() {
-            return Ok(());
-        }
-        let sym = self.peek(1)?;
-        let Some(generator) = self.frame_of(&sym).and_then(|index| self.suspended[index].generator) else {
-            return Ok(());
-        };
-        let alone = !self.frame_of(&sym).is_some_and(|index| self.holds_unsettled(&self.suspended[index]));
-        match (generator.object(), generator.quiet) {
-            (None, true) if alone => return Ok(()),
-            (None, _) => {
-                self.realize_generator(generator.number, false)?;
-                self.renew_snap(event);
-            }
-            _ => {}
-        }
-        self.settle_suspended(event)
-    }
-
-    /// Brings the generators that are suspended up to date in memory, and forgets them.
-    pub(super) fn settle_suspended(&mut self, event: &Event) -> Step<()> {
-        loop {
-            let made = |frame: &Pictured| frame.generator.is_some_and(|generator| generator.object().is_some());
-            let Some(last) = self.suspended.iter().position(made) else { return Ok(()) };
-            let frame = &self.suspended[last];
-            let (at, depth) = (frame.call.0, frame.stack.len() as u32);
-            let begun = frame.generator.is_some_and(|generator| generator.begun);
-            let layout = &self.host.layout;
-            let state = if begun { layout.generator_suspended } else { layout.generator_created };
-            self.settle_slots(self.frames.len() + last, depth, event)?;
-            let frame = self.suspended.remove(last);
-            let object = self.settle_frame(&frame, at, depth, 0)?;
-            self.renew_snap(event);
-            self.settle_state(object, state);
-        }
-    }
-
-    /// Brings the locals of a generator's frame, by its number among all frames, and so many slots of its stack up to date in memory.
-    pub(super) fn settle_slots(&mut self, index: usize, depth: u32, event: &Event) -> Step<()> {
-        let number = self.frame_at(index).generator.ok_or(AbortReason::Inconsistent("generator"))?.number;
-        let locals = self.frame_at(index).locals.len() as u32;
-        for slot in 0..locals {
-            let sym = &self.frame_at(index).locals[slot as usize].sym;
-            if !matches!(sym, Sym::Unchanged | Sym::Obj(_, Own::Slot(_))) {
-                self.flush_local(number * PER_FRAME + slot)?;
-                self.renew_snap(event);
-            }
-        }
-        for slot in 0..depth {
-            let place = number * PER_FRAME + slot;
-            let sym = self.frame_at(index).stack[slot as usize].clone();
-            if matches!(sym, Sym::Unchanged) || matches!(sym, Sym::Obj(_, Own::StackSlot(home)) if home == place) {
-                continue;
-            }
-            self.frame_at(index).stack[slot as usize] = Sym::Null;
-            let seen = if let Sym::Const(operand) = &sym { *operand } else { Operand::NULL };
-            let val = self.owned_object(&sym, Operand { bits: i64::MAX as u64, ..seen })?;
-            let (base, disp, region) = self.address(place + locals);
-            self.e.store(Uop::store_obj, base, None, val, disp, region, None);
-            self.frame_at(index).stack[slot as usize] = Sym::Obj(val, Own::StackSlot(place));
-            self.renew_snap(event);
-        }
-        Ok(())
-    }
-
-    /// Says in memory how a generator stands whose slots are up to date, and whose frame was taken off the state: the trace does
-    /// not know it any more. `behind` is how far behind a `SEND` it goes on when whom it asks is over. Its state is written apart: that has an exit in name.
-    pub(super) fn settle_frame(&mut self, frame: &FrameState, at: u32, depth: u32, behind: u32) -> Step<Val> {
-        let Some(Generator { number, made: Made::Object(object), .. }) = frame.generator else {
-            return Err(AbortReason::Inconsistent("generator"));
-        };
-        self.own_of_generator(number);
-        self.forget_written(number);
-        // From here on it may end, and an iterator that only it has with it.
-        self.flush_unnamed_iterators();
-        let rec = self.rec;
-        let code = rec.codes.get(frame.code.0 as usize).ok_or(AbortReason::Inconsistent("code"))?;
-        let layout = self.host.layout.clone();
-        let region = Region::GeneratorState;
-        let address = self.e.int(code.address_of(at) as i64);
-        self.e.store(Uop::store_int, object, None, address, layout.generator_instruction, region, None);
-        let slots = i64::from(frame.locals.len() as u32 + depth);
-        let stack = self.e.int(layout.generator_stack_word | slots | i64::from(behind) << 32);
-        self.e.store(Uop::store_int, object, None, stack, layout.generator_stack, region, None);
-        Ok(object)
-    }
-
-    /// Writes the state of a suspended generator.
-    pub(super) fn settle_state(&mut self, object: Val, state: u8) {
-        let (disp, region, snap) = (self.host.layout.generator_state, Region::GeneratorState, self.snap());
-        let (zero, state) = (self.e.int(0), self.e.int(state.into()));
-        self.e.effect(Uop::store_byte, &[object, zero, state], disp, 0, region, Some(snap));
-        self.e.learn_store(object, None, state, disp, region);
-    }
-
     /// The same for one that was not made, and only the loop has.
     fn end_unmade(&mut self) -> Step<()> {
         let result = self.pop()?;
@@ -714,146 +527,5 @@ impl Recorder<'_> {
             let dealloc = self.host.functions.dealloc;
             self.e.effect(Uop::decref_plain_or_null, &[shell], 0, dealloc, Region::Counts, None);
         }
-    }
-
-    /// Whether a frame holds a generator that may not end with it as it is: one whose end runs code, or one that exists and of
-    /// which memory does not say yet how it stands.
-    pub(super) fn holds_unsettled(&self, frame: &FrameState) -> bool {
-        let unsettled = |sym: &Sym| {
-            let Some(index) = self.frame_of(sym) else { return false };
-            let frame = &self.suspended[index];
-            frame.generator.is_some_and(|its| its.object().is_some() || its.begun && !its.quiet)
-                || self.holds_unsettled(frame)
-        };
-        frame.locals.iter().map(|local| &local.sym).chain(&frame.stack).any(unsettled)
-    }
-
-    /// What ends with these, which were taken off the state, and with generators among them that nobody else has.
-    ///
-    /// Whoever lets a generator end has seen to it that nothing ends which is not settled; if not, the recording is given up.
-    pub(super) fn with_generators(&mut self, syms: &[Sym]) -> Vec<Sym> {
-        fn find(syms: &[Sym], numbers: &mut Vec<u32>) {
-            for sym in syms {
-                match sym {
-                    Sym::Gen(number) if !numbers.contains(number) => numbers.push(*number),
-                    Sym::Tuple(items, _) => find(items, numbers),
-                    _ => {}
-                }
-            }
-        }
-        let mut all = syms.to_vec();
-        let mut numbers = Vec::new();
-        find(syms, &mut numbers);
-        while let Some(number) = numbers.pop() {
-            if self.holders_of(number) > 0 {
-                continue;
-            }
-            let Some(index) = self.frame_of(&Sym::Gen(number)) else { continue };
-            let frame = self.suspended.remove(index);
-            self.unsettled |= frame.generator.is_some_and(|generator| generator.begun && !generator.quiet);
-            let shell = frame.generator.and_then(|generator| generator.shell());
-            self.shells.extend(shell);
-            self.nullable.extend(shell);
-            let frame = frame.into_state();
-            let its: Vec<Sym> = frame.locals.into_iter().map(|local| local.sym).chain(frame.stack).collect();
-            find(&its, &mut numbers);
-            all.extend(its);
-        }
-        let lost = |sym: &Sym| match sym {
-            Sym::Obj(object, _) => self.frame_of(sym).is_some() && !self.on_stack(*object),
-            _ => false,
-        };
-        self.unsettled |= !self.suspended.is_empty() && all.iter().any(lost);
-        all
-    }
-
-    /// Before an instruction: generators that it could not take as they are.
-    pub(super) fn settle_generators(&mut self, event: &Event) -> Step<()> {
-        // Those that would run code when they are closed are seen where they end only on the stack.
-        let loud = |frame: &Pictured| {
-            let generator = frame.generator.filter(|generator| generator.object().is_none() && !generator.quiet)?;
-            Some(generator.number)
-        };
-        let numbers: Vec<u32> = self.suspended.iter().filter_map(loud).collect();
-        let in_locals = |this: &Self, number: u32| {
-            let held = |local: &Local| holds(&local.sym, number);
-            this.all_frames().any(|frame| frame.locals.iter().any(held))
-        };
-        let mut numbers: Vec<u32> = numbers.into_iter().filter(|number| in_locals(self, *number)).collect();
-        // What the instruction takes, but where it is at home with generators.
-        let moves = matches!(
-            event.op,
-            Op::StoreFast(_)
-                | Op::StoreFastLoadFast(..)
-                | Op::StoreFastStoreFast(..)
-                | Op::GetIter
-                | Op::GetYieldFromIter
-                | Op::Send(_)
-                | Op::ForIter(_)
-                | Op::PopTop
-                | Op::Return
-                | Op::Yield { .. }
-        );
-        let taken = match event.op {
-            Op::BuildTuple(count) => count,
-            _ if moves || matches!(event.detail, Detail::Enter(_) | Detail::Generate(_) | Detail::Consume(..)) => 0,
-            op => op.taken(),
-        };
-        let stack = &self.here().stack;
-        for sym in stack.iter().rev().take(taken as usize) {
-            if let Sym::Gen(number) = sym
-                && !numbers.contains(number)
-            {
-                numbers.push(*number);
-            }
-        }
-        for number in numbers {
-            self.realize_generator(number, false)?;
-            self.renew_snap(event);
-        }
-        // One that no loop holds may end without a sign.
-        let made = |frame: &Pictured| frame.generator.and_then(|generator| generator.object());
-        let objects: Vec<Val> = self.suspended.iter().filter_map(made).collect();
-        if objects.into_iter().any(|object| !self.on_stack(object)) {
-            self.settle_suspended(event)?;
-        }
-        Ok(())
-    }
-
-    /// Gives what is borrowed from a generator's frame references of its own.
-    pub(super) fn own_of_generator(&mut self, number: u32) {
-        let its = |sym: &Sym| match sym {
-            Sym::Obj(_, Own::Slot(home) | Own::StackSlot(home)) => home / PER_FRAME == number,
-            _ => false,
-        };
-        let mut owned = super::state::owned_items(self.all_frames());
-        let mut vals = Vec::new();
-        self.each_place(its, &mut |sym, place| {
-            if let Sym::Obj(val, own) = sym {
-                if place.is_none_or(|place| owned.insert(place)) {
-                    vals.push(*val);
-                    *own = Own::Owned;
-                } else {
-                    *own = Own::Virtual;
-                }
-            }
-        });
-        for val in vals {
-            self.incref(val);
-        }
-    }
-
-    /// A generator's slots are of no interest any more.
-    pub(super) fn forget_written(&mut self, number: u32) {
-        self.written.retain(|place| place / PER_FRAME != number);
-    }
-}
-
-/// Whether a slot holds this generator, which was not made.
-fn holds(sym: &Sym, number: u32) -> bool {
-    match sym {
-        Sym::Gen(known) => *known == number,
-        Sym::Tuple(items, _) => items.iter().any(|item| holds(item, number)),
-        _ => false,
     }
 }

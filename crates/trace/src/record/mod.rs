@@ -27,6 +27,7 @@ mod delegation;
 mod dicts;
 mod enter;
 mod fit;
+mod frames;
 mod functions;
 mod general;
 mod generators;
@@ -45,11 +46,14 @@ mod pictured;
 mod raising;
 mod realize;
 mod renew;
+mod run;
 mod side;
 mod snapshots;
 mod special;
 mod state;
 mod strings;
+mod suspended;
+mod visible;
 mod written;
 
 pub use abort::{Abort, AbortReason};
@@ -62,13 +66,11 @@ pub use state::{FrameState, IterState, Local, Own, Sym};
 use crate::bytecode::Op;
 use crate::event::{CodeId, Ending, Event, Operand, Raised, Recording, Resumed};
 use crate::host::Host;
-use crate::ir::{End, Region, Regions, Start, Trace, Val};
+use crate::ir::{End, Regions, Start, Trace, Val};
 use crate::opt::Part;
 use crate::opt::emit::Emitter;
 use crate::opt::rewrites::{Allowed, Rewrites, Rule};
 use crate::snapshot::{Returns, SnapId, Then};
-use decal_uops::Uop;
-use instruction::Covered;
 use pictured::Pictured;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -477,9 +479,6 @@ fn side_once(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Option
     Err(failed.unwrap_or(Abort { reason: AbortReason::Exit, code: first.code, offset: first.offset }))
 }
 
-/// Where the first instruction is that a function without cells shows to the observer: behind `RESUME`.
-const RESUME_UNITS: u32 = 1;
-
 /// How a side trace may end, in the order of preference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
@@ -698,114 +697,6 @@ impl<'a> Recorder<'a> {
     fn leave_at_return(&mut self) -> Step<End> {
         let last = self.rec.events.last().ok_or(AbortReason::Empty)?;
         self.leave_to(last.offset, Then::Return)
-    }
-
-    /// A function's start asks whether somebody wants the interpreter's attention. In a trace the next turn would ask early
-    /// enough, but for the collector, which runs at the next such place behind the object that was one too many: there may be
-    /// code that relies on its coming before the function's body.
-    fn ask_at_start(&mut self, event: &Event, index: usize) {
-        let before = index.checked_sub(1).and_then(|before| self.rec.events.get(before));
-        let starts = before.is_some_and(|before| before.depth < event.depth) && event.offset == RESUME_UNITS;
-        // A generator's frame begins elsewhere.
-        let starts = starts && self.frames.last().is_some_and(|frame| frame.generator.is_none());
-        if starts && event.depth as usize + 1 == self.frames.len() && self.e.allocates_since(self.quiet_at) {
-            let snap = self.build_snapshot(event.offset, Then::Resume);
-            self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
-            self.quiet_at = self.e.len();
-        }
-    }
-
-    /// Adds to what was saved. How much that is nobody knows yet.
-    fn credit(&mut self) {
-        if self.options.saved == 0 {
-            return;
-        }
-        let mut emit = |uop, args: &[Val], imm64| self.e.effect(uop, args, 0, imm64, Region::Counts, None);
-        let base = emit(Uop::const_raw, &[], self.options.saved);
-        let before = emit(Uop::load_int, &[base], 0);
-        let more = emit(Uop::const_int, &[], 0);
-        let after = emit(Uop::wrap_add_int, &[before, more], 0);
-        emit(Uop::store_int, &[base, after], 0);
-        self.credit = Some(more);
-    }
-
-    /// Translates these events.
-    fn run(&mut self, from: usize, to: usize) -> Step<()> {
-        let rec = self.rec;
-        let (mut index, mut unfinished) = (from, false);
-        while let Some(event) = rec.events.get(index)
-            && index < to
-        {
-            (self.at, self.event) = ((event.code, event.offset), index);
-            if self.e.len() > self.options.max_insts {
-                return Err(AbortReason::TooLong);
-            }
-            let next = rec.events.get(index + 1);
-            self.ask_at_start(event, index);
-            if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
-                return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
-            }
-            self.raised = rec.raised.get(&(index as u32)).copied();
-            // Several instructions are taken together only where none of them was seen to raise.
-            let moved = if rec.raised.is_empty() { self.moved_slice(index)? } else { None };
-            let covered = match moved {
-                Some(count) => Covered::Many(count),
-                None => {
-                    let raises = rec.raised.contains_key(&(index as u32 + 1));
-                    let fuses = matches!(event.op, Op::BuildSlice(_) | Op::Binary(_) | Op::Augmented(_));
-                    self.instruction(event, next.filter(|_| !(raises && fuses)))?
-                }
-            };
-            if self.unsettled {
-                return Err(AbortReason::Call("a generator that ends with what holds it"));
-            }
-            self.note_rewrites(event);
-            let (done, hidden) = match covered {
-                Covered::One => (1, 0),
-                Covered::Two => (2, 0),
-                Covered::Many(count) => (count, 0),
-                // What the interpreter was seen to do in the call is not the trace's.
-                Covered::Call => (1, self.seen_inside(event, index)),
-            };
-            index += done as usize + hidden;
-            // Where what it did in the call is the last that was seen, the call's end was not.
-            unfinished = hidden > 0 && index == rec.events.len();
-            if let Some(address) = self.options.count {
-                self.count_instructions(address, done);
-            }
-            self.general = false;
-            self.events = self.events.max(index);
-        }
-        // A loop to close, or the end of what was seen, lies in a call that was not followed.
-        if index > to.min(rec.events.len()) || unfinished {
-            Err(AbortReason::Call("its loop is in a call that is not inlined"))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Where a search for a wrong rewrite has come to: the line of the last one that was allowed.
-    fn note_rewrites(&mut self, event: &Event) {
-        if self.options.rewrites != u32::MAX && self.e.rewrites().done() != self.rewritten {
-            self.rewritten = self.e.rewrites().done();
-            self.last_line = self.rec.codes.get(event.code.0 as usize).map_or(0, |code| code.line(event.offset));
-        }
-    }
-
-    /// How many events were seen in the call that this event is.
-    pub(super) fn seen_inside(&self, event: &Event, index: usize) -> usize {
-        self.rec.events.iter().skip(index + 1).take_while(|inner| inner.depth > event.depth).count()
-    }
-
-    /// Counts instructions that are done: all their exits lie behind. A `float`, since its addition never leaves; past
-    /// the emitter's memory, so that nothing else of the trace changes.
-    fn count_instructions(&mut self, address: u64, done: u32) {
-        let mut emit = |uop, args: &[Val], imm64| self.e.effect(uop, args, 0, imm64, Region::Counts, None);
-        let base = emit(Uop::const_raw, &[], address);
-        let before = emit(Uop::load_float, &[base], 0);
-        let done = emit(Uop::const_float, &[], f64::from(done).to_bits());
-        let after = emit(Uop::add_float, &[before, done], 0);
-        emit(Uop::store_float, &[base, after], 0);
     }
 
     fn finish_trace(mut self, start: Start, end: End, label: Option<LabelState>, carried: Vec<(Val, Val)>) -> Recorded {
