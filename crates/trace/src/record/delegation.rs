@@ -115,7 +115,7 @@ impl Recorder<'_> {
         let Some(frame) = self.frames.pop() else { return Err(AbortReason::Inconsistent("generator")) };
         self.top().returns = Returns::Value;
         self.push(value);
-        self.settle_frame(&frame, event.next, depth, 0).map(|_| ())
+        self.settle_frame(&frame, event.next, depth, 0)
     }
 
     /// Iterators on the topmost frame's stack go to memory: they are known by their places there.

@@ -45,10 +45,12 @@ impl Recorder<'_> {
             let layout = &self.host.layout;
             let state = if begun { layout.generator_suspended } else { layout.generator_created };
             self.settle_slots(self.frames.len() + last, depth, event)?;
+            let object = self.suspended[last].generator.and_then(|generator| generator.object());
+            // Its exit, which is one in name, still finds the frame and writes the rest.
+            self.settle_state(object.ok_or(AbortReason::Inconsistent("generator"))?, state);
             let frame = self.suspended.remove(last);
-            let object = self.settle_frame(&frame, at, depth, 0)?;
+            self.settle_frame(&frame, at, depth, 0)?;
             self.renew_snap(event);
-            self.settle_state(object, state);
         }
     }
 
@@ -82,7 +84,7 @@ impl Recorder<'_> {
 
     /// Says in memory how a generator stands whose slots are up to date, and whose frame was taken off the state: the trace does
     /// not know it any more. `behind` is how far behind a `SEND` it goes on when whom it asks is over. Its state is written apart: that has an exit in name.
-    pub(super) fn settle_frame(&mut self, frame: &FrameState, at: u32, depth: u32, behind: u32) -> Step<Val> {
+    pub(super) fn settle_frame(&mut self, frame: &FrameState, at: u32, depth: u32, behind: u32) -> Step<()> {
         let Some(Generator { number, made: Made::Object(object), .. }) = frame.generator else {
             return Err(AbortReason::Inconsistent("generator"));
         };
@@ -99,7 +101,7 @@ impl Recorder<'_> {
         let slots = i64::from(frame.locals.len() as u32 + depth);
         let stack = self.e.int(layout.generator_stack_word | slots | i64::from(behind) << 32);
         self.e.store(Uop::store_int, object, None, stack, layout.generator_stack, region, None);
-        Ok(object)
+        Ok(())
     }
 
     /// Writes the state of a suspended generator.
