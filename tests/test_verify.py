@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import culprit
 import pytest
-from conftest import PROGRAMS, Outcome, python, run_program
+from conftest import HERE, PROGRAMS, Outcome, python, run_program
 
+CARGO = os.environ.get("CARGO") or shutil.which("cargo")
 # Some that print the same in every way of running, and what they try most.
 AGREEING = ["integers", "floats", "lists", "nested_loops", "attributes", "division_by_constants", "types_change"]
 
@@ -176,11 +179,53 @@ def test_the_report(program: Path, tmp_path: Path) -> None:
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     text = path.read_text(encoding="utf-8")
-    reference, optimized = text.split("\nreference\n")[1].split("\noptimized\n")
+    reference, optimized = text.split("\nreference\n")[1].split("\noptimized\n")[:2]
     assert reference.count("xor_int") == 2
     assert "xor_int" not in optimized
     assert "DECAL_STRESS=hot,wrong\n" in text
-    assert re.search(r"memory that the optimized trace read\n(0x[0-9a-f]+ 0x[0-9a-f]+\n)+$", text)
+    assert re.search(r"memory that was read\n(0x[0-9a-f]+ 0x[0-9a-f]+\n)+end\n$", text)
+
+
+SIDE = """\
+def loop(n):
+    t = 0.5
+    for i in range(n):
+        t = t % 7.5 + i
+        if i % 5 == 4:
+            t += i ^ 1234567
+            t = t % 3.25
+    return t
+
+print(loop(3000))
+"""
+
+
+@pytest.mark.skipif(CARGO is None, reason="there is no cargo here")
+@pytest.mark.parametrize("source", [PROGRAM, SIDE], ids=["root", "side"])
+def test_a_report_is_replayed(source: str, program: Path, tmp_path: Path) -> None:
+    """Without the program: the same difference, also in a side trace and with calls of functions of doubles."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    program.write_text(source, encoding="utf-8")
+    run_program(program, {"DECAL_STRESS": "wrong", "DECAL_VERIFY": str(folder)})
+    [path] = reports(folder)
+    report = path.read_text(encoding="utf-8")
+    program.unlink()
+    differs = next(line for line in report.splitlines() if line.startswith("differs: "))
+    assert ("\ntrace exit\n" in report) is (source == SIDE)
+
+    def replay() -> tuple[int, str]:
+        words = [str(CARGO), "xtask", "replay", str(path)]
+        done = subprocess.run(words, cwd=HERE.parent, capture_output=True, encoding="utf-8", check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    assert replay() == (0, differs + "\n")
+    # What was recorded twice without the optimizer does not differ.
+    reference = report.split("\nreference\n")[1].split("\noptimized\n")[0]
+    optimized = report.split("\noptimized\n")[1].split("\ncalls of functions of doubles\n")[0]
+    path.write_text(report.replace(optimized, reference), encoding="utf-8")
+    status, said = replay()
+    assert (status, "differs" in said) == (1, False), said
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")

@@ -14,6 +14,7 @@ mod outcomes;
 mod progress;
 mod python;
 mod regrtest;
+mod replay;
 mod soak;
 mod suites;
 mod table;
@@ -51,6 +52,8 @@ enum Task {
     Soak(soak::Args),
     /// Find the trace and the rewrite that make a program's output differ from plain CPython's.
     Bisect(bisect::Args),
+    /// Compare the traces of a report that `DECAL_VERIFY` has written once more, without the program.
+    Replay(replay::Args),
     /// Run Python with decal installed.
     Python {
         /// What to pass to Python.
@@ -80,6 +83,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Fuzz(args) => fuzz::run(&root, &args),
         Task::Regrtest(args) => regrtest::run(&root, &args),
         Task::Bisect(args) => bisect::run(&root, &args),
+        Task::Replay(args) => replay::run(&args),
         Task::Soak(args) => soak::run(&root, &args),
         Task::Python { args } => {
             let env = env::Env::prepare(&root, env::Tools::Build)?;

@@ -33,7 +33,6 @@ mod pace;
 mod pipeline;
 mod plan;
 mod room;
-mod shadow;
 mod starts;
 mod state;
 pub mod stats;

@@ -12,22 +12,24 @@
 //! A copy takes some hundred microseconds, so that each trace is checked a few times only. Where the copy does not end in time
 //! (see there) no more are made. What the code writes besides what it should is not seen unless the run had read it.
 
-use super::{FUEL, context, report};
+use super::{Live, context, report, setting};
 use crate::enter::Site;
 use crate::executor::Executor;
 use crate::interpret::{Ended, interpret};
 use crate::machine;
 use crate::pipeline::bits;
-use crate::shadow::{Pace, Shadow, Stop, is_real, is_unreal};
 use crate::state::Engine;
 use decal_native::enter::prepare;
 use decal_native::trial::{Seen, Trial, try_out};
 use decal_trace::allocated::{ExitIndex, Place};
+use decal_trace::eval::compare::FUEL;
 use decal_trace::eval::numbers;
+use decal_trace::eval::shadow::{Pace, Shadow, Stop, is_real, is_unreal};
 use decal_trace::host::Host;
 use decal_trace::ir::{Inst, Val};
 use decal_uops::Class;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Turns of a loop that are tried, one time after the other. Many at first, since the loop runs as it is from then on; and odd numbers: what one
@@ -89,7 +91,8 @@ pub fn agrees(engine: &mut Engine, site: &Site, root: &Rc<Executor>) -> bool {
     context.breaker = &raw const context.iterations as u64 + 1;
     context.breaker_quiet = machine::load(context.breaker);
 
-    let mut shadow = Shadow::new(&host, &context).again(turns);
+    let live = Live::default();
+    let mut shadow = Shadow::new(&host, &live, setting(&context)).again(turns);
     let mut passed: Vec<Rc<Executor>> = Vec::new();
     let meets = |executor: &Rc<Executor>| {
         if !passed.iter().any(|known| Rc::ptr_eq(known, executor)) {
@@ -104,7 +107,8 @@ pub fn agrees(engine: &mut Engine, site: &Site, root: &Rc<Executor>) -> bool {
     if goal.call.is_some() && engine.tried.calls_over {
         return true;
     }
-    let probes = goal.probes(&shadow);
+    let reads = live.reads.take();
+    let probes = goal.probes(&shadow, &reads);
     let look = |seen: &Seen, words: &mut [u64]| {
         if goal.is_reached(seen) {
             probes.iter().zip(words.chunks_exact_mut(WORDS)).for_each(|(probe, words)| probe.look(seen, words));
@@ -145,7 +149,7 @@ pub fn agrees(engine: &mut Engine, site: &Site, root: &Rc<Executor>) -> bool {
         return true;
     };
     engine.counters.verified[3] += 1;
-    let text = report::of_code(engine, &culprit, &what, &passed, &shadow);
+    let text = report::of_code(engine, &culprit, &what, &passed, &reads);
     let why = format!("the machine code of trace {} differs from the trace: {what}", culprit.id);
     report::retire(engine, root, culprit.id, &why, &text);
     false
@@ -217,7 +221,7 @@ impl Goal {
     }
 
     /// All that has to be the same there.
-    fn probes(&self, shadow: &Shadow<'_>) -> Vec<Probe> {
+    fn probes(&self, shadow: &Shadow<'_>, reads: &BTreeMap<u64, u64>) -> Vec<Probe> {
         let trace = &self.last.recorded.trace;
         let map = self.index.and_then(|index| self.last.allocated.exits.get(ExitIndex(index as u32)));
         let places = map.into_iter().flat_map(|map| map.places());
@@ -247,7 +251,8 @@ impl Goal {
         let mut addresses: Vec<u64> = shadow.written.keys().copied().filter(compared).collect();
         if shadow.dead.is_empty() {
             // Nothing else has changed, unless memory was freed and taken again.
-            addresses.extend(shadow.reads.keys().copied().filter(|address| !shadow.written.contains_key(address)));
+            let is_read = |address: &u64| !shadow.written.contains_key(address) && !shadow.is_context(*address);
+            addresses.extend(reads.keys().copied().filter(is_read));
         }
         addresses.sort_unstable();
         let memory = addresses.into_iter().map(|address| {

@@ -1,14 +1,13 @@
 //! What is said and written where checked execution finds a difference.
 
-use super::Ran;
 use crate::executor::Executor;
 use crate::location::Never;
 use crate::options::Verify;
 use crate::pipeline::{name, with_registers};
-use crate::shadow::Shadow;
 use crate::state::Engine;
 use decal_native::disassemble;
-use decal_trace::ir::Trace;
+use decal_trace::eval::case::Case;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
@@ -52,24 +51,9 @@ fn head(engine: &Engine, executor: &Executor, what: &str) -> String {
     text
 }
 
-fn memory(shadow: &Shadow<'_>) -> String {
-    let words: String = shadow.reads.iter().map(|(address, word)| format!("{address:#x} {word:#x}\n")).collect();
-    format!("\nmemory that the optimized trace read\n{words}")
-}
-
-/// All that is needed to see it again: the traces, what they started with, and the memory that they read.
-pub fn of_traces(
-    engine: &Engine,
-    executor: &Executor,
-    what: &str,
-    (reference, params): (&Trace, &[u64]),
-    (trace, fast): (&Trace, &Ran<'_>),
-) -> String {
-    let (head, memory, left) = (head(engine, executor, what), memory(&fast.shadow), &fast.left);
-    format!(
-        "{head}parameters of the reference: {params:x?}\nthe optimized trace ended with {left:?}\n\n\
-         reference\n{reference}\noptimized\n{trace}{memory}"
-    )
+/// All that is needed to see it again, as `cargo xtask replay` reads it.
+pub fn of_traces(engine: &Engine, executor: &Executor, what: &str, case: &Case) -> String {
+    format!("{}\n{case}", head(engine, executor, what))
 }
 
 /// The same for machine code: the traces that were run, one after the other, and their code.
@@ -78,7 +62,7 @@ pub fn of_code(
     executor: &Executor,
     what: &str,
     passed: &[Rc<Executor>],
-    shadow: &Shadow<'_>,
+    reads: &BTreeMap<u64, u64>,
 ) -> String {
     let mut text = head(engine, executor, what);
     for executor in passed {
@@ -90,5 +74,7 @@ pub fn of_code(
             text.push_str(&format!("\nmachine code of trace {}\n{allocated}\n{listing}", executor.id));
         }
     }
-    text + &memory(shadow)
+    text.push_str("\nmemory that was read\n");
+    reads.iter().for_each(|(address, word)| text.push_str(&format!("{address:#x} {word:#x}\n")));
+    text
 }

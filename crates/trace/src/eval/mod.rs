@@ -1,14 +1,17 @@
 //! The trace interpreter: runs a trace without machine code.
 //!
 //! Values live in an array indexed by value; each uop runs its meaning from the table, over any [`Machine`]: raw memory in the product,
-//! a simulated heap in tests ([`heap`]). [`allocated`] does the same for a
+//! a simulated heap in tests ([`heap`]), a [`shadow`] where nothing may happen and two traces are to be compared ([`compare`]). [`allocated`] does the same for a
 //! trace whose values have registers, so that allocation is tested without machine code.
 //!
 //! Side traces: [`Left::Join`] gives the values with which to go on at the root trace's label, by [`run_from_label`].
 
 pub mod allocated;
+pub mod case;
+pub mod compare;
 pub mod heap;
 pub mod numbers;
+pub mod shadow;
 
 use crate::ir::{End, Inst, Trace, UopInst, Val};
 use crate::snapshot::SnapId;

@@ -1,19 +1,17 @@
 //! A machine that changes nothing: memory as it is, with what a trace writes beside it.
 //!
-//! A trace runs on it in the trace interpreter, so that its result is known before anything has happened. Reads come from memory, or
-//! from what was written before; writes stay here. New numbers get addresses at which there is no memory. What cannot be
+//! A trace runs on it in the trace interpreter, so that its result is known before anything has happened. Reads come from what is
+//! beneath, which is the process's memory or what a report says of it, or from what was written before; writes stay here. New numbers get addresses at which there is no memory. What cannot be
 //! done in this way stops the run before it happens: a call of a C function other than those that only compute or make a number.
 //!
 //! After some turns of a loop the run is sent out of it where it asks whether somebody wants the interpreter's attention, so that
 //! it ends at a place that a snapshot describes.
 
-use crate::machine;
-use decal_trace::eval::{Watch, numbers};
-use decal_trace::host::Host;
-use decal_trace::ir::{Region, UopInst};
+use crate::eval::{Watch, numbers};
+use crate::host::Host;
+use crate::ir::{Region, UopInst};
 use decal_uops::{ARGUMENTS, Context, Machine, Uop, offset};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeMap;
 
 /// Where objects are that exist here only: no process has memory there.
 const UNREAL: u64 = 0xdeca_0000_0000_0000;
@@ -39,19 +37,35 @@ pub enum Stop {
     Address(u64),
 }
 
+/// What is beneath a shadow.
+pub trait Beneath {
+    /// The word at an address that a process can have, mostly a multiple of 8.
+    fn word(&self, address: u64) -> u64;
+    /// The result of a C function of doubles that has no state.
+    fn call_float(&self, function: u64, a: f64, b: f64) -> f64;
+}
+
+/// The context of the trace, as far as it matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Setting {
+    /// Its address.
+    pub context: u64,
+    /// The address of the eval breaker.
+    pub breaker: u64,
+    /// What it holds when nothing is wanted.
+    pub quiet: u64,
+}
+
 /// See the module's text.
 #[derive(Clone)]
 pub struct Shadow<'h> {
     host: &'h Host,
-    context: u64,
-    breaker: u64,
-    quiet: u64,
+    beneath: &'h dyn Beneath,
+    setting: Setting,
     /// What was written: whole words.
     pub written: FxHashMap<u64, u64>,
     /// Words of that which only count: references and turns.
     pub counts: FxHashSet<u64>,
-    /// What memory held where it was read.
-    pub reads: BTreeMap<u64, u64>,
     /// Objects of which the last reference was dropped.
     pub dead: FxHashSet<u64>,
     /// Functions that were called all the same.
@@ -67,15 +81,13 @@ pub struct Shadow<'h> {
 
 impl<'h> Shadow<'h> {
     /// For a trace that works in this context.
-    pub fn new(host: &'h Host, context: &Context) -> Shadow<'h> {
+    pub fn new(host: &'h Host, beneath: &'h dyn Beneath, setting: Setting) -> Shadow<'h> {
         Shadow {
             host,
-            context: std::ptr::from_ref(context) as u64,
-            breaker: context.breaker,
-            quiet: context.breaker_quiet,
+            beneath,
+            setting,
             written: FxHashMap::default(),
             counts: FxHashSet::default(),
-            reads: BTreeMap::new(),
             dead: FxHashSet::default(),
             called: FxHashSet::default(),
             stopped: None,
@@ -89,7 +101,19 @@ impl<'h> Shadow<'h> {
 
     /// The same memory for another run, with so many turns.
     pub fn again(&self, turns: u64) -> Shadow<'h> {
-        Shadow { turns: 0, most: turns, stopped: None, reads: BTreeMap::new(), ..self.clone() }
+        Shadow { turns: 0, most: turns, stopped: None, ..self.clone() }
+    }
+
+    /// Objects that were made.
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// The same memory, with this in it, and so many objects made already.
+    pub fn with(mut self, words: impl IntoIterator<Item = (u64, u64)>, made: u64) -> Shadow<'h> {
+        self.written.extend(words);
+        self.made = made;
+        self
     }
 
     /// Turns of its loop so far.
@@ -99,12 +123,12 @@ impl<'h> Shadow<'h> {
 
     /// Whether a word is one of the context.
     pub fn is_context(&self, address: u64) -> bool {
-        (self.context..self.context + size_of::<Context>() as u64).contains(&address)
+        (self.setting.context..self.setting.context + size_of::<Context>() as u64).contains(&address)
     }
 
     /// Whether a word is one of those in the context in which calls get their arguments.
     pub fn is_argument(&self, address: u64) -> bool {
-        let first = self.context + offset::ARGUMENTS as u64;
+        let first = self.setting.context + offset::ARGUMENTS as u64;
         (first..first + 8 * ARGUMENTS as u64).contains(&address)
     }
 
@@ -126,22 +150,17 @@ impl<'h> Shadow<'h> {
     /// What memory holds for this run, at an address that is a multiple of 8; 0 where nothing can be.
     pub fn peek(&self, address: u64) -> u64 {
         let written = self.written.get(&address).copied();
-        written.unwrap_or_else(|| if REAL.contains(&address) { machine::load(address) } else { 0 })
+        written.unwrap_or_else(|| if is_real(address) { self.beneath.word(address) } else { 0 })
     }
 
     fn word(&mut self, address: u64) -> u64 {
         if let Some(word) = self.written.get(&address) {
             return *word;
         }
-        if !REAL.contains(&address) {
+        if !is_real(address) {
             return if is_unreal(address) { 0 } else { self.stop(Stop::Address(address)) };
         }
-        let word = machine::load::<u64>(address);
-        // The context is this run's own, and says nothing.
-        if !self.is_context(address) {
-            self.reads.insert(address, word);
-        }
-        word
+        self.beneath.word(address)
     }
 
     fn set_word(&mut self, address: u64, word: u64) {
@@ -201,8 +220,9 @@ impl Watch<Shadow<'_>> for Pace {
 impl Machine for Shadow<'_> {
     fn load64(&mut self, address: u64) -> u64 {
         // What another thread or a signal may ask for meanwhile would make two runs differ.
-        if self.uop == Uop::guard_quiet && address == self.breaker {
-            return if self.is_enough() { !self.quiet } else { self.quiet };
+        if self.uop == Uop::guard_quiet && address == self.setting.breaker {
+            let quiet = self.setting.quiet;
+            return if self.is_enough() { !quiet } else { quiet };
         }
         if address & 7 == 0 { self.word(address) } else { self.read(address, 8) }
     }
@@ -226,7 +246,7 @@ impl Machine for Shadow<'_> {
         self.write(address, u64::from(value), 1);
     }
     fn context(&mut self) -> u64 {
-        self.context
+        self.setting.context
     }
     fn call(&mut self, function: u64, a: u64, b: u64, c: u64, d: u64) -> u64 {
         if self.uop == Uop::new_int
@@ -251,7 +271,7 @@ impl Machine for Shadow<'_> {
     }
     fn call_float(&mut self, function: u64, a: f64, b: f64) -> f64 {
         self.called.insert(function);
-        machine::call_float(function, a, b)
+        self.beneath.call_float(function, a, b)
     }
     fn call_new_float(&mut self, function: u64, a: f64) -> u64 {
         self.called.insert(function);
