@@ -5,7 +5,8 @@ At the end memory is as flat, and reference counts are exactly what they were, w
     cargo xtask soak --seconds 600
 
 A round makes functions and classes anew, runs them until they are compiled, changes what their traces take for granted,
-and drops them. Results are compared with what CPython gave before decal was enabled for the first time.
+and drops them; some large ones, and hundreds of small ones. Results are compared with what CPython gave before decal was
+enabled for the first time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import decal
@@ -93,6 +95,14 @@ def run(shared):
 """
 
 
+def tiny(n: int) -> int:
+    """A loop that takes a global for granted."""
+    total = 0
+    for i in range(n):
+        total += i * K + total  # type: ignore[name-defined]  # noqa: F821
+    return total
+
+
 class Shared:
     """What all rounds refer to: nothing of that may be left."""
 
@@ -112,6 +122,19 @@ def one(number: int) -> list[Any]:
     """One round's work."""
     result: list[Any] = fresh(number)["run"](SHARED)
     return result
+
+
+def small() -> list[int]:
+    """Many small traces: each is made, becomes invalid, and is made again. Their functions end with their code."""
+    results = []
+    for k in range(100):
+        names: dict[str, Any] = {"K": k}
+        function = FunctionType(tiny.__code__.replace(), names)
+        results.append(function(12))
+        for _ in range(3):
+            names["K"] += 1
+            results.append(function(12))
+    return results
 
 
 def threads(work: Callable[[int], Any], count: int) -> list[Any]:
@@ -175,6 +198,7 @@ class Soak:
     def __init__(self, words: argparse.Namespace) -> None:
         self.words = words
         self.expected = [one(number) for number in range(7)]
+        self.small = small()
         self.rounds = self.traces = self.invalidated = self.forks = self.switches = 0
         self.wrong: list[str] = []
 
@@ -187,6 +211,8 @@ class Soak:
         """One round."""
         number = self.rounds
         self.check("result", one(number), self.expected[number % 7])
+        for _ in range(5):
+            self.check("small", small(), self.small)
         if number % 4 == 1:
             self.check("threads", threads(one, 3), self.expected[:3])
         if number % 8 == 3:
