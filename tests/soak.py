@@ -5,8 +5,8 @@ At the end memory is as flat, and reference counts are exactly what they were, w
     cargo xtask soak --seconds 600
 
 A round makes functions and classes anew, runs them until they are compiled, changes what their traces take for granted,
-and drops them; some large ones, and hundreds of small ones. Results are compared with what CPython gave before decal was
-enabled for the first time.
+and drops them; some large ones, and hundreds of small ones. Results are compared with what CPython gave before decal
+was enabled for the first time.
 """
 
 from __future__ import annotations
