@@ -58,6 +58,9 @@ impl Recorder<'_> {
 
     /// Before an instruction: functions that it could not take as they are become objects.
     pub(super) fn settle_functions(&mut self, event: &Event) -> Step<()> {
+        if !self.here().stack.iter().any(|sym| matches!(sym, Sym::Function(..))) {
+            return Ok(());
+        }
         let taken = match event.op {
             Op::General(GeneralOp::SetFunctionAttribute, CLOSURE) => 0,
             // The function is what is called; its arguments may be functions.

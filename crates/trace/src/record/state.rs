@@ -583,9 +583,13 @@ impl Recorder<'_> {
     /// Gives every object that is borrowed from a container a reference of its own. Before a store into the
     /// heap, which may take the container's away.
     pub(super) fn own_borrowed(&mut self) {
+        self.own_those(|sym| matches!(sym, Sym::Obj(_, Own::Container)));
+    }
+
+    /// Gives what such slots and items borrow references of their own.
+    pub(super) fn own_those(&mut self, borrowed: impl Fn(&Sym) -> bool) {
         let mut owned = owned_items(self.all_frames());
         let mut vals = Vec::new();
-        let borrowed = |sym: &Sym| matches!(sym, Sym::Obj(_, Own::Container));
         self.each_place(borrowed, &mut |sym, place| {
             if let Sym::Obj(val, own) = sym {
                 if place.is_none_or(|place| owned.insert(place)) {

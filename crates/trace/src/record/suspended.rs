@@ -218,25 +218,10 @@ impl Recorder<'_> {
 
     /// Gives what is borrowed from a generator's frame references of its own.
     pub(super) fn own_of_generator(&mut self, number: u32) {
-        let its = |sym: &Sym| match sym {
+        self.own_those(|sym| match sym {
             Sym::Obj(_, Own::Slot(home) | Own::StackSlot(home)) => home / PER_FRAME == number,
             _ => false,
-        };
-        let mut owned = super::state::owned_items(self.all_frames());
-        let mut vals = Vec::new();
-        self.each_place(its, &mut |sym, place| {
-            if let Sym::Obj(val, own) = sym {
-                if place.is_none_or(|place| owned.insert(place)) {
-                    vals.push(*val);
-                    *own = Own::Owned;
-                } else {
-                    *own = Own::Virtual;
-                }
-            }
         });
-        for val in vals {
-            self.incref(val);
-        }
     }
 
     /// A generator's slots are of no interest any more.

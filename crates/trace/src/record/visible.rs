@@ -7,7 +7,7 @@
 
 use super::general::UNSEEN;
 use super::snapshots::first_place;
-use super::state::{Local, Own, Sym, owned_items};
+use super::state::{Local, Own, Sym};
 use super::{AbortReason, Recorder, Step};
 use crate::event::{Event, Kind, Operand};
 use crate::ir::{Region, Val};
@@ -98,27 +98,12 @@ impl Recorder<'_> {
             }
             memory.push((depth, locals, homes));
         }
-        let mut owned = owned_items(self.all_frames());
-        let mut vals = Vec::new();
         let mut consts = Vec::new();
         self.visit_places(&mut |sym, place| match sym {
             Sym::Const(operand) if place.is_none() && is_mortal(operand) => consts.push(*operand),
             _ => {}
         });
-        let borrowed = |sym: &Sym| matches!(sym, Sym::Obj(_, own) if *own != Own::Owned);
-        self.each_place(borrowed, &mut |sym, place| {
-            if let Sym::Obj(val, own) = sym {
-                if place.is_none_or(|place| owned.insert(place)) {
-                    *own = Own::Owned;
-                    vals.push(*val);
-                } else {
-                    *own = Own::Virtual;
-                }
-            }
-        });
-        for val in vals {
-            self.incref(val);
-        }
+        self.own_those(|sym| matches!(sym, Sym::Obj(_, own) if *own != Own::Owned));
         for operand in consts {
             let val = self.e.object(operand.object, operand.ty);
             self.incref(val);
