@@ -136,7 +136,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             locations: FxHashMap::default(),
             located: FxHashSet::default(),
             executors: Vec::new(),
-            exits: Vec::new(),
+            next_exit: 0,
             starts: FxHashMap::default(),
             born: Instant::now(),
             ran: Ran::nothing(),

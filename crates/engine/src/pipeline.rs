@@ -494,7 +494,10 @@ fn build(
         end.constant = constant.object;
     }
     worth::weigh_exits(&mut exits, &weighed, &recorded.trace, &observation.recording);
-    let first_exit = engine.exits.len() as u32;
+    let first_exit = engine.next_exit;
+    let Some(next_exit) = first_exit.checked_add(exits.len() as u32) else {
+        return Err(Failure::Other("there are no more numbers for exits".into()));
+    };
     parts.was(PUBLISHING);
     // SAFETY: what was observed is kept alive until all is done.
     let sites = unsafe { native::sites(engine, &recorded, &mut allocated, first_exit, &alive) }
@@ -584,7 +587,7 @@ fn build(
         noted: Cell::new(0),
         recorded,
     };
-    engine.exits.extend((0..executor.exits.len() as u32).map(|index| (id, index)));
+    engine.next_exit = next_exit;
     engine.counters.uops += executor.recorded.trace.insts.len() as u64;
     engine.counters.most_exits = engine.counters.most_exits.max(executor.exits.len() as u64);
     engine.counters.emitted += executor.recorded.emitted as u64;

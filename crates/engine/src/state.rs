@@ -69,8 +69,8 @@ pub struct Engine {
     pub ran: Ran,
     /// Executors by number.
     pub executors: Vec<Option<Rc<Executor>>>,
-    /// For each exit number: executor and index.
-    pub exits: Vec<(usize, u32)>,
+    /// The first number that no exit has: no two exits of all executors have the same.
+    pub next_exit: u32,
     /// Bytes of code and metadata: see [`crate::room`].
     pub in_use: usize,
     /// Calls seen, with `DECAL_STRESS=invalidate`.
