@@ -226,6 +226,39 @@ def squares(i, n):
     return total
 
 
+class Holder:
+    x = 0
+
+
+def compared_only(holder):
+    """Nobody needs the number but a comparison with what no number of two digits reaches."""
+    return holder.x > 2**60 - 1, holder.x >= -(2**60), min(holder.x, 2**60), max(-(2**60), holder.x)
+
+
+def compared_in_turn(values):
+    n = 0
+    for x in values:
+        if x <= 2**60 - 1:
+            n += 1
+        if x + 1 < 2**61:
+            n += 10
+        if -x < 2**61:
+            n += 100
+        if x - 1 > -(2**61):
+            n += 1000
+    return n
+
+
+def large_after_small():
+    holder, seen = Holder(), []
+    small = list(range(-40, 40)) * 3
+    large = [2**60 - 1, 2**60, 2**61, 2**62, 2**63 - 1, 2**63, 2**70, -(2**60), -(2**61), -(2**63), -(2**70)]
+    for value in small + large + small[:9] + large:
+        holder.x = value
+        seen.append((compared_only(holder), compared_in_turn([1, value, 2, value])))
+    return seen[240:]
+
+
 def main():
     for start in STARTS:
         print(start, up(start, start + 140), up_to(start, start + 140), up_by(start, start + 400, 3))
@@ -255,6 +288,7 @@ def main():
     for start in (EDGE - 1, EDGE - 50, EDGE, 2**61, 2**61 - 50, -(2**61) - 3):
         print(numbered(items, start), numbered_in_turn(items[:9], range(start, start + 30)))
     print(asked_and_set_anew(800))
+    print(large_after_small())
     print(nested(30), changes_once(200, 120), changes_once(200, 300))
 
 

@@ -31,16 +31,18 @@ fn is_root(inst: &Inst) -> bool {
     match inst {
         Inst::Param(_) => true,
         Inst::Phi { .. } => false,
-        Inst::Uop(inst) => {
-            let info = inst.uop.info();
-            let effects = info.effects;
-            effects.writes || effects.raises || (effects.exits && !exits_for_its_result(inst.uop))
-        }
+        Inst::Uop(inst) => stays(inst.uop),
     }
 }
 
+/// Whether a uop stays even if nobody uses its result.
+pub(crate) fn stays(uop: Uop) -> bool {
+    let effects = uop.info().effects;
+    effects.writes || effects.raises || (effects.exits && !exits_for_its_result(uop))
+}
+
 /// Whether a uop exits only where it cannot give its result, though Python can.
-fn exits_for_its_result(uop: Uop) -> bool {
+pub(crate) fn exits_for_its_result(uop: Uop) -> bool {
     matches!(
         uop,
         Uop::add_int

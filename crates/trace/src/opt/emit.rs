@@ -15,9 +15,10 @@
 
 use crate::ir::{Args, Inst, MAX_ARGS, Region, UopInst, Val};
 use crate::opt::Part;
+use crate::opt::dce;
 use crate::opt::fold::{Folded, fold};
 use crate::opt::heap::{Heap, Place};
-use crate::opt::range::{self, Interval, Simpler};
+use crate::opt::range::{self, HIGH, Interval, LOW, Simpler};
 use crate::opt::ranges::Ranges;
 use crate::opt::rewrites::{Allowed, Rewrites, Rule};
 use crate::snapshot::{Building, SnapId, Snapshots, Then};
@@ -30,6 +31,9 @@ use std::collections::{BTreeMap, BTreeSet};
 type Key = (Uop, [Val; 3], i32, u64);
 
 const NO_VAL: Val = Val(u32::MAX);
+
+/// Uops through which a value is followed back to see whether its exits stay.
+const MAX_CHAIN: u32 = 8;
 
 /// What instructions behind the label take for granted of values from before it. Whoever jumps to the label with other values
 /// has to see to it that all of this is true of them.
@@ -66,6 +70,8 @@ pub struct Emitter {
     passing: Vec<Key>,
     heap: Heap,
     ranges: Ranges,
+    /// Whether something that stays uses a value.
+    kept: Vec<bool>,
     rewrites: Rewrites,
     /// The types that were known at the label.
     types_before: Vec<u64>,
@@ -87,6 +93,7 @@ impl Emitter {
             passing: Vec::new(),
             heap: Heap::default(),
             ranges: Ranges::default(),
+            kept: Vec::new(),
             rewrites: Rewrites::new(allowed),
             types_before: Vec::new(),
             granted: RefCell::default(),
@@ -183,6 +190,12 @@ impl Emitter {
     }
 
     fn push(&mut self, inst: Inst) -> Val {
+        if let Inst::Uop(inst) = &inst
+            && dce::stays(inst.uop)
+        {
+            self.kept.resize(self.insts.len(), false);
+            inst.args.iter().for_each(|arg| self.kept.get_mut(arg.index()).into_iter().for_each(|kept| *kept = true));
+        }
         self.insts.push(inst);
         Val(self.insts.len() as u32 - 1)
     }
@@ -443,10 +456,41 @@ impl Emitter {
         let (a, b) = self.ranges_of(operands);
         let same = operands.first() == operands.get(1);
         let found = range::simpler(uop, a, b, same)?;
+        // That an integer lies where it does may be known only since a uop has given a result. Where nobody else needs the
+        // result that uop goes, and its exit with it: nothing may be left out because of it.
+        let needed = |index: usize| match found.1 {
+            Simpler::Uop(_) => true,
+            Simpler::Operand(kept) => kept == index,
+            Simpler::Int(_) | Simpler::Holds => false,
+        };
+        let mut left_out = (0..).zip(operands).filter(|(index, _)| !needed(*index));
+        if !left_out.all(|(_, val)| self.is_kept(*val, MAX_CHAIN)) {
+            return None;
+        }
         self.allows(found.0).then(|| {
             self.ranges.rely(operands, (a, b), |a, b| range::simpler(uop, a, b, same) == Some(found));
             found.1
         })
+    }
+
+    /// Whether it holds of a value where it lies, though nobody else may need it: all exits that its computation has stay, or have
+    /// no part in that. A sum lies where it does whether or not it fits, unless something was cut off.
+    fn is_kept(&self, val: Val, depth: u32) -> bool {
+        if self.constant_of(val).is_some() || self.kept.get(val.index()).copied().unwrap_or(false) {
+            return true;
+        }
+        match self.insts.get(val.index()) {
+            Some(Inst::Param(_)) => true,
+            Some(Inst::Phi { .. }) | None => false,
+            Some(Inst::Uop(inst)) if dce::stays(inst.uop) => true,
+            Some(Inst::Uop(inst)) => {
+                let sum = matches!(inst.uop, Uop::add_int | Uop::sub_int | Uop::mul_int | Uop::neg_int | Uop::abs_int);
+                let whole = sum && self.range_of(val).sides() == LOW | HIGH;
+                (whole || !dce::exits_for_its_result(inst.uop))
+                    && depth > 0
+                    && inst.args.iter().all(|arg| self.is_kept(*arg, depth - 1))
+            }
+        }
     }
 
     fn ranges_of(&self, operands: &[Val]) -> (Interval, Interval) {
