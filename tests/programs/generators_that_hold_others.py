@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from common import show
 
 TURNS = 1000
 LOG = []
+TEXT: Any = ""
 
 
 def loud(a):
@@ -209,13 +211,31 @@ def errors_that_nobody_gets():
         sys.unraisablehook = hook
 
 
+def left_before_an_error_with(n, b):
+    for _i in range(n):
+        for x in (q for q in loud(1)):
+            if b:
+                break
+        try:
+            TEXT(x)
+        except TypeError as error:
+            LOG.append(str(error))
+
+
+def left_before_an_error():
+    """The iterator that a loop leaves is dropped by a general operation, where a guard at that place has failed."""
+    left_before_an_error_with(6, 0.1)
+    left_before_an_error_with(6, 2)
+    left_before_an_error_with(TURNS, 2)
+    return [entry for at, entry in enumerate(LOG) if isinstance(entry, str) == (at % 2 == 0)]
+
+
 def logged(program):
     """The program, with what was noted while it ran."""
 
     def run():
         LOG.clear()
-        program()
-        return len(LOG), LOG[:3], LOG[-3:]
+        return program(), len(LOG), LOG[:3], LOG[-3:]
 
     run.__qualname__ = program.__qualname__
     return run
@@ -243,6 +263,7 @@ PROGRAMS = [
     by_zip,
     by_swap,
     errors_that_nobody_gets,
+    left_before_an_error,
 ]
 
 for program in PROGRAMS:

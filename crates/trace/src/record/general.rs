@@ -202,6 +202,13 @@ impl Recorder<'_> {
 
     /// The same where a part of the instruction is done, so that the chain was asked for before: that may leave.
     pub(super) fn drop_behind(&mut self, event: &Event, takes: u32) -> Step<()> {
+        for nth in 1..=takes {
+            // One that was not made ends as an object, so that what it runs is run.
+            if let Sym::Gen(_) = self.peek(nth)? {
+                self.realize(nth, Operand::NULL)?;
+                self.renew_snap(event);
+            }
+        }
         self.perform(
             event,
             General { function: 0, words: &[], arguments: None, callable: None, takes, gives: Gives::Nothing },
@@ -260,6 +267,9 @@ impl Recorder<'_> {
         let mut taken = Vec::new();
         for nth in 1..=operation.takes {
             let sym = self.pop()?;
+            if let Sym::Gen(_) = sym {
+                return Err(AbortReason::Call("a generator that ends with what holds it"));
+            }
             if operation.callable.is_none() || !operation.passes(nth) {
                 taken.push(sym);
             } else if let Sym::Obj(val, Own::Owned) = sym
