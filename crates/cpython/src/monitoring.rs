@@ -492,17 +492,29 @@ unsafe fn make_raiser() -> Result<(), Raised> {
     Ok(())
 }
 
-/// A builtin function for a callback. Its definition must live as long as CPython may look at it, so it is
-/// never freed; there are four per claim at most.
+/// Definitions of builtin functions by what they call, as addresses: they must live as long as CPython may look at them, so that they
+/// are never freed, and each is made once.
+static DEFINITIONS: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+
+/// A builtin function for a callback.
 unsafe fn new_function(name: &'static CStr, callback: Callback) -> Result<*mut PyObject, Raised> {
-    let definition = Box::leak(Box::new(PyMethodDef {
-        ml_name: name.as_ptr(),
-        ml_meth: PyMethodDefPointer { PyCFunctionFast: callback },
-        ml_flags: METH_FASTCALL,
-        ml_doc: std::ptr::null(),
-    }));
+    let key = callback as usize;
+    let mut definitions = DEFINITIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = definitions.iter().find(|(called, _)| *called == key).map(|(_, definition)| *definition);
+    let definition = known.unwrap_or_else(|| {
+        let new = Box::leak(Box::new(PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: PyMethodDefPointer { PyCFunctionFast: callback },
+            ml_flags: METH_FASTCALL,
+            ml_doc: std::ptr::null(),
+        }));
+        let definition = std::ptr::from_mut(new) as usize;
+        definitions.push((key, definition));
+        definition
+    });
+    drop(definitions);
     // SAFETY: the definition lives forever.
-    unsafe { owned(pyo3_ffi::PyCFunction_NewEx(definition, null_mut(), null_mut())) }
+    unsafe { owned(pyo3_ffi::PyCFunction_NewEx(definition as *mut PyMethodDef, null_mut(), null_mut())) }
 }
 
 fn owned(object: *mut PyObject) -> Result<*mut PyObject, Raised> {
