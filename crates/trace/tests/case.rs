@@ -3,7 +3,7 @@
 use decal_trace::eval::case::Case;
 use decal_trace::eval::compare::Verdict;
 
-/// A loop from 0 to 3 whose optimized form adds 2 instead of 1 to a local. The slots of the frame are at 0x1000, with two objects in them.
+/// A trace whose optimized form adds 2 instead of 1 to a local. The slots of the frame are at 0x1000, with two objects in them.
 const REPORT: &str = "\
 trace 0 of something
 case

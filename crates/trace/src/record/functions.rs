@@ -21,6 +21,9 @@ use std::rc::Rc;
 /// The argument of `SET_FUNCTION_ATTRIBUTE` for a closure.
 const CLOSURE: u32 = 8;
 
+/// Where the closure is among the parts of a function that was not made.
+const CLOSURE_PART: usize = 2;
+
 /// Whether a function that was not made is of this code.
 pub(super) fn is_code(parts: &[Sym], code: u64) -> bool {
     matches!(parts, [Sym::Const(known), ..] if known.object == code)
@@ -99,7 +102,7 @@ impl Recorder<'_> {
         let missing = AbortReason::Inconsistent("arguments");
         let (snap, layout) = (self.snap(), self.host.layout.clone());
         let closure = match (callable, known) {
-            (Sym::Function(parts, _), _) => match &parts[2] {
+            (Sym::Function(parts, _), _) => match parts.get(CLOSURE_PART).ok_or(missing)? {
                 Sym::Tuple(cells, _) => {
                     return Ok(match cells.get(index as usize).ok_or(missing)? {
                         // The function lets go of it after the call.
@@ -129,12 +132,14 @@ impl Recorder<'_> {
 
     /// Makes it: the trace owns one reference for each slot that holds it, under a name of its own.
     fn new_function(&mut self, sym: &Sym, id: BoxId) -> Step<Val> {
-        let Sym::Function(parts, _) = sym else { return Err(AbortReason::Inconsistent("function")) };
+        let missing = AbortReason::Inconsistent("function");
+        let Sym::Function(parts, _) = sym else { return Err(missing) };
+        let [code, globals, closure] = &parts[..] else { return Err(missing) };
         let mut made = Vec::new();
-        if let Sym::Tuple(_, closure) = parts[2] {
-            self.make_parts(closure, &mut made)?;
+        if let Sym::Tuple(_, closure) = closure {
+            self.make_parts(*closure, &mut made)?;
         }
-        let (code, globals) = (self.object(&parts[0])?, self.object(&parts[1])?);
+        let (code, globals) = (self.object(code)?, self.object(globals)?);
         let (snap, function) = (self.raise_snap(), self.host.functions.new_function);
         let val = self.e.effect(Uop::call_obj_2, &[code, globals], 0, function, Region::Fixed, Some(snap));
         self.e.set_type(val, self.host.objects.function);
@@ -154,7 +159,7 @@ impl Recorder<'_> {
             if let Sym::Function(parts, _) = sym
                 && let Some(object) = owners.object(place, || names.pop())
             {
-                closures.push(parts[2].clone());
+                closures.extend(parts.get(CLOSURE_PART).cloned());
                 *sym = object;
             }
         });

@@ -19,10 +19,9 @@ impl Recorder<'_> {
             return Ok(());
         }
         let sym = self.peek(1)?;
-        let Some(generator) = self.frame_of(&sym).and_then(|index| self.suspended[index].generator) else {
-            return Ok(());
-        };
-        let alone = !self.frame_of(&sym).is_some_and(|index| self.holds_unsettled(&self.suspended[index]));
+        let Some(frame) = self.frame_of(&sym).map(|index| &self.suspended[index]) else { return Ok(()) };
+        let Some(generator) = frame.generator else { return Ok(()) };
+        let alone = !self.holds_unsettled(frame);
         match (generator.object(), generator.quiet) {
             (None, true) if alone => return Ok(()),
             (None, _) => {
