@@ -187,7 +187,9 @@ impl Recorder<'_> {
             return Err(AbortReason::Call("a loop in a function that handles an exception").into());
         }
         self.end_turn(head)?;
-        self.adopt_generators(head)?;
+        if !self.leaves_generators {
+            self.adopt_generators(head)?;
+        }
         self.adopt_ranges(head, |_| true);
         self.flush_iterators(|state, iter| state.on_stack(iter.within.unwrap_or(iter.iterator)));
         self.settle_bools();
@@ -205,6 +207,7 @@ impl Recorder<'_> {
                 })
         });
         self.settle_objects(head, &varying, &BTreeMap::new())?;
+        self.expect_writes();
         let mut types = BTreeMap::new();
         for slot in &varying {
             if let Sym::Obj(val, _) = *self.slot_mut(*slot)
@@ -376,6 +379,28 @@ impl Recorder<'_> {
             written: self.written.clone(),
             regions,
         })
+    }
+
+    /// Whether a generator is an object by now that was none at the label.
+    fn has_made(&self, label: &LabelState) -> bool {
+        let mut generators = self.all_frames().filter_map(|frame| frame.generator);
+        generators.any(|generator| {
+            let before = label.all_frames().filter_map(|(_, frame)| frame.generator);
+            let mut same = before.filter(|before| before.number == generator.number);
+            generator.object().is_some() && same.any(|before| before.object().is_none())
+        })
+    }
+
+    /// What an earlier attempt saw written in the body, but not on the way there, counts as written: a generator that was only met
+    /// on that way has not lived through the calls before it.
+    fn expect_writes(&mut self) {
+        for (place, slot) in self.homes() {
+            if slot.0 != 0 && self.varying.contains(&slot) && !self.written.contains(place) {
+                self.written.insert(place);
+                let (_, _, region) = self.address(place);
+                self.e.heap().clobber(region);
+            }
+        }
     }
 
     /// What side traces of an earlier recording of this loop would have changed counts as changed.
@@ -668,6 +693,9 @@ impl Recorder<'_> {
         // Those that the label does not carry are loaded anew in the next turn.
         self.flush_iterators(|_, iter| label.iters.iter().any(|kept| kept.iterator == iter.iterator));
         self.turn_checks(label.head);
+        if self.has_made(label) {
+            return Err(Failure::Made);
+        }
         // What the body writes beyond the first pass was not expected at the label.
         if self.written != label.written {
             let homes = self.homes().into_iter();

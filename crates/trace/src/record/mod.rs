@@ -267,6 +267,8 @@ pub(crate) struct Recorder<'a> {
     /// are carried as objects.
     varying: BTreeSet<Slot>,
     unproved: Unproved,
+    /// Whether the label leaves generators to their objects: the body makes those that it takes over.
+    leaves_generators: bool,
     /// Those of the parent.
     consts: Vec<Operand>,
     snap: SnapId,
@@ -317,11 +319,13 @@ pub(crate) struct Recorder<'a> {
 /// Instructions that may need their general form.
 type Unsure = Rc<RefCell<BTreeSet<(CodeId, u32)>>>;
 
-/// Why one attempt failed: for good, because these slots vary, or because what was promised of these phis was not kept.
+/// Why one attempt failed: for good, because these slots vary, because what was promised of these phis was not kept, or because a
+/// generator that the label had taken over was made in the body.
 enum Failure {
     Abort(AbortReason),
     Varying(BTreeSet<Slot>),
     Unproved(Vec<Carries>),
+    Made,
 }
 
 /// What a label does not promise, since the loop's end could not keep it in an attempt before.
@@ -377,12 +381,14 @@ fn root_once(rec: &Recording, host: &Host, start: Start, options: &Options) -> R
     let mut varying = options.hint.slots.clone();
     varying.extend(stack.map(|slot| (0, true, slot)));
     let (unsure, mut unproved) = (Unsure::default(), Unproved::default());
+    let mut leaves_generators = false;
     let mut attempts = 0;
     while attempts < ATTEMPTS {
         let mut recorder = Recorder::new(rec, host, options, first);
         recorder.unsure = Rc::clone(&unsure);
         recorder.varying = varying.clone();
         recorder.unproved = unproved.clone();
+        recorder.leaves_generators = leaves_generators;
         recorder.enter_root(first.code, rec.stack);
         match recorder.record_root(first.offset) {
             Ok((end, label)) => return Ok(recorder.finish_trace(start, end, label, Vec::new())),
@@ -393,7 +399,8 @@ fn root_once(rec: &Recording, host: &Host, start: Start, options: &Options) -> R
                 return Err(Abort { reason, code, offset });
             }
             Err(Failure::Unproved(phis)) if !unproved.all => unproved.extend(phis),
-            Err(Failure::Unproved(_)) => break,
+            Err(Failure::Made) if !leaves_generators => leaves_generators = true,
+            Err(Failure::Unproved(_) | Failure::Made) => break,
             Err(Failure::Varying(slots)) => {
                 attempts += 1;
                 let before = varying.len();
@@ -429,12 +436,14 @@ fn side_once(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Option
             continue;
         }
         let (mut varying, mut unproved) = (BTreeSet::new(), Unproved::default());
+        let mut leaves_generators = false;
         let mut attempts = 0;
         while attempts < ATTEMPTS {
             let mut recorder = Recorder::new(rec, host, options, first);
             recorder.unsure = Rc::clone(&unsure);
             recorder.varying = varying.clone();
             recorder.unproved = unproved.clone();
+            recorder.leaves_generators = leaves_generators;
             recorder.keeps_numbers = keeps_numbers;
             recorder.refused = parent.was_refused().then_some((first.code, first.offset));
             let result = recorder.enter_side(parent).map_err(Failure::Abort).and_then(|carried| {
@@ -460,6 +469,7 @@ fn side_once(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Option
                 Ok((None, _)) => break,
                 Err(Failure::Abort(AbortReason::Again)) => continue,
                 Err(Failure::Unproved(phis)) if !unproved.all => unproved.extend(phis),
+                Err(Failure::Made) if !leaves_generators => leaves_generators = true,
                 Err(Failure::Varying(slots)) if !slots.is_subset(&varying) => {
                     attempts += 1;
                     varying.extend(slots);
@@ -467,7 +477,7 @@ fn side_once(rec: &Recording, host: &Host, parent: &Parent<'_>, options: &Option
                 Err(failure) => {
                     let reason = match failure {
                         Failure::Abort(reason) => reason,
-                        Failure::Varying(_) | Failure::Unproved(_) => AbortReason::Unstable("locals"),
+                        Failure::Varying(_) | Failure::Unproved(_) | Failure::Made => AbortReason::Unstable("locals"),
                     };
                     let (code, offset) = recorder.at;
                     failed = Some(Abort { reason, code, offset });
@@ -528,6 +538,7 @@ impl<'a> Recorder<'a> {
             noted: Wrote::default(),
             varying: BTreeSet::new(),
             unproved: Unproved::default(),
+            leaves_generators: false,
             consts: Vec::new(),
             snap: SnapId(0),
             unsnapped: None,
