@@ -75,7 +75,7 @@ CASES: dict[str, tuple[str, str]] = {
     "new list": (loop("y = [i]"), "instruction BUILD_LIST (a new list)"),
     "slice stored with a step": (
         loop("t[::2] = u", "t = [1, 2]; u = [1]"),
-        "instruction BUILD_SLICE (a slice to store to)",
+        "instruction BUILD_SLICE (a slice that is an object)",
     ),
     "slice of a range": (loop("y = t[i:5]", "t = range(3)"), "indexing with these types is not compiled yet"),
     "slice by other objects": (

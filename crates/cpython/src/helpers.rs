@@ -10,6 +10,7 @@ pub mod builtins;
 pub mod calls;
 pub mod death;
 pub mod delegation;
+pub mod deques;
 pub mod dicts;
 pub mod general;
 pub mod generators;

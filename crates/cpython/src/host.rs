@@ -168,6 +168,7 @@ fn functions() -> Functions {
         list_insert: address!(helpers::sequences::list_insert),
         list_pop: address!(helpers::sequences::list_pop),
         get_slice: address!(helpers::sequences::get_slice),
+        new_slice: address!(ffi::PySlice_New),
         set_slice: address!(helpers::sequences::set_slice),
         set_slice_last: address!(helpers::sequences::set_slice_last),
         move_slice: address!(helpers::sequences::move_slice),

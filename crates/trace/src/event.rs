@@ -77,6 +77,8 @@ pub enum Kind {
     Generator,
     /// An `array.array` of numbers that traces read and write.
     Array,
+    /// A `collections.deque`.
+    Deque,
     /// Anything else.
     Other,
 }

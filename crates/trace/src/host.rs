@@ -187,6 +187,8 @@ pub struct Functions {
     /// Of an exact list, tuple, `str`, `bytes` or `bytearray` and start, stop, step: the slice, or null. An absent bound
     /// is the lowest or highest number.
     pub get_slice: u64,
+    /// Of start, stop and step: a slice that is an object.
+    pub new_slice: u64,
     /// Of an exact list, start, stop, and another list or a tuple: 1; 0 where CPython shall do it; -1 with an exception.
     pub set_slice: u64,
     /// The same, where the value is dropped at once.

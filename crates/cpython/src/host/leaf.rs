@@ -2,7 +2,7 @@
 
 use super::address;
 use crate::capi as ffi;
-use crate::helpers::{builtins, dicts, iterators, sequences, sets, strings};
+use crate::helpers::{builtins, deques, dicts, iterators, sequences, sets, strings};
 use crate::version::layout::ThreadState;
 use decal_trace::host::Leaf;
 
@@ -42,6 +42,7 @@ pub(super) fn leaf() -> Leaf {
         text_append: address!(strings::append),
         text_format: address!(strings::format),
         text_item: address!(strings::item),
+        deque_item: address!(deques::item),
         text_equal: address!(strings::equal),
         text_in_text: address!(strings::contains),
         value_in_sequence: address!(builtins::value_in_sequence),

@@ -8,7 +8,7 @@
 use super::call::module_function;
 use super::operand;
 use crate::capi as ffi;
-use crate::helpers::{builtins, dicts, iterators, keys, sets};
+use crate::helpers::{builtins, deques, dicts, iterators, keys, sets};
 use crate::host::{address, type_address};
 use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
@@ -241,6 +241,13 @@ static SET_METHODS: &[Entry] = &[
     method(c"copy", &[], 0, set),
 ];
 
+static DEQUE_METHODS: &[Entry] = &[
+    method(c"append", &[ANY], 1, any).changing().ours(Passing::Done, || address!(deques::append)),
+    method(c"appendleft", &[ANY], 1, any).changing().ours(Passing::Done, || address!(deques::append_left)),
+    method(c"pop", &[], 0, any).changing(),
+    method(c"popleft", &[], 0, any).changing(),
+];
+
 static INT_METHODS: &[Entry] = &[method(c"bit_length", &[], 0, number), method(c"bit_count", &[], 0, number)];
 
 static FLOAT_METHODS: &[Entry] =
@@ -347,6 +354,14 @@ fn methods() -> &'static [Found] {
     })
 }
 
+/// The same of a type that is no part of the interpreter's core.
+fn deque_methods() -> &'static [Found] {
+    static METHODS: OnceLock<Vec<Found>> = OnceLock::new();
+    let Some(ty) = deques::known_type() else { return &[] };
+    // SAFETY: as above.
+    METHODS.get_or_init(|| DEQUE_METHODS.iter().filter_map(|entry| unsafe { find(ty, entry) }).collect())
+}
+
 unsafe fn find(ty: u64, entry: &'static Entry) -> Option<Found> {
     // SAFETY: looking a name up in a builtin type runs no Python code. The type keeps the descriptor alive.
     unsafe {
@@ -373,7 +388,8 @@ pub(super) unsafe fn leaf_call(
         let ty = objects::type_of(callable);
         if ty == type_address!(PyMethodDescr_Type) {
             let self_type = objects::type_of(receiver);
-            let mut found = methods().iter().filter(|found| found.0 == callable as u64 && found.2 == self_type);
+            let methods = methods().iter().chain(deque_methods());
+            let mut found = methods.filter(|found| found.0 == callable as u64 && found.2 == self_type);
             return found.find_map(|found| fit(found.3, First::Receiver, receiver, found.1, arguments));
         }
         if !receiver.is_null() {
@@ -394,7 +410,8 @@ pub(super) unsafe fn leaf_call(
             return found.find_map(|entry| fit(entry, module, function.m_self, definition, arguments));
         }
         let self_type = objects::type_of(function.m_self);
-        let mut found = methods().iter().filter(|found| found.1 == definition && found.2 == self_type);
+        let methods = methods().iter().chain(deque_methods());
+        let mut found = methods.filter(|found| found.1 == definition && found.2 == self_type);
         found.find_map(|found| {
             let first = First::Bound { definition, ty: self_type };
             fit(found.3, first, function.m_self, definition, arguments)

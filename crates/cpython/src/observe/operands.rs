@@ -2,7 +2,7 @@
 
 use super::{arrays, known};
 use crate::capi as ffi;
-use crate::helpers::small_int;
+use crate::helpers::{deques, small_int};
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
@@ -82,6 +82,8 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
             (Kind::Type, 0)
         } else if let Some(code) = arrays::type_code(object) {
             (Kind::Array, u64::from(code))
+        } else if deques::is_deque(object) {
+            (Kind::Deque, 0)
         } else {
             (Kind::Other, 0)
         };

@@ -338,6 +338,18 @@ pub struct Array {
     _exports: Py_ssize_t,
 }
 
+/// The start of `dequeobject` of the module `_collections`.
+#[repr(C)]
+pub struct Deque {
+    _head: [usize; 2],
+    pub size: Py_ssize_t,
+    _blocks: [usize; 2],
+    _indices: [Py_ssize_t; 2],
+    _state: usize,
+    /// How many items it has at most; negative where there is no limit.
+    pub limit: Py_ssize_t,
+}
+
 /// The start of every `str`.
 #[repr(C)]
 pub struct Str {

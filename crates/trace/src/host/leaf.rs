@@ -49,6 +49,8 @@ pub struct Leaf {
     pub text_format: u64,
     /// Of a `str` and an index.
     pub text_item: u64,
+    /// Of a deque and an index.
+    pub deque_item: u64,
     pub text_equal: u64,
     /// Of a `str` and another one.
     pub text_in_text: u64,

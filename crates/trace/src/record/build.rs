@@ -79,6 +79,22 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// A slice that is an object: what it is for takes no part of it by itself. Runs no Python code.
+    pub(super) fn new_slice(&mut self, event: &Event) -> Step<()> {
+        let seen = taken(event)?;
+        self.realize_top(seen, event.offset)?;
+        let bounds = self.pop_many(seen.len())?;
+        let mut vals = self.objects(&bounds)?;
+        vals.resize(3, self.e.object(self.host.objects.none, self.host.objects.none_type));
+        let (snap, function) = (self.raise_snap(), self.host.functions.new_slice);
+        let slice = self.e.effect(Uop::call_obj_3, &vals, 0, function, Region::Fixed, Some(snap));
+        for bound in &bounds {
+            self.drop_held(bound);
+        }
+        self.push(Sym::Obj(slice, Own::Owned));
+        Ok(())
+    }
+
     /// Hands objects to a C function, which gives a new container of them that nobody else holds.
     fn build(&mut self, items: Vec<Sym>, function: u64, ty: u64) -> Step<()> {
         if items.len() > ARGUMENTS {

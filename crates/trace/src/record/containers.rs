@@ -27,7 +27,7 @@ impl Recorder<'_> {
         let layout = &self.host.layout;
         let (disp, region) = match seen.kind {
             Kind::List => (layout.size, Region::ListHead),
-            Kind::ByteArray | Kind::Array => (layout.size, Region::BytesHead),
+            Kind::ByteArray | Kind::Array | Kind::Deque => (layout.size, Region::BytesHead),
             Kind::Tuple | Kind::Bytes => (layout.size, Region::Fixed),
             Kind::Str => (layout.str_length, Region::Fixed),
             Kind::Dict | Kind::Set | Kind::FrozenSet => return Ok(self.count_items(val, seen.kind)),
@@ -68,8 +68,8 @@ impl Recorder<'_> {
         if two(event)?[0].kind == Kind::Dict {
             return self.dict_item(event);
         }
-        if two(event)?[0].kind == Kind::Str {
-            return self.text_item(event);
+        if matches!(two(event)?[0].kind, Kind::Str | Kind::Deque) {
+            return self.fetched_item(event);
         }
         let (index, container) = (self.pop()?, self.pop()?);
         let [seen, seen_index] = two(event)?;
@@ -128,6 +128,28 @@ impl Recorder<'_> {
         // The result may be borrowed from the container, so it must be known when that dies.
         self.push(result);
         self.discard(&[container, index])
+    }
+
+    /// `container[index]` of a text or a deque, by a function.
+    fn fetched_item(&mut self, event: &Event) -> Step<()> {
+        let [seen, seen_index] = two(event)?;
+        let (index, container) = (self.pop()?, self.pop()?);
+        if !matches!(self.number(&index, seen_index), Number::Int | Number::Bool) {
+            return Err(AbortReason::Subscript);
+        }
+        self.guard_exact(&container, seen)?;
+        let (base, at) = (self.object(&container)?, self.as_int(&index, seen_index)?);
+        let drops = self.guard_discard(&[container, index]);
+        let leaf = &self.host.leaf;
+        let function = if seen.kind == Kind::Deque { leaf.deque_item } else { leaf.text_item };
+        let snap = self.raise_snap();
+        let val = self.e.effect(Uop::call_index, &[base, at], 0, function, Region::Fixed, Some(snap));
+        if seen.kind == Kind::Str {
+            self.e.set_type(val, seen.ty);
+        }
+        self.push(Sym::Obj(val, Own::Owned));
+        self.drop_all(&drops);
+        Ok(())
     }
 
     pub(super) fn store_subscript(&mut self, event: &Event) -> Step<()> {

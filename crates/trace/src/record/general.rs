@@ -372,6 +372,7 @@ pub(super) fn has_general_form(op: Op) -> bool {
             | Op::BuildSet(_)
             | Op::BuildMap(_)
             | Op::BuildConstKeyMap(_)
+            | Op::BuildSlice(_)
     )
 }
 
@@ -392,6 +393,7 @@ impl Recorder<'_> {
             Op::Contains(inverted) => simple(f.contains, &[Stack(1), Stack(2)], 2, Gives::Truth(inverted)),
             Op::Subscript => simple(f.get_item, &[Stack(2), Stack(1)], 2, Gives::Object),
             Op::StoreSubscript => simple(f.set_item, &[Stack(2), Stack(1), Stack(3)], 3, Gives::Nothing),
+            Op::BuildSlice(_) => return self.new_slice(event),
             Op::Slice => simple(f.get_slice, &[Stack(3), Stack(2), Stack(1)], 3, Gives::Object),
             Op::StoreSlice => General {
                 arguments: Some((2, 2)),

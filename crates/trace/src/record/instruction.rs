@@ -352,7 +352,7 @@ impl Recorder<'_> {
                     self.built_slice(count, event, next)?;
                     return Ok(true);
                 }
-                _ => return Err(AbortReason::Instruction("BUILD_SLICE (a slice to store to)")),
+                _ => return Err(AbortReason::Instruction("BUILD_SLICE (a slice that is an object)")),
             },
             Op::General(GeneralOp::MakeFunction, _) => self.make_function(event)?,
             Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument)?,

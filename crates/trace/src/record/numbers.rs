@@ -569,6 +569,7 @@ impl Recorder<'_> {
                     | Kind::Str
                     | Kind::Bytes
                     | Kind::ByteArray
+                    | Kind::Deque
                     | Kind::Dict
                     | Kind::Set
                     | Kind::FrozenSet => {

@@ -3,7 +3,7 @@
 //! All of it is done by C functions that run no Python code for operands of these exact types, or refuse.
 
 use super::build::taken;
-use super::numbers::{Number, one, two};
+use super::numbers::{one, two};
 use super::state::{Local, Own};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::{BinaryOp, CompareOp, Conversion, Op};
@@ -174,24 +174,6 @@ impl Recorder<'_> {
         }
         self.drop_all(&drops);
         Ok(true)
-    }
-
-    /// `text[index]`.
-    pub(super) fn text_item(&mut self, event: &Event) -> Step<()> {
-        let [seen, seen_index] = two(event)?;
-        let (index, text) = (self.pop()?, self.pop()?);
-        if !matches!(self.number(&index, seen_index), Number::Int | Number::Bool) {
-            return Err(AbortReason::Subscript);
-        }
-        self.guard_exact(&text, seen)?;
-        let (base, at) = (self.object(&text)?, self.as_int(&index, seen_index)?);
-        let drops = self.guard_discard(&[text, index]);
-        let (snap, function) = (self.raise_snap(), self.host.leaf.text_item);
-        let val = self.e.effect(Uop::call_index, &[base, at], 0, function, Region::Fixed, Some(snap));
-        self.e.set_type(val, seen.ty);
-        self.push(Sym::Obj(val, Own::Owned));
-        self.drop_all(&drops);
-        Ok(())
     }
 
     /// A comparison of values that are no numbers, as 0 or 1, with what is to be dropped after it. None where Python code

@@ -116,6 +116,7 @@ pub fn host() -> Host {
         list_insert: 0xf_000e,
         list_pop: 0xf_000f,
         get_slice: 0xf_0010,
+        new_slice: 0xf_1320,
         set_slice: 0xf_0011,
         set_slice_last: 0xf_0014,
         move_slice: 0xf_0099,
