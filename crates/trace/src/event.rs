@@ -387,6 +387,14 @@ pub enum Shadow {
         /// Of the word.
         disp: i32,
     },
+    /// Not while the module's dict, at this displacement, is this one. Its end is told by a watcher; that of a module by nobody, and
+    /// another one may come to be where it was while something else keeps the dict.
+    Module {
+        /// Of the dict.
+        disp: i32,
+        /// The dict.
+        dict: u64,
+    },
     /// Has to be looked up in the instance's dict.
     InDict,
 }

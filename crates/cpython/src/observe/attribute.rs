@@ -259,7 +259,8 @@ impl Observer {
                 return UNKNOWN;
             }
             self.assumptions.push(Assumption::Dict { dict: dict as u64, key: name as u64 });
-            Attribute::Constant { value: operand(value), shadow: Shadow::Nothing }
+            let disp = std::mem::offset_of!(layout::Module, dict) as i32;
+            Attribute::Constant { value: operand(value), shadow: Shadow::Module { disp, dict: dict as u64 } }
         }
     }
 

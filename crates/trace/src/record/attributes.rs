@@ -119,9 +119,9 @@ impl Recorder<'_> {
 
     /// Guards the owner of a constant attribute: a class or module itself, or the class of an instance.
     fn constant_owner(&mut self, owner: &Sym, seen: Operand, shadow: Shadow, event: &Event) -> Step<()> {
-        if matches!(seen.kind, Kind::Module | Kind::Type) {
+        if seen.kind == Kind::Type {
             self.guard_callable(owner, seen)?;
-            if seen.kind == Kind::Type && seen.ty != self.host.objects.type_ {
+            if seen.ty != self.host.objects.type_ {
                 // A metaclass of Python code. No watcher tells when a class gets another one.
                 let (class, snap) = (self.e.object(seen.object, 0), self.snap());
                 self.e.effect(Uop::guard_type, &[class], 0, seen.ty, Region::Fixed, Some(snap));
@@ -158,6 +158,12 @@ impl Recorder<'_> {
                 self.e.pure(Uop::guard_is, &[val], 0, 0, Some(snap));
                 let null = self.e.object(0, 0);
                 self.e.heap().learn(Region::Attributes, Place { base: owner, index: None, disp }, null);
+            }
+            Shadow::Module { disp, dict } => {
+                if self.e.constant_of(owner).is_none() {
+                    let its = self.e.load(Uop::load_obj, owner, None, disp, Region::Fixed, Some(snap));
+                    self.e.pure(Uop::guard_is, &[its], 0, dict, Some(snap));
+                }
             }
             Shadow::NoDict { disp } => {
                 let dict = self.e.load(Uop::load_int, owner, None, disp, Region::AttributeState, None);
