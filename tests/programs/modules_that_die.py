@@ -1,4 +1,4 @@
-"""Modules that are made and die in a loop, each where the one before was, while their dicts or their functions live on."""
+"""Modules made in a loop that die, each where the one before was, while their dicts or functions live on."""
 
 from __future__ import annotations
 
