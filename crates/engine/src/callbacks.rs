@@ -16,7 +16,7 @@ use crate::{api, pipeline, verify};
 use decal_cpython::frame::{Frame, Unwound};
 use decal_cpython::monitoring::{Callbacks, disable, make_room, nothing, offset, only_decal};
 use decal_cpython::thread::Thread;
-use decal_cpython::{PyObject, allocator, objects};
+use decal_cpython::{PyObject, objects};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -212,6 +212,10 @@ fn settle(engine: &mut Engine, progress: Progress) {
         Progress::Finished => {
             let place = pending_place(engine);
             match observe::finish(engine) {
+                Some(mut observation) if observe::is_watched(observation.thread) => {
+                    observe::release(engine, &mut observation);
+                    count_again(engine, place);
+                }
                 Some(observation) => {
                     pipeline::compile(engine, observation);
                 }
@@ -384,9 +388,7 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
     // SAFETY: the code of a live frame.
     let alone = unsafe { only_decal(site.code) };
     let asked = engine.codes.get(&place.0).is_some_and(|code| code.asked);
-    // A trace would not be entered now; and whoever looks at allocations would see those of the events.
-    let watched = site.thread.is_traced() || allocator::is_watched() || !site.thread.runs_frames();
-    if engine.observation.is_some() || !alone || watched {
+    if engine.observation.is_some() || !alone || observe::is_watched(site.thread) {
         if let Some(location) = engine.locations.get_mut(&place) {
             location.state = State::Counting(POSTPONE);
         }

@@ -317,7 +317,9 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
         }
         return true;
     }
-    if engine.observation.is_some() || !executor.valid.get() {
+    // SAFETY: a trace was left just now, in this thread.
+    let watched = observe::is_watched(unsafe { decal_cpython::thread::Thread::current() });
+    if engine.observation.is_some() || !executor.valid.get() || watched {
         return false;
     }
     let owed = executor.exits.get(index).is_some_and(|exit| worth::is_owed(&root, exit));

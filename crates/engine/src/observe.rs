@@ -22,7 +22,7 @@ use decal_cpython::observe::{Assumption, observe};
 use decal_cpython::specialized::Specialized;
 use decal_cpython::thread::Thread;
 use decal_cpython::watch::Changed;
-use decal_cpython::{PyObject, objects};
+use decal_cpython::{PyObject, allocator, objects};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{CodeId, Consumer, Detail, Ending, Event, Kind, Recording, Resumed};
@@ -132,7 +132,7 @@ pub struct Observation {
     /// The frame in which it began is a generator's.
     waits: bool,
     /// Where it began.
-    thread: Thread,
+    pub thread: Thread,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
     arrival: Option<Arrival>,
     /// Loops in calls that were left after a few turns, or are as a rule, by code and offset.
@@ -158,6 +158,12 @@ pub enum Progress {
     Finished,
     /// The pass is over and worth nothing.
     Cancelled,
+}
+
+/// Whether somebody looks on who would see decal at work: a trace would not be entered then, whoever looks at allocations would
+/// see those of the events, and whoever runs Python's frames the hooks that machine code is asked of.
+pub fn is_watched(thread: Thread) -> bool {
+    thread.is_traced() || allocator::is_watched() || !thread.runs_frames()
 }
 
 /// Begins to observe. `frames` are the frames of the trace's start, outermost first, each standing at its offset (for outer
