@@ -263,6 +263,12 @@ unsafe fn run_one(site: &Site, root: &Rc<Executor>, level: &mut Level) -> (Left,
             None
         }
     };
+    if let Some((_, Some((executor, index)))) = &left
+        && let Some(exit) = executor.exits.get(*index)
+    {
+        // SAFETY: as above.
+        unsafe { (*level).context.iterations += u64::from(exit.turns) };
+    }
     // SAFETY: as above.
     root.turns.set(root.turns.get() + unsafe { (*level).context.iterations });
     root.running.set(root.running.get() - 1);

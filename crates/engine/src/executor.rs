@@ -37,6 +37,8 @@ pub struct Exit {
     pub calls: bool,
     /// What CPython would have spent between the start of the root trace and here, in nanoseconds.
     pub saved: i32,
+    /// Turns that the loop's body has made there since they were counted last: of a body that holds several.
+    pub turns: u32,
     /// Times until a side trace is tried; 0: no more.
     pub countdown: Cell<u32>,
     /// Tries so far.
@@ -210,6 +212,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32, raising
             raises: false,
             calls: false,
             saved: 0,
+            turns: 0,
             countdown: Cell::new(threshold),
             tries: Cell::new(0),
             side: Cell::new(None),

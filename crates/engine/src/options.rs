@@ -32,6 +32,8 @@ pub struct Stress {
     pub waits: bool,
     /// A trace that raises is left, also where one of its frames was seen to handle that.
     pub without_raising: bool,
+    /// `without:unrolling`: the body of each loop holds one turn.
+    pub without_unrolling: bool,
     /// Every other pass is given up when so many instructions were observed.
     pub abandon: Option<u32>,
     /// This piece of code memory is refused.
@@ -250,6 +252,7 @@ impl Options {
                     None if part == "wrong" => options.stress.wrong = true,
                     Some(("wrong", "code")) => options.stress.wrong_code = true,
                     Some(("without", "raising")) => options.stress.without_raising = true,
+                    Some(("without", "unrolling")) => options.stress.without_unrolling = true,
                     Some(("without", part)) => options.stress.without = Some(Part::named(part).ok_or_else(unknown)?),
                     Some(("panic", "compile")) => options.stress.panic = Some(Panic::Compile),
                     Some(("panic", "callback")) => options.stress.panic = Some(Panic::Callback),

@@ -106,6 +106,7 @@ fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
         wrong: engine.options.stress.wrong,
         reference: verify,
         max_insts,
+        unroll: optimize && !engine.options.stress.without_unrolling,
         valid,
         covered,
         keep_before,

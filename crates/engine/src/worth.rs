@@ -97,7 +97,7 @@ pub struct Weight {
 pub fn before(parent: &Executor, index: ExitIndex) -> i32 {
     let Some(exit) = parent.exits.get(index.0 as usize) else { return 0 };
     let frames = parent.recorded.trace.snaps.get(exit.snap).map_or(0, |snap| snap.frames.len() as i32 - 1);
-    exit.saved + frames * FRAME
+    exit.saved + exit.turns as i32 * parent.turn_saves + frames * FRAME
 }
 
 /// What instructions of a trace save and cost, added up.
@@ -113,6 +113,18 @@ pub struct Weighed {
     until: i32,
     /// What was saved before the trace's start.
     before: i32,
+    /// Turns that the loop's body holds, and what each of them spends.
+    turns: i32,
+    body_costs: i32,
+}
+
+impl Weighed {
+    /// How many turns the loop's body has made where so much is spent: each takes the same.
+    fn turns_before(&self, cost: i32) -> u32 {
+        let begins = self.spending - self.turns * self.body_costs;
+        let turns = (cost - begins).checked_div(self.body_costs).unwrap_or(0);
+        turns.clamp(0, self.turns - 1) as u32
+    }
 }
 
 /// Adds up what a trace saves. `before` is what was saved before its start.
@@ -152,10 +164,11 @@ pub fn weigh(recorded: &Recorded, recording: &Recording, before: i32) -> Weighed
     let body = trace.label.map_or(usize::MAX, |label| label as usize);
     let costs_before = costs.get(body).copied().unwrap_or(spending);
     let until = sums.get(first).copied().unwrap_or(0);
-    let turn = if trace.label.is_some() { sum - until - (spending - costs_before) } else { sum - spending } / 10;
+    let body_costs = (spending - costs_before) / recorded.turns as i32;
+    let turn = if trace.label.is_some() { sum - until - body_costs } else { sum - spending } / 10;
     let reached = if trace.label.is_some() { sum } else { sums.get(recorded.events).copied().unwrap_or(sum) };
     let weight = Weight { turn, before: before + (reached - costs_before) / 10 };
-    Weighed { weight, costs, spending, sums, sum, until, before }
+    Weighed { weight, costs, spending, sums, sum, until, before, turns: recorded.turns as i32, body_costs }
 }
 
 /// Sets what is saved before each exit.
@@ -181,6 +194,8 @@ pub fn weigh_exits(exits: &mut [Exit], weighed: &Weighed, trace: &Trace, recordi
         let in_body = exit.at.is_some_and(|val| val.index() >= body);
         let reached = reached.map(|reached| if in_body { sum + (reached - weighed.until).max(0) } else { reached });
         let cost = exit.at.and_then(|val| costs.get(val.index())).copied().unwrap_or(weighed.spending);
+        exit.turns = if in_body { weighed.turns_before(cost) } else { 0 };
+        let cost = cost - exit.turns as i32 * weighed.body_costs;
         exit.saved = weighed.before + (reached.unwrap_or(0) - cost) / 10 - made * FRAME;
     }
 }

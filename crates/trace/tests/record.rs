@@ -10,9 +10,10 @@ use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
 use decal_trace::eval::heap::{CONTEXT, Heap};
 use decal_trace::eval::{Left, run};
 use decal_trace::event::{Attribute, Detail, Ending, Kind, KnownCall, Operand, Recording, Shadow};
-use decal_trace::ir::{End, Start};
-use decal_trace::record::{Options, root};
+use decal_trace::ir::{End, Start, Trace};
+use decal_trace::record::{Options, Recorded, root};
 use decal_trace::snapshot::Source;
+use decal_trace::verify::verify;
 use decal_uops::{Machine, Uop, offset};
 use insta::assert_snapshot;
 
@@ -46,14 +47,12 @@ fn without_the_optimizer() {
     assert_snapshot!(recorded.trace);
 }
 
-/// The trace interpreter runs the recorded loop on a frame in simulated memory.
-#[test]
-fn the_int_loop_computes_the_sum() {
-    let root = record(&int_while());
+/// Runs a recorded loop of `int_while` on a frame in simulated memory. Gives `i` and `s` as the exit has them, and the turns counted.
+fn run_int_while(trace: &Trace, limit: u64) -> (i64, i64, u64) {
     let (mut heap, h) = (Heap::new(), host());
     let frame = 0x8_0000;
     heap.store64(CONTEXT + offset::FRAME as u64, frame);
-    for (slot, value) in [3u64, 1000, 700].into_iter().enumerate() {
+    for (slot, value) in [3, limit, 700].into_iter().enumerate() {
         let object = 0x9_0000 + 0x40 * slot as u64;
         heap.store64(frame + h.layout.frame_locals as u64 + 8 * slot as u64, object);
         heap.store64(object, 5);
@@ -61,16 +60,56 @@ fn the_int_loop_computes_the_sum() {
         heap.store64(object + 16, 1 << 3);
         heap.store64(object + 24, value);
     }
-    let Left::Exit { snap, values, .. } = run(&root.recorded.trace, &[], &mut heap, &mut { 1_000_000 }) else {
+    let Left::Exit { snap, values, .. } = run(trace, &[], &mut heap, &mut { 1_000_000 }) else {
         panic!("the loop does not end")
     };
-    let frame = root.recorded.trace.snaps.get(snap).unwrap().frames.first().unwrap();
+    let frame = trace.snaps.get(snap).unwrap().frames.first().unwrap();
     let number = |source: &Source| match source {
         Source::Int(val, _) => values[val.index()] as i64,
         other => panic!("{other:?}"),
     };
-    assert_eq!(number(&frame.locals[0]), 1000);
-    assert_eq!(number(&frame.locals[2]), 700 + (3..1000).sum::<i64>());
+    let turns = heap.load64(CONTEXT + offset::ITERATIONS as u64);
+    (number(&frame.locals[0]), number(&frame.locals[2]), turns)
+}
+
+#[test]
+fn the_int_loop_computes_the_sum() {
+    let root = record(&int_while());
+    assert_eq!(run_int_while(&root.recorded.trace, 1000), (1000, 700 + (3..1000).sum::<i64>(), 996));
+}
+
+#[test]
+fn several_turns_in_one_body() {
+    let recorded = unrolled(&int_while());
+    assert_eq!(recorded.turns, 4);
+    assert_snapshot!(recorded.trace);
+}
+
+/// The limit is met in each of the turns that the body holds. What they count is counted where all of them were made.
+#[test]
+fn each_turn_of_a_body_has_its_exit() {
+    let recorded = unrolled(&int_while());
+    for limit in 5..13 {
+        let counted = (limit - 4) / 4 * 4;
+        let sum = 700 + (3..limit as i64).sum::<i64>();
+        assert_eq!(run_int_while(&recorded.trace, limit), (limit as i64, sum, counted));
+    }
+}
+
+/// `while i < n: if i < 1000: ...` decides in each turn: more turns would have exits for more side traces.
+#[test]
+fn a_body_that_decides_holds_one_turn() {
+    let pass = Pass::new(3).load(&[0, 1]).test(CompareOp::Lt, int(3), int(1000), true);
+    let recorded = unrolled(&int_turn(pass, int(700), int(703)).back_to(0));
+    assert_eq!(recorded.turns, 1);
+}
+
+/// Records a loop whose body may hold several turns.
+fn unrolled(recording: &Recording) -> Recorded {
+    let options = Options { unroll: true, ..Options::default() };
+    let recorded = root(recording, &host(), Start::Loop, &options).expect("records");
+    verify(&recorded.trace).expect("is sound");
+    recorded
 }
 
 /// `while x < 100.0: x = x * y - 0.5`

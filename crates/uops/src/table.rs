@@ -809,6 +809,12 @@ uops! {
         let count = m.load64(at);
         m.store64(at, count.wrapping_add(1));
     };
+    /// The same where the loop's body holds several turns.
+    count_iterations(; turns: imm32) [Free, writes] |m| {
+        let at = m.context().wrapping_add(crate::offset::ITERATIONS as u64);
+        let count = m.load64(at);
+        m.store64(at, count.wrapping_add(turns as u64));
+    };
     /// Leaves the trace.
     exit() -> [or exit] [Free] |m| Err(SideExit);
 }

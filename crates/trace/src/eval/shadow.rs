@@ -206,10 +206,19 @@ impl Watch<Shadow<'_>> for Pace {
         shadow.uop = inst.uop;
         let counts = matches!(
             inst.uop,
-            Uop::incref | Uop::decref_or_exit | Uop::decref_plain | Uop::decref_plain_or_null | Uop::count_iteration
+            Uop::incref
+                | Uop::decref_or_exit
+                | Uop::decref_plain
+                | Uop::decref_plain_or_null
+                | Uop::count_iteration
+                | Uop::count_iterations
         );
         shadow.is_count = counts || inst.region == Region::Counts;
-        shadow.turns += u64::from(inst.uop == Uop::count_iteration);
+        shadow.turns += match inst.uop {
+            Uop::count_iteration => 1,
+            Uop::count_iterations => inst.imm32 as u64,
+            _ => 0,
+        };
     }
 
     fn stops(&mut self, shadow: &Shadow<'_>) -> bool {

@@ -672,7 +672,11 @@ impl Recorder<'_> {
         let snap = self.build_snapshot(head, Then::Resume);
         self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
         self.quiet_at = self.e.len();
-        self.e.effect(Uop::count_iteration, &[], 0, 0, Region::Counts, None);
+        let (uop, turns) = match self.turns {
+            1 => (Uop::count_iteration, 0),
+            turns => (Uop::count_iterations, turns as i32),
+        };
+        self.e.effect(uop, &[], turns, 0, Region::Counts, None);
     }
 
     /// What the loop's body takes for granted of memory, once that is known.

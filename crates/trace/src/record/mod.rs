@@ -126,6 +126,8 @@ pub struct Options {
     pub reference: bool,
     /// Instructions that a trace may have.
     pub max_insts: usize,
+    /// Whether the body of a short loop may hold several turns.
+    pub unroll: bool,
     /// Address of 32 bits that are 1 as long as the trace is valid; 0 where nobody asks.
     pub valid: u64,
     /// Address of the list of code objects that the trace and its side traces run.
@@ -161,6 +163,7 @@ impl Default for Options {
             wrong: false,
             reference: false,
             max_insts: 4000,
+            unroll: false,
             valid: 0,
             covered: 0,
             keep_before: false,
@@ -193,6 +196,8 @@ pub struct Recorded {
     pub general: Vec<(CodeId, u32, AbortReason)>,
     /// Events of the recording that it has taken in.
     pub events: usize,
+    /// Turns of the loop that its body holds.
+    pub turns: u32,
     /// The constant that says what a side trace's way round the loop saves, 0 so far: see [`Options::saved`].
     pub credit: Option<Val>,
     /// Calls within calls, at most.
@@ -301,6 +306,8 @@ pub(crate) struct Recorder<'a> {
     same: Vec<(Val, Val)>,
     /// See [`Recorded::events`].
     events: usize,
+    /// See [`Recorded::turns`].
+    turns: u32,
     /// See [`Recorded::credit`].
     credit: Option<Val>,
     /// A local got a number that another local held as an object.
@@ -556,6 +563,7 @@ impl<'a> Recorder<'a> {
             unjoined: Vec::new(),
             same: Vec::new(),
             events: 0,
+            turns: 1,
             credit: None,
             moved: false,
             max_depth: 0,
@@ -599,7 +607,7 @@ impl<'a> Recorder<'a> {
             Ending::Head(_) | Ending::Turn => {
                 self.settle_numbers(turn)?;
                 let mut label = self.begin_loop(head)?;
-                self.run(turn, usize::MAX)?;
+                self.run_body(turn)?;
                 let args = self.close_loop(&label)?;
                 self.settle_label(&mut label);
                 Ok((End::Loop(args), Some(label)))
@@ -670,7 +678,7 @@ impl<'a> Recorder<'a> {
                 self.run(0, usize::MAX)?;
                 self.settle_numbers(arrival as usize)?;
                 let mut label = self.begin_loop(head)?;
-                self.run(arrival as usize, usize::MAX)?;
+                self.run_body(arrival as usize)?;
                 let args = self.close_loop(&label)?;
                 self.credit();
                 self.settle_label(&mut label);
@@ -750,6 +758,7 @@ impl<'a> Recorder<'a> {
             unjoined: Vec::new(),
             general,
             events: self.events,
+            turns: self.turns,
             credit,
             trace,
             label,
