@@ -451,12 +451,14 @@ impl<'a> Words<'a, '_> {
         }
         self.expect("then")?;
         let all = self.rest;
-        let then = match self.word("`resume`, `raise` or `enter`")? {
+        const WORDS: &str = "`resume`, `return`, `raise`, `enter` or `yield`";
+        let then = match self.word(WORDS)? {
             "resume" => Then::Resume,
             "return" => Then::Return,
             "raise" => Then::Raise,
             "enter" => Then::Enter,
-            _ => return Err(("`resume`, `raise` or `enter`", all)),
+            "yield" => Then::Yield,
+            _ => return Err((WORDS, all)),
         };
         snap.finish(suspended, stores, then, 0);
         Ok(())

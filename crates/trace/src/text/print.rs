@@ -202,6 +202,7 @@ impl Display for Snapshot<'_> {
             Then::Return => " then return",
             Then::Raise => " then raise",
             Then::Enter => " then enter",
+            Then::Yield => " then yield",
         })
     }
 }
