@@ -19,6 +19,8 @@ import re
 import sys
 import traceback
 import weakref
+from collections import deque
+from types import ModuleType
 
 LOG = []
 TICKS = [0]
@@ -220,6 +222,16 @@ def numbers(n):
     for i in range(n):
         yield i * 2
     note("end", 2)
+
+
+def module(n):
+    made = ModuleType(f"m{n % 5 if type(n) is int else 0}")
+    made.v, made.get = n, lambda: made_by(n)
+    return made
+
+
+def made_by(n):
+    return n
 
 
 def pairs(d):
@@ -455,7 +467,9 @@ class Writer:
         self.left = random.choice((6, 10, 16, 24))
         self.loops = 0
         self.in_loop = False
-        self.odd = {kind for kind in ("raise", "frames", "drop", "classes") if random.random() < 0.6}
+        self.odd = {
+            kind for kind in ("raise", "frames", "drop", "classes", "modules", "deques") if random.random() < 0.6
+        }
 
     def pick(self, choices: list[str]) -> str:
         """One of them."""
@@ -554,6 +568,13 @@ class Writer:
         if "classes" in self.odd:
             choices += ["o = Base(a)", "o = Other(b, w=a)", "o = Base.make(x, y)", "o, p = p, o", "p = o", "o = o.make(i)", f"o = Base({a}, {self.number_expression(2)})",
                         "x = o.add", "y = x(1)"] * 2  # fmt: skip
+        if "modules" in self.odd:
+            choices += ["m = module(i)", "f = m.__dict__", "f = m.get", "x = m.v", "y = len(m.__name__) + int(m.__name__[1:])", "x = m.get()",
+                        f"m.v = {a}", "m.__name__ = f'm{x if type(x) is int else 0}'", "x = module(i).v", "x, m = m.v, module(a)"]  # fmt: skip
+        if "deques" in self.odd:
+            choices += [f"z.append({a})", f"z.appendleft({a})", "x = z.pop()", "y = z.popleft()", "x = z[0]", "y = z[-1]", "total += len(z)", "x = z[i % 5]",
+                        "z = deque(list(z)[:5], 5)", "z = deque(list(z)[:6])", "z.append(z)", "while len(z) > 3: z.popleft()", "x = 1 if z else 2", "z[0] = i",
+                        "x = len(range(i)[::-2])", "y = xs[:a:1]", "xs[::2] = [i] * len(xs[::2])", "x = u[i:a]", "for q in range(9)[::2]: total += q"]  # fmt: skip
         if "frames" in self.odd:
             choices += [
                 "x = len(locals())",
@@ -673,13 +694,14 @@ class Writer:
         self.line(1, f"first = case_{self.number}.__code__.co_firstlineno")
         self.line(1, "steps = total = i = 0; x = a; y = b; s = '123'; xs = [1, a, 2.5]; d = {'k': 1, 2: b}")
         self.line(1, "o = Base(a); p = Other(1, b); u = Vec(1, a); v = Vec(b, 2); e = f = t = None; add = lambda q: q")
+        self.line(1, "m = module(0); z = deque([1, a, 2.5])")
         self.loop(1, 0, "n")
         if self.chance(30):
             self.left = 6
             self.loop(1, 0, "n")
         self.line(
             1,
-            "return a, b, x, y, total, s, xs, d, o, p, u, v, e, sys.getrefcount(o), sys.getrefcount(u), sys.getrefcount(xs)",
+            "return a, b, x, y, total, s, xs, d, o, p, u, v, e, sys.getrefcount(o), sys.getrefcount(u), sys.getrefcount(xs), len(z)",
         )
         return "\n".join(self.lines)
 
