@@ -62,6 +62,13 @@ CASES: dict[str, tuple[str, str]] = {
         "explained = g\n",
         "the loop was left while it was observed",
     ),
+    "loop of a generator": (
+        # It runs on behalf of a C function.
+        "def g(n):\n    for i in range(n): yield i\n"
+        "def f(n):\n    for i in range(9): dict.fromkeys(g(n))\n"
+        "explained = g\n",
+        "a generator's loop that yields is compiled where it is used",
+    ),
     # ---- instructions
     "comprehension": (loop("[j for j in ()]"), "instruction LOAD_FAST_AND_CLEAR (a comprehension)"),
     "del": (loop("y = i\ndel y"), "instruction DELETE_FAST (del)"),
@@ -197,7 +204,6 @@ UNREACHED = {
     "Handler": "CPython's compiler puts a loop's head and its body under the same handlers or more",
     "Again": "the recorder's word to itself",
     "Unstable": "a store into a local is put off until it fits",
-    "Yields": "it is about what pays, which is not asked here: see the test below",
 }
 
 # Where the loop raises in each turn before it comes to what is not compiled: what is said of it now.
@@ -313,37 +319,6 @@ def test_compiled(explained: dict[str, object], name: str) -> None:
 def test_reason(explained: dict[str, object], name: str) -> None:
     """The loop's report has the words."""
     assert SAID.get(name, CASES[name][1]) in str(explained[name])
-
-
-EARLY = """
-import decal
-decal.enable()
-def early(n):
-    for i in range(n): yield i
-def late(n):
-    for i in range(n):
-        a = i % 7; b = a * 3 - i; c = b * b + a; d = c % 11 - b; e = d * c + a; f = e % 13 - d; g = f * e + c
-        h = g % 17 - f; j = h * g + e; k = j % 19 - h; m = k * j + g; o = m % 23 - k; p = o * m + j; q = p % 29 - o
-        r = a - b + c - d + e - f + g - h + j - k + m - o + p - q; s = r % 31 - q; t = s * r % 1001 + p % 37 - m % 41
-        u = t - s + r % 43 - q + p % 47 - o; v = u * 3 % 53 - t + s % 59; w = v + u - t + s - r % 61; x = w % 67 - v
-        yield x + w - v + u - t
-for _ in range(40):
-    dict.fromkeys(early(500))
-    dict.fromkeys(late(500))
-print(decal.explain(early))
-print(decal.explain(late))
-"""
-
-
-def test_a_generator_that_yields_early_is_left_to_cpython(tmp_path: Path) -> None:
-    """Entering a trace for each item would cost more than it gains, unless enough happens in it."""
-    program = tmp_path / "generators.py"
-    program.write_text(EARLY)
-    outcome = python(str(program), switches={"DECAL_JIT": "1"})
-    early, late = outcome.stdout.split("late (", 1)
-    assert "not compiled: a generator's loop is compiled where it is used, or if it yields late" in early, early
-    assert "loop: compiled to machine code" in late, late
-    assert "end of the trace: it yields" in late, late
 
 
 def test_reasons_are_counted(explained: dict[str, object]) -> None:

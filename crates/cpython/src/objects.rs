@@ -28,24 +28,13 @@ pub unsafe fn new_bool(value: bool) -> *mut PyObject {
 
 /// A `tuple`. The items' references are handed over (and dropped where it fails).
 pub unsafe fn new_tuple(items: &[*mut PyObject]) -> *mut PyObject {
-    // SAFETY: the module's contract.
-    unsafe {
-        let tuple = tuple_of(items);
-        if tuple.is_null() {
-            for item in items {
-                pyo3_ffi::Py_XDECREF(*item);
-            }
-        }
-        tuple
-    }
-}
-
-/// The same; where it fails the references are still the caller's.
-pub unsafe fn tuple_of(items: &[*mut PyObject]) -> *mut PyObject {
     // SAFETY: a new tuple of this length is filled in before anybody sees it.
     unsafe {
         let tuple = pyo3_ffi::PyTuple_New(items.len() as isize);
         if tuple.is_null() {
+            for item in items {
+                pyo3_ffi::Py_XDECREF(*item);
+            }
             return tuple;
         }
         let slots = (&raw mut (*tuple.cast::<layout::Tuple>()).items).cast::<*mut PyObject>();

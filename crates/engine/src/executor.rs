@@ -9,7 +9,7 @@ use decal_cpython::PyObject;
 use decal_cpython::monitoring::CodeList;
 use decal_native::Code;
 use decal_trace::allocated::{Allocated, ExitIndex, Item};
-use decal_trace::ir::{End, Inst, Region, Val};
+use decal_trace::ir::{Inst, Region, Val};
 use decal_trace::record::{Recorded, may_refuse};
 use decal_trace::snapshot::{SnapId, Then};
 use decal_uops::Uop;
@@ -274,14 +274,7 @@ impl Executor {
     /// Whether its loop is left after a few turns as a rule. (Roots.)
     pub fn is_short(&self) -> bool {
         let (entries, turns) = (self.entries.get(), self.turns.get());
-        // A generator that yields to others than traces turns on when it is asked for the next item.
-        entries >= KNOWN && turns < entries.saturating_mul(SHORT) && !self.yields()
-    }
-
-    /// Whether it ends at a `yield`.
-    pub fn yields(&self) -> bool {
-        let End::Exit(snap) = self.recorded.trace.end else { return false };
-        self.recorded.trace.snaps.get(snap).is_some_and(|snapshot| snapshot.then == Then::Yield)
+        entries >= KNOWN && turns < entries.saturating_mul(SHORT)
     }
 
     /// What leaves at an exit, and where: uop, code object, offset.

@@ -7,7 +7,6 @@ use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::PyObject;
 use decal_trace::event::Code;
 use decal_trace::ir::Inst;
-use decal_trace::snapshot::Then;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::rc::Rc;
@@ -140,10 +139,8 @@ fn exits_of(engine: &Engine, root: usize, text: &mut String) {
     for executor in ids.iter().filter_map(|id| engine.executors.get(*id).and_then(Option::as_ref)) {
         for exit in executor.exits.iter().filter(|exit| exit.taken.get() > 0) {
             let trace = &executor.recorded.trace;
-            let yields = trace.snaps.get(exit.snap).is_some_and(|snapshot| snapshot.then == Then::Yield);
             let reason = match exit.at.and_then(|val| trace.insts.get(val.index())) {
                 Some(Inst::Uop(inst)) => inst.uop.name(),
-                _ if yields => "end of the trace: it yields",
                 _ => "end of the trace",
             };
             let frame = trace.snaps.get(exit.snap).and_then(|snap| snap.frames.last());

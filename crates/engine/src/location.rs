@@ -97,9 +97,6 @@ pub struct Location {
     pub sparing: u8,
     /// How deep a function's recursion is followed.
     pub unroll: Unroll,
-    /// Passes of a generator's loop that came to a `yield`, and what traces that end there would save by estimate, in nanoseconds, all in
-    /// all: see [`Location::may_end_at_yield`].
-    pub yielded: (u32, i64),
     /// The last failure: reason and source line.
     pub last: Option<(AbortReason, u32)>,
 }
@@ -155,19 +152,8 @@ impl Location {
             hinted: 0,
             sparing: 0,
             unroll: Unroll::Short,
-            yielded: (0, 0),
             last: None,
         }
-    }
-
-    /// A pass of a generator's loop came to a `yield`: whether its trace may end there, which `saves` so much by estimate.
-    ///
-    /// Where a compiled loop goes through the generator, this one is a part of that, which is better: so it gets a trace of its own
-    /// only where it would be given up otherwise, and where the passes so far let expect that entering it once for each item pays.
-    pub fn may_end_at_yield(&mut self, saves: i64, costs: i64, max_tries: u32) -> bool {
-        let (passes, sum) = self.yielded;
-        self.yielded = (passes.saturating_add(1), sum.saturating_add(saves));
-        self.tries.saturating_add(1) >= max_tries && self.yielded.1 >= costs.saturating_mul(self.yielded.0.into())
     }
 
     /// Whether one more pass that leaves the loop is no failure.
@@ -194,8 +180,7 @@ impl Location {
         self.state = if self.tries >= max_tries {
             State::Never(Never::Abort(reason))
         } else if reason == AbortReason::Yields {
-            // Most generators yield in each turn. To see others now costs less than to count them longer, and a loop that
-            // goes through this one gets hot just behind it.
+            // Most generators yield in each turn. To see others now costs less than to count them longer.
             State::Counting(1 + dice % 32)
         } else {
             let pause = threshold.saturating_mul(4u32.saturating_pow(self.tries)).max(2);
@@ -300,22 +285,6 @@ mod tests {
         }
         location.failed(AbortReason::TooLong, 7, 10, 1, 0);
         assert_eq!(location.state, State::Never(Never::Abort(AbortReason::TooLong)));
-    }
-
-    #[test]
-    fn a_generators_loop_ends_at_its_yield_where_it_would_be_given_up_and_enough_happens() {
-        let mut location = Location::new(10);
-        assert!(!location.may_end_at_yield(500, 190, 3));
-        location.failed(AbortReason::Yields, 7, 10, 3, 5);
-        assert_eq!(location.state, State::Counting(6));
-        assert!(!location.may_end_at_yield(30, 190, 3));
-        location.failed(AbortReason::Yields, 7, 10, 3, 5);
-        // 570 would be too little for three entries at 190 each, had the last pass been shorter.
-        let mut short = location.clone();
-        assert!(location.may_end_at_yield(40, 190, 3));
-        assert!(!short.may_end_at_yield(39, 190, 3));
-        short.failed(AbortReason::Yields, 7, 10, 3, 5);
-        assert_eq!(short.state, State::Never(Never::Abort(AbortReason::Yields)));
     }
 
     #[test]

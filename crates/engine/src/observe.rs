@@ -524,20 +524,16 @@ impl Observation {
             (_, Detail::Resume(resumed)) => {
                 self.entering = Some(Entering::generator(&resumed, asked, false));
             }
-            // Whoever asks the entry frame's generator is not seen. Others that are resumed in the trace yield there.
-            (Op::Yield { .. } | Op::Send(_), _) if self.frames.len() == 1 => {
-                self.recording.ending = Ending::Yielded;
-                if matches!(self.purpose, Purpose::Root { .. }) {
-                    self.recording.arrival = None;
-                }
-                return Progress::Finished;
-            }
+            // Whoever asks the entry frame's generator is not seen.
+            (_, Detail::Delegate(_)) if self.frames.len() == 1 => return Progress::Finished,
             (_, Detail::Delegate(resumed)) => {
                 self.entering = Some(Entering::generator(&resumed, asked, true));
             }
             (_, Detail::Undelegate(resumed)) if self.frames.len() > 1 => return self.undelegate(&resumed),
             // Nobody can follow from here; the recorder names the reason.
             (Op::Unsupported(_), _) => return self.turns_on().unwrap_or(Progress::Finished),
+            // Only a generator that is resumed in the trace yields there.
+            (Op::Yield { .. }, _) if self.frames.len() == 1 => return Progress::Finished,
             // A builtin asks for the next item at once.
             (Op::Yield { .. }, _) if self.frames.iter().rev().nth(1).is_some_and(|below| below.consumes) => {}
             (Op::Return | Op::ReturnConst(_) | Op::Yield { .. }, _) => {

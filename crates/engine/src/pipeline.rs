@@ -122,23 +122,8 @@ fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
 /// a better reason, and comes last.
 fn was_left(recording: &Recording) -> Option<Failure> {
     let last = recording.events.last()?;
-    let left = recording.ending == Ending::Left && !matches!(last.op, Op::Unsupported(_));
+    let left = recording.ending == Ending::Left && !matches!(last.op, Op::Yield { .. } | Op::Unsupported(_));
     left.then_some(Failure::Abort(Abort { reason: AbortReason::LeftLoop, code: last.code, offset: last.offset }))
-}
-
-/// Whether the pass has come to a `yield`, and its trace should not end there.
-fn where_it_yields(
-    engine: &mut Engine,
-    place: (usize, u32),
-    recording: &Recording,
-    wanted: bool,
-    asked: bool,
-) -> Option<Failure> {
-    let last = recording.events.last().filter(|_| recording.ending == Ending::Yielded)?;
-    let (threshold, tries) = (engine.threshold(place.1), engine.options.max_tries);
-    let location = engine.locate(place, || Location::new(threshold));
-    let may = worth::may_end_at_yield(location, recording, tries, wanted, asked);
-    (!may).then_some(Failure::Abort(Abort { reason: AbortReason::Yields, code: last.code, offset: last.offset }))
 }
 
 fn root(
@@ -168,9 +153,6 @@ fn root(
             return Err(failure);
         }
         let recording = &observation.recording;
-        if let Some(failure) = where_it_yields(engine, (observation.code as usize, offset), recording, wanted, asked) {
-            return Err(failure);
-        }
         if !wanted && worth::is_hopeless(recording, function) {
             return Err(Failure::NoGain);
         }
@@ -291,9 +273,6 @@ fn side(
         }
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
-        }
-        if !engine.options.stress.hot && worth::yields_at_once(&observation.recording) {
-            return Err(Failure::NoGain);
         }
         let mut options = options(engine, &root.alive, root.offset);
         options.native_calls &= root.native.is_some();

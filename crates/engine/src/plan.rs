@@ -257,12 +257,9 @@ impl Plan {
         self.fields.0.is_empty() && self.frames.iter().all(empty)
     }
 
-    /// Where the generator of this frame is, which exists already.
-    pub fn existing_generator(&self, frame: usize) -> Option<Wanted> {
-        match self.frames.get(frame)? {
-            FramePlan { real: None, generator: Some(GeneratorPlan::Object(object)), .. } => Some(*object),
-            _ => None,
-        }
+    /// Whether no generator is to be made.
+    pub fn makes_no_generators(&self) -> bool {
+        self.generators.is_empty()
     }
 
     /// The object on top of the stack, where that is all there is to be made.
@@ -329,8 +326,7 @@ impl Plan {
 }
 
 impl Wanted {
-    /// The value.
-    pub fn bits(self, values: Values<'_>) -> u64 {
+    fn bits(self, values: Values<'_>) -> u64 {
         match values {
             Values::Native(context) => bits(self.place, context),
             Values::Interpreted(values) => values.get(self.val.index()).copied().unwrap_or(0),

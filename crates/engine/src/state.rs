@@ -22,6 +22,7 @@ use decal_cpython::watch::Watchers;
 use decal_native::{CodeMemory, MemoryError};
 use decal_trace::event::Event;
 use decal_trace::host::Host;
+use decal_trace::record::AbortReason;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -153,7 +154,7 @@ impl Engine {
         let location = self.locations.get(&(code as usize, offset));
         location.is_some_and(|location| {
             // The loop of a generator may be one of a trace that resumes the generator, and only of such a one.
-            let yields = location.yielded.0 > 0;
+            let yields = matches!(location.last, Some((AbortReason::Yields, _)));
             matches!(location.state, State::Compiled(_) | State::Waiting(_)) || location.withdrawn > 0 || yields
         })
     }

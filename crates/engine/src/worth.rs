@@ -10,11 +10,10 @@
 //! here and now: the answer would depend on what else the machine does.
 
 use crate::executor::{Executor, Exit};
-use crate::location::Location;
 use crate::state::{Engine, FUNCTION_START};
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::{GeneralOp, Op};
-use decal_trace::event::{CodeId, Detail, Ending, Event, Kind, Recording};
+use decal_trace::event::{CodeId, Detail, Event, Kind, Recording};
 use decal_trace::ir::{Inst, Region, Trace};
 use decal_trace::record::Recorded;
 use decal_uops::{Form, Uop};
@@ -26,8 +25,6 @@ const ENTRY: i64 = 80;
 /// the frame that is put together at its end. Measured 100 where all is in the caches; in `copy.deepcopy`, whose loops are short, traces
 /// that save this much gain nothing.
 const LOOP_ENTRY: i64 = 190;
-/// What a side trace up to a `yield` must save: less is not worth compiling it.
-const LEAST_TO_YIELD: i32 = 10;
 /// What a frame costs which an exit has to make, and which gets an interpreter of its own.
 const FRAME: i32 = 80;
 
@@ -45,8 +42,6 @@ fn saved(event: &Event, general: bool) -> i32 {
     let opaque = || general || matches!(event.detail, Detail::Opaque(_));
     let callable = || event.operands.first().map(|operand| operand.kind);
     match event.op {
-        // CPython runs it.
-        Op::Yield { .. } | Op::Send(_) if event.depth == 0 => 0,
         Op::ForIter(_) if let Detail::Resume(resumed) = event.detail => 60 + ASKER * resumed.before.min(100) as i32,
         _ if matches!(event.detail, Detail::Generate(_)) => 500,
         Op::Send(_) => 200,
@@ -208,24 +203,9 @@ pub fn weigh_exits(exits: &mut [Exit], weighed: &Weighed, trace: &Trace, recordi
 /// Whether a trace of this pass could not pay, whatever the recorder makes of it. That is known at once, and translating it
 /// costs more than observing did.
 pub fn is_hopeless(recording: &Recording, function: bool) -> bool {
-    gains_nothing(most(recording), function && recording.arrival.is_none())
-}
-
-/// What a trace of this pass could save at most.
-fn most(recording: &Recording) -> i32 {
     let events = recording.events.get(recording.arrival.map_or(0, |event| event as usize)..).unwrap_or_default();
-    events.iter().map(|event| saved(event, false)).sum::<i32>() / 10
-}
-
-/// Whether a generator's loop may have a trace that ends where this pass has come to a `yield`, and is entered once for each item.
-/// `wanted` says that what it gains does not matter, `asked` that the user wants it compiled.
-pub fn may_end_at_yield(location: &mut Location, recording: &Recording, tries: u32, wanted: bool, asked: bool) -> bool {
-    location.may_end_at_yield(most(recording).into(), if wanted { 0 } else { LOOP_ENTRY }, tries) || asked
-}
-
-/// Whether a side trace of this pass would come to a `yield` at once.
-pub fn yields_at_once(recording: &Recording) -> bool {
-    recording.ending == Ending::Yielded && most(recording) < LEAST_TO_YIELD
+    let most = events.iter().map(|event| saved(event, false)).sum::<i32>() / 10;
+    gains_nothing(most, function && recording.arrival.is_none())
 }
 
 /// Whether a root trace loses with each entry or each turn, by estimate: other ways through it may be better, but this is what was

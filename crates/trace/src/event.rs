@@ -631,9 +631,6 @@ pub enum Ending {
     Turn,
     /// The frame in which the trace starts returned (the last event is its `Return`).
     Returned,
-    /// The frame in which the trace starts is a generator's that hands an item out, or asks another iterator for one (the last
-    /// event is its `Yield` or `Send`): who asks it is not seen.
-    Yielded,
     /// Too many events.
     TooLong,
     /// An exception was raised, or the frame was left in another way.

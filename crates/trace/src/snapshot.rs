@@ -287,9 +287,6 @@ pub enum Then {
     Raise,
     /// The innermost frame is the entry frame and stands at the head of a compiled loop: enter it.
     Enter,
-    /// The only frame is the entry frame, which is a generator's, and stands where it hands an item out or asks for one. CPython does
-    /// that; the next trace is entered when the generator comes round.
-    Yield,
 }
 
 /// A field to be written when the trace is left, because the trace keeps it in a register.

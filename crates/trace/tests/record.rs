@@ -12,7 +12,7 @@ use decal_trace::eval::{Left, run};
 use decal_trace::event::{Attribute, Detail, Ending, Kind, KnownCall, Operand, Recording, Shadow};
 use decal_trace::ir::{End, Start, Trace};
 use decal_trace::record::{Options, Recorded, root};
-use decal_trace::snapshot::{Source, Then};
+use decal_trace::snapshot::Source;
 use decal_trace::verify::verify;
 use decal_uops::{Machine, Uop, offset};
 use insta::assert_snapshot;
@@ -452,78 +452,6 @@ fn the_way_out_leaves_at_the_return() {
     let side = root.side(exit, &recording);
     assert!(matches!(side.trace.end, End::Exit(_)), "{}", side.trace);
     assert_snapshot!(side.trace);
-}
-
-/// `for x in xs: s += x; yield s * 2.0`, asked by somebody who is not seen: CPython hands the item out, everything else was done.
-#[test]
-fn a_generators_loop_ends_where_it_yields() {
-    let iterator = object(Kind::ListIter, 0x32_0000, 0);
-    let pass = Pass::new(2)
-        .stack(1)
-        .with(Op::ForIter(80), &[iterator], Detail::Next(true))
-        .store(0, float(5.0), float(4.0))
-        .load(&[1, 0])
-        .binary(BinaryOp::Add, float(10.0), float(5.0))
-        .store(1, float(15.0), float(10.0))
-        .load(&[1])
-        .constant(float(2.0))
-        .binary(BinaryOp::Mul, float(15.0), float(2.0))
-        .op(Op::Yield { quiet: true }, &[float(30.0)])
-        .ends(Ending::Yielded);
-    let root = record(&pass);
-    assert!(root.recorded.label.is_none(), "{}", root.text());
-    assert_eq!(then_at_end(&root.recorded.trace), Some(Then::Yield));
-    assert_snapshot!(root.recorded.trace);
-}
-
-/// `while i < n: i = i + 1; yield from xs`: CPython asks for the items, with the iterator and `None` on the stack.
-#[test]
-fn a_generators_loop_ends_where_it_delegates() {
-    let iterator = object(Kind::ListIter, 0x32_0000, 0);
-    let pass = Pass::new(3)
-        .load(&[0, 1])
-        .test(CompareOp::Lt, int(3), int(1000), true)
-        .load(&[0])
-        .constant(int(1))
-        .binary(BinaryOp::Add, int(3), int(1))
-        .store(0, int(4), int(3))
-        .load(&[2])
-        .constant(NONE)
-        .op(Op::Send(40), &[iterator, NONE])
-        .ends(Ending::Yielded);
-    let root = record(&pass);
-    assert_eq!(then_at_end(&root.recorded.trace), Some(Then::Yield));
-    let End::Exit(snap) = root.recorded.trace.end else { panic!("{}", root.text()) };
-    let snap = root.recorded.trace.snaps.get(snap).unwrap();
-    assert_eq!(snap.frames.first().unwrap().stack.len(), 2, "{}", root.text());
-    assert_snapshot!(root.recorded.trace);
-}
-
-/// `while i < n: if x < i: s = s + i else: yield s * 2; i = i + 1`: the loop turns by itself, and the way to the `yield` ends there.
-#[test]
-fn the_way_to_a_yield_ends_there() {
-    let root = record(&branch(Pass::new(4)).back_to(0));
-    let exit = root.find(Uop::guard_lt_int, 1);
-    let pass = Pass::new(4)
-        .at(8)
-        .stack(2)
-        .op(Op::Compare(CompareOp::Lt, true), &[int(5000), int(3000)])
-        .jump_if_false(false)
-        .at(40)
-        .load(&[2])
-        .constant(int(2))
-        .binary(BinaryOp::Mul, int(700), int(2))
-        .op(Op::Yield { quiet: true }, &[int(1400)])
-        .ends(Ending::Yielded);
-    let side = root.side(exit, &pass);
-    assert_eq!(then_at_end(&side.trace), Some(Then::Yield), "{}", side.trace);
-    assert_snapshot!(side.trace);
-}
-
-/// What happens behind a trace's last exit.
-fn then_at_end(trace: &Trace) -> Option<Then> {
-    let End::Exit(snap) = trace.end else { return None };
-    trace.snaps.get(snap).map(|snapshot| snapshot.then)
 }
 
 /// `while True: s = s // x`, but nobody wants the quotient: it still raises where `x` is 0.

@@ -23,12 +23,11 @@ v8: obj = const_obj 0x7f0012345678
 v9: int = add_int v3, v4 ; exit s0
 v10: guard_type v0, 0x8abc ; exit s1
 v11: obj = load_obj v2, -72 @frame ; exit s1
-v12: guard_word32 3, 0xfe0 @attribute_state ; exit s2
+v12: guard_word32 3, 0xfe0 @attribute_state ; exit s0
 v13: count_iteration @counts
 join v9, v1
 s0: c0@4 locals [_, home v0] stack [home v8, null] then enter
 s1: c0@6>9 locals [int v3 #0, tuple(float v1 #1, own v0) #2] stack [const 0x5000, bool v3] / c1@0 fn 0x6000 locals [range(v3, v3, v4) #3] stack [borrow v8] stores [v0+24 = v3, v0-8 = v4] then raise
-s2: c0@9 locals [_, home v0] stack [const 0x5000] then yield
 "#;
 
 #[test]

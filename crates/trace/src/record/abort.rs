@@ -90,7 +90,7 @@ impl fmt::Display for AbortReason {
             AbortReason::LeftLoop => f.write_str("the loop was left while it was observed"),
             AbortReason::Empty => f.write_str("nothing was observed"),
             AbortReason::Instruction(name) => write!(f, "instruction {name} is not compiled yet"),
-            AbortReason::Yields => f.write_str("a generator's loop is compiled where it is used, or if it yields late"),
+            AbortReason::Yields => f.write_str("a generator's loop that yields is compiled where it is used"),
             AbortReason::OperandTypes(op) => write!(f, "operator {op} on these types is not compiled yet"),
             AbortReason::Truth => f.write_str("the truth of a value of this type is not compiled yet"),
             AbortReason::Subscript => f.write_str("indexing with these types is not compiled yet"),

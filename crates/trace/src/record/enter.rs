@@ -1,4 +1,4 @@
-//! Ends that lead to the head of another loop, or to a `yield`.
+//! Ends that lead to the head of another loop.
 //!
 //! Such an end is an exit that CPython never sees: the root trace of that loop takes over at once. A root trace starts
 //! with everything in memory. So the end puts everything there itself, in machine code, and its exit has nothing left to do: the
@@ -8,39 +8,18 @@
 //! own, each with its label and its side traces, and what they hand each other goes through the frame: a few stores, where the
 //! way through the engine costs a hundred nanoseconds.
 //!
-//! At a `yield` CPython takes over, once for each item. There the exit has less to do, too, when the code has done it.
-//!
 //! Holds after: the snapshot of the end finds each slot in place, or the state is one that this cannot write down; then the
 //! exit does it as all others do. Cost: slots.
 
 use super::state::{Own, Sym};
 use super::{Recorder, Step};
-use crate::event::Event;
 use crate::snapshot::Then;
 
 impl Recorder<'_> {
-    /// Before an end that leads to the loop at `head`.
-    pub(super) fn prepare_to_enter(&mut self, head: u32) -> Step<()> {
-        if self.put_into_memory(head)? {
-            self.turn_checks(head);
-        }
-        Ok(())
-    }
-
-    /// Before an end at a `yield`: what is known of generators goes to memory, too.
-    pub(super) fn prepare_to_yield(&mut self, event: &Event) -> Step<()> {
-        if self.options.optimize {
-            self.renew_snap(event);
-            self.settle_suspended(event)?;
-            self.put_into_memory(event.offset)?;
-        }
-        Ok(())
-    }
-
-    /// Puts all slots of the entry frame into its memory, where it goes on at `head`. Whether it did.
-    fn put_into_memory(&mut self, head: u32) -> Step<bool> {
+    /// Before an end that leads to the loop at `head`: puts all slots of the entry frame into its memory.
+    pub(super) fn put_into_memory(&mut self, head: u32) -> Step<()> {
         if !self.options.optimize || !self.suspended.is_empty() || !self.can_be_written() {
-            return Ok(false);
+            return Ok(());
         }
         self.flush_iterators(|_, _| false);
         self.renew_at(head);
@@ -58,7 +37,8 @@ impl Recorder<'_> {
                 self.renew_at(head);
             }
         }
-        Ok(true)
+        self.turn_checks(head);
+        Ok(())
     }
 
     fn is_in_place(&self, slot: u32) -> bool {

@@ -512,7 +512,7 @@ enum Way {
 /// An instruction that cannot be translated is a better reason than what came of it, so this is asked after translating.
 fn ended_well(rec: &Recording) -> Step<()> {
     match rec.ending {
-        Ending::Head(_) | Ending::Turn | Ending::Returned | Ending::Yielded => Ok(()),
+        Ending::Head(_) | Ending::Turn | Ending::Returned => Ok(()),
         Ending::TooLong => Err(AbortReason::TooLong),
         Ending::Left => Err(AbortReason::LeftLoop),
     }
@@ -612,7 +612,7 @@ impl<'a> Recorder<'a> {
                 self.settle_label(&mut label);
                 Ok((End::Loop(args), Some(label)))
             }
-            _ => Ok((self.leave_at_last()?, None)),
+            _ => Ok((self.leave_at_return()?, None)),
         }
     }
 
@@ -694,7 +694,7 @@ impl<'a> Recorder<'a> {
                 ended_well(self.rec)?;
                 match self.rec.ending {
                     Ending::Head(at) => Ok(Some((self.leave_to(at, Then::Enter)?, None))),
-                    _ => Ok(Some((self.leave_at_last()?, None))),
+                    _ => Ok(Some((self.leave_at_return()?, None))),
                 }
             }
             _ => Ok(None),
@@ -707,20 +707,15 @@ impl<'a> Recorder<'a> {
             return Err(AbortReason::Unstable("the trace ends inside of a call"));
         }
         if then == Then::Enter {
-            self.prepare_to_enter(offset)?;
+            self.put_into_memory(offset)?;
         }
         Ok(End::Exit(self.build_snapshot(offset, then)))
     }
 
-    /// Ends the trace at the entry frame's return, or where it yields: CPython runs the last instruction that was seen.
-    fn leave_at_last(&mut self) -> Step<End> {
-        let rec = self.rec;
-        let last = rec.events.last().ok_or(AbortReason::Empty)?;
-        if rec.ending != Ending::Yielded {
-            return self.leave_to(last.offset, Then::Return);
-        }
-        self.prepare_to_yield(last)?;
-        self.leave_to(last.offset, Then::Yield)
+    /// Ends the trace at the entry frame's return, which CPython runs.
+    fn leave_at_return(&mut self) -> Step<End> {
+        let last = self.rec.events.last().ok_or(AbortReason::Empty)?;
+        self.leave_to(last.offset, Then::Return)
     }
 
     fn finish_trace(mut self, start: Start, end: End, label: Option<LabelState>, carried: Vec<(Val, Val)>) -> Recorded {

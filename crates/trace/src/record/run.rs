@@ -3,7 +3,7 @@
 use super::instruction::Covered;
 use super::{AbortReason, Recorder, Step};
 use crate::bytecode::Op;
-use crate::event::{Ending, Event};
+use crate::event::Event;
 use crate::ir::{Region, Val};
 use crate::snapshot::Then;
 use decal_uops::Uop;
@@ -84,9 +84,6 @@ impl Recorder<'_> {
             self.ask_at_start(event, index);
             if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
                 return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
-            }
-            if next.is_none() && rec.ending == Ending::Yielded {
-                return Ok(());
             }
             self.raised = rec.raised.get(&(index as u32)).copied();
             // Several instructions are taken together only where none of them was seen to raise.

@@ -451,14 +451,12 @@ impl<'a> Words<'a, '_> {
         }
         self.expect("then")?;
         let all = self.rest;
-        const WORDS: &str = "`resume`, `return`, `raise`, `enter` or `yield`";
-        let then = match self.word(WORDS)? {
+        let then = match self.word("`resume`, `raise` or `enter`")? {
             "resume" => Then::Resume,
             "return" => Then::Return,
             "raise" => Then::Raise,
             "enter" => Then::Enter,
-            "yield" => Then::Yield,
-            _ => return Err((WORDS, all)),
+            _ => return Err(("`resume`, `raise` or `enter`", all)),
         };
         snap.finish(suspended, stores, then, 0);
         Ok(())

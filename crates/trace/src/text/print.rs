@@ -202,7 +202,6 @@ impl Display for Snapshot<'_> {
             Then::Return => " then return",
             Then::Raise => " then raise",
             Then::Enter => " then enter",
-            Then::Yield => " then yield",
         })
     }
 }
