@@ -180,7 +180,8 @@ def test_the_report(program: Path, tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     text = path.read_text(encoding="utf-8")
     reference, optimized = text.split("\nreference\n")[1].split("\noptimized\n")[:2]
-    assert reference.count("xor_int") == 2
+    # Of the first pass, and of each turn that the body holds.
+    assert reference.count("xor_int") >= 2
     assert "xor_int" not in optimized
     assert "DECAL_STRESS=hot,wrong\n" in text
     assert re.search(r"memory that was read\n(0x[0-9a-f]+ 0x[0-9a-f]+\n)+end\n$", text)
