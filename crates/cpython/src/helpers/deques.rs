@@ -56,23 +56,27 @@ unsafe fn is_deque_type(ty: *mut ffi::PyTypeObject) -> bool {
 
 /// Compares what the layout says of two deques with what they were made with.
 unsafe fn learn(ty: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: calling the type with a tuple and a number runs no Python code. What is made has that size at least.
+    // SAFETY: calling the type with a text and a number runs no Python code. What is made has that size at least.
     unsafe {
         let text = ffi::PyUnicode_FromString(c"abc".as_ptr());
+        if text.is_null() {
+            // No memory: it is tried again.
+            ffi::PyErr_Clear();
+            return false;
+        }
+        // The number is one of those that always exist.
         let limit = ffi::PyLong_FromLong(7);
-        let (free, limited) = (
-            ffi::PyObject_CallFunctionObjArgs(ty.cast(), text, null_mut::<PyObject>()),
-            ffi::PyObject_CallFunctionObjArgs(ty.cast(), text, limit, null_mut::<PyObject>()),
-        );
+        let free = ffi::PyObject_CallFunctionObjArgs(ty.cast(), text, null_mut::<PyObject>());
+        let limited = ffi::PyObject_CallFunctionObjArgs(ty.cast(), text, limit, null_mut::<PyObject>());
+        let failed = free.is_null() || limited.is_null();
         let says = |deque: *mut PyObject, limit| {
             let raw = deque.cast::<Deque>();
-            !deque.is_null() && (*raw).size == 3 && (*raw).limit == limit
+            (*raw).size == 3 && (*raw).limit == limit
         };
-        let same = says(free, -1) && says(limited, 7);
-        let failed = free.is_null() || limited.is_null();
+        let same = !failed && says(free, -1) && says(limited, 7);
         [text, limit, free, limited].into_iter().for_each(|object| ffi::Py_XDECREF(object));
         if failed {
-            // No memory: it is tried again.
+            // The same.
             ffi::PyErr_Clear();
             return false;
         }

@@ -12,7 +12,7 @@ use decal_uops::Uop;
 const RESUME_UNITS: u32 = 1;
 
 /// Instructions of CPython's that a loop's body may have in all, where it holds several turns. Between 40 and 80 with these turns at
-/// most, matmul's inner loop (13 instructions) gained a tenth; a loop with more than half as many gains next to nothing.
+/// most, matmul's inner loop (13 instructions) gained a tenth.
 const UNROLLED_EVENTS: usize = 64;
 /// Turns that a loop's body may hold.
 const MAX_UNROLLED: usize = 4;
