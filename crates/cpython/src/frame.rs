@@ -168,6 +168,23 @@ impl Frame {
         self.generator().cast()
     }
 
+    /// Whether this place, and the two behind it, are among the slots of its operand stack.
+    ///
+    /// # Safety
+    /// The thread's current frame, or none.
+    pub unsafe fn owns_stack_at(self, place: *const *mut PyObject) -> bool {
+        // SAFETY: the caller's; addresses are compared only. Frames of C code have no slots.
+        unsafe {
+            if self.0.is_null() || !self.has_code() {
+                return false;
+            }
+            let code = &*self.raw_code();
+            let first = (&raw const (*self.0).slots).cast::<*mut PyObject>().add(code.locals_plus as usize);
+            let end = self.0.cast_const().cast::<*mut PyObject>().add(code.frame_size as usize);
+            place >= first && place.wrapping_add(2) <= end
+        }
+    }
+
     /// Its address, for the context of a trace.
     pub fn address(self) -> u64 {
         self.0 as u64
@@ -603,8 +620,7 @@ pub unsafe fn is_plain_function(thread: Thread, callable: *mut PyObject) -> bool
         if objects::type_of(callable) != &raw const pyo3_ffi::PyFunction_Type as u64 {
             return false;
         }
-        let called = (*callable.cast::<layout::Function>()).vectorcall as usize;
-        Some(called) == crate::version::checks::plain_vectorcall() && thread.runs_frames()
+        crate::hook::is_plain((*callable.cast::<layout::Function>()).vectorcall) && thread.runs_frames()
     }
 }
 

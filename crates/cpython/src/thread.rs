@@ -58,6 +58,12 @@ impl Thread {
         (self.breaker() & !BREAKER_EVENTS) as u64
     }
 
+    /// The breaker's value now.
+    #[inline(always)]
+    pub fn breaker_word(self) -> u64 {
+        self.breaker() as u64
+    }
+
     /// Whether nothing is wanted now.
     pub fn is_quiet(self) -> bool {
         self.breaker() & BREAKER_EVENTS == 0

@@ -55,6 +55,29 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// Of a plain function that is being called. Slots and words are left out: see [`size`].
+    ///
+    /// # Safety
+    /// A live Python function.
+    #[inline]
+    pub unsafe fn of(function: *mut PyObject) -> Shape {
+        // SAFETY: the caller's.
+        let raw = unsafe { &*function.cast::<layout::Function>() };
+        Shape { function, code: raw.code, globals: raw.globals, builtins: raw.builtins, locals: 0, words: 0 }
+    }
+}
+
+/// Local slots, and words of a frame, of this code.
+///
+/// # Safety
+/// A live code object.
+pub unsafe fn size(code: *mut PyObject) -> (u32, usize) {
+    // SAFETY: the caller's.
+    let code = unsafe { &*code.cast::<layout::Code>() };
+    (code.locals_plus as u32, code.frame_size as usize)
+}
+
 /// Words of a frame of this function.
 ///
 /// # Safety
@@ -132,6 +155,32 @@ pub unsafe fn fill(frame: Frame, shape: &Shape, arguments: &[u64]) {
         for index in arguments.len()..shape.locals as usize {
             slots.add(index).write(null_mut());
         }
+    }
+}
+
+/// The same for a function that is called from elsewhere: all but its arguments, whose place is given. What it takes from functions
+/// around it is there.
+///
+/// # Safety
+/// There is room for a frame of this shape; the function is alive.
+#[inline]
+pub unsafe fn begin(frame: Frame, shape: &Shape, count: usize) -> *mut *mut PyObject {
+    // SAFETY: the caller's. A function has as many cells as its code has places for them, the last ones.
+    unsafe {
+        let raw = frame.pointer();
+        (*raw).frame_object = null_mut();
+        let slots = (&raw mut (*raw).slots).cast::<*mut PyObject>();
+        let closure = (*shape.function.cast::<layout::Function>()).closure;
+        let cells = if closure.is_null() { &[][..] } else { objects::tuple_items(closure) };
+        let locals = shape.locals as usize - cells.len();
+        for index in count..locals {
+            slots.add(index).write(null_mut());
+        }
+        for (index, cell) in cells.iter().enumerate() {
+            objects::incref(*cell);
+            slots.add(locals + index).write(*cell);
+        }
+        slots
     }
 }
 

@@ -1,0 +1,270 @@
+//! Functions that are called in another way than CPython's: each function object has the address by which it is called (PEP 590), and
+//! whoever calls it looks there.
+//!
+//! The interpreter calls a plain function without that address, by a frame of its own. It compares the address first, or a version
+//! that goes with it: where the address is another one, it calls that. So what is hooked here is called for every call of the
+//! function from Python or C, but for calls of classes that have specialized instructions (`__init__` is not asked there).
+//!
+//! A plain call hands the references to the arguments over to the callee's frame, and a call by address does not: an
+//! object that only the caller's operand stack holds would die later. [`Call::is_of_stack`] knows the calls that would have been plain ones;
+//! [`Call::take`] takes their references, and leaves `None`, whose references nobody counts, for the interpreter to drop.
+//!
+//! A function gets a version when it is made and loses it for good here, as with any change; instructions that are specialized for
+//! it do not fit any more then. It gets it back with its address, and they do.
+
+use crate::frame::{self, Frame};
+use crate::thread::Thread;
+use crate::version::checks::plain_vectorcall;
+use crate::version::layout;
+use crate::version::symbols::symbols;
+use crate::{PyObject, objects};
+use rustc_hash::FxHashMap;
+use std::ffi::c_void;
+use std::mem::transmute;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How functions are called: the function, its arguments, their number with a flag, the names of those at the end.
+pub type Entrance = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject;
+
+/// The flag: the place in front of the arguments is the callee's to use.
+const OFFSET: usize = 1 << (usize::BITS - 1);
+
+/// What hooked functions are called by; 0 before the first one.
+static ENTRANCE: AtomicUsize = AtomicUsize::new(0);
+
+/// Hooked functions, and their versions.
+static HOOKED: Mutex<Option<FxHashMap<u64, u32>>> = Mutex::new(None);
+
+fn hooked() -> MutexGuard<'static, Option<FxHashMap<u64, u32>>> {
+    // The map stays usable whatever happened while it was held.
+    HOOKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether functions with this address are called as CPython calls them, but for what is hooked.
+pub(crate) fn is_plain(address: *mut c_void) -> bool {
+    let address = address as usize;
+    Some(address) == plain_vectorcall() || address == ENTRANCE.load(Ordering::Relaxed) && address != 0
+}
+
+/// Whether a function is hooked.
+///
+/// # Safety
+/// A live Python function.
+pub unsafe fn is_hooked(function: *mut PyObject) -> bool {
+    // SAFETY: the caller's.
+    let address = unsafe { (*function.cast::<layout::Function>()).vectorcall } as usize;
+    address != 0 && address == ENTRANCE.load(Ordering::Relaxed)
+}
+
+/// Hooks a function. It has to be watched, so that its changes and its end are known here. False where something else
+/// has its address already.
+///
+/// # Safety
+/// A live Python function; there is one entrance in a process, which is always the same.
+pub unsafe fn hook(function: *mut PyObject, entrance: Entrance) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        let raw = function.cast::<layout::Function>();
+        let Ok(symbols) = symbols() else { return false };
+        if Some((*raw).vectorcall as usize) != plain_vectorcall() {
+            return false;
+        }
+        ENTRANCE.store(entrance as usize, Ordering::Relaxed);
+        let version = (*raw).version;
+        hooked().get_or_insert_default().insert(function as u64, version);
+        (symbols.set_vectorcall)(function, entrance as *mut c_void);
+        true
+    }
+}
+
+/// Lets a function be called as before.
+///
+/// # Safety
+/// A live Python function.
+pub unsafe fn unhook(function: *mut PyObject) {
+    let known = hooked().as_mut().and_then(|hooked| hooked.remove(&(function as u64)));
+    // SAFETY: the caller's.
+    unsafe {
+        if !is_hooked(function) {
+            return;
+        }
+        let raw = function.cast::<layout::Function>();
+        if let Some(plain) = plain_vectorcall() {
+            (*raw).vectorcall = plain as *mut c_void;
+            // Whoever changed it meanwhile has told, and taken it out of the map.
+            if let Some(version) = known
+                && (*raw).version == 0
+            {
+                (*raw).version = version;
+            }
+        }
+    }
+}
+
+/// A function changes, or dies: its version is not the one that it had any more.
+///
+/// # Safety
+/// A live Python function, or one that is about to die.
+pub(crate) unsafe fn changes(function: *mut PyObject) {
+    let known = hooked().as_mut().and_then(|hooked| hooked.remove(&(function as u64)));
+    if known.is_some()
+        && let Some(plain) = plain_vectorcall()
+    {
+        // SAFETY: the caller's.
+        unsafe { (*function.cast::<layout::Function>()).vectorcall = plain as *mut c_void };
+    }
+}
+
+/// Unhooks all functions.
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn unhook_all() {
+    let functions: Vec<u64> = hooked().iter().flatten().map(|(function, _)| *function).collect();
+    for function in functions {
+        // SAFETY: they are alive, since their watcher tells when they die.
+        unsafe { unhook(function as *mut PyObject) };
+    }
+}
+
+/// How many arguments functions of this code take, where they can be hooked: a fixed number, and they begin to run at once.
+///
+/// # Safety
+/// A live code object.
+pub unsafe fn parameters(code: *mut PyObject) -> Option<usize> {
+    // SAFETY: the caller's.
+    unsafe {
+        let code = &*code.cast::<layout::Code>();
+        let wanted = layout::flags::OPTIMIZED | layout::flags::NEW_LOCALS;
+        let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS | layout::flags::SUSPENDS;
+        let plain =
+            code.flags & wanted == wanted && (code.keyword_only_count | code.cell_vars | (code.flags & others)) == 0;
+        plain.then_some(code.arg_count as usize)
+    }
+}
+
+/// Whether functions of this code are asked for their address by most that call them, and so lead in by themselves once they
+/// are hooked.
+///
+/// # Safety
+/// A live code object.
+pub unsafe fn leads_in(code: *mut PyObject) -> bool {
+    // SAFETY: the caller's.
+    unsafe {
+        let name = (*code.cast::<layout::Code>()).name;
+        parameters(code).is_some() && pyo3_ffi::PyUnicode_CompareWithASCIIString(name, c"__init__".as_ptr()) != 0
+    }
+}
+
+/// A call by address.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// The current thread.
+    pub thread: Thread,
+    /// The function.
+    pub function: *mut PyObject,
+    arguments: *const *mut PyObject,
+    flagged: usize,
+    names: *mut PyObject,
+}
+
+impl Call {
+    /// With the arguments of an [`Entrance`].
+    ///
+    /// # Safety
+    /// They are those of a call that is under way.
+    pub unsafe fn new(
+        function: *mut PyObject,
+        arguments: *const *mut PyObject,
+        flagged: usize,
+        names: *mut PyObject,
+    ) -> Call {
+        // SAFETY: the GIL is held in a call.
+        Call { thread: unsafe { Thread::current() }, function, arguments, flagged, names }
+    }
+
+    /// How many arguments there are by position, where there are no others.
+    pub fn count(&self) -> Option<usize> {
+        self.names.is_null().then_some(self.flagged & !OFFSET)
+    }
+
+    /// Whether the interpreter would have made a frame for this call and handed the references over: the arguments are on its operand
+    /// stack, behind this function. What a function in C passes on from there has another callable before it, or no flag.
+    ///
+    /// # Safety
+    /// The call is under way.
+    pub unsafe fn is_of_stack(&self) -> bool {
+        // SAFETY: the caller's: the current frame is the caller's or one below; what is read in front of the arguments is within its
+        // slots.
+        unsafe {
+            let frame = Frame::current(self.thread);
+            if self.flagged & OFFSET == 0 || !frame.owns_stack_at(self.arguments.wrapping_sub(2)) {
+                return false;
+            }
+            let before = [*self.arguments.sub(1), *self.arguments.sub(2)];
+            before[0] == self.function || before[0].is_null() && before[1] == self.function
+        }
+    }
+
+    /// Copies the arguments, with references: those of the operand stack are taken from there where it `is_of_stack`.
+    ///
+    /// # Safety
+    /// The call is under way; there is room for all arguments by position and by name at `to`.
+    #[inline]
+    pub unsafe fn take(&self, is_of_stack: bool, to: *mut *mut PyObject) {
+        let named = if self.names.is_null() { 0 } else { unsafe { objects::tuple_items(self.names) }.len() };
+        // SAFETY: the caller's. `None` lives for ever.
+        unsafe {
+            let none = pyo3_ffi::Py_None();
+            for index in 0..(self.flagged & !OFFSET) + named {
+                let argument = *self.arguments.add(index);
+                to.add(index).write(argument);
+                if is_of_stack {
+                    self.arguments.add(index).cast_mut().write(none);
+                } else {
+                    objects::incref(argument);
+                }
+            }
+        }
+    }
+
+    /// Makes the call as if the function were not hooked.
+    ///
+    /// # Safety
+    /// The call is under way, and nothing was taken from it.
+    pub unsafe fn make_plainly(&self) -> *mut PyObject {
+        // SAFETY: the caller's.
+        unsafe {
+            if self.thread.runs_frames()
+                && self.is_of_stack()
+                && let Ok(symbols) = symbols()
+            {
+                let named = if self.names.is_null() { 0 } else { objects::tuple_items(self.names).len() };
+                let count = self.flagged & !OFFSET;
+                let mut arguments = smallvec::SmallVec::<[*mut PyObject; 16]>::from_elem(null_mut(), count + named);
+                self.take(true, arguments.as_mut_ptr());
+                objects::incref(self.function);
+                let code = objects::function_code(self.function).cast::<layout::Code>();
+                let locals = if (*code).flags & layout::flags::OPTIMIZED != 0 {
+                    null_mut()
+                } else {
+                    objects::shared((*self.function.cast::<layout::Function>()).globals)
+                };
+                let below = Frame::current(self.thread);
+                let pointer = self.thread.pointer();
+                let frame =
+                    (symbols.push_and_init)(pointer, self.function, locals, arguments.as_ptr(), count, self.names);
+                if frame.is_null() {
+                    return null_mut();
+                }
+                (*frame).previous = below.pointer();
+                let frame = Frame::from_address(frame as u64);
+                return frame::run(self.thread, frame, false).unwrap_or(null_mut());
+            }
+            let Some(plain) = plain_vectorcall() else { return null_mut() };
+            transmute::<usize, Entrance>(plain)(self.function, self.arguments, self.flagged, self.names)
+        }
+    }
+}
