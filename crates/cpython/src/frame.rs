@@ -28,6 +28,7 @@
 use crate::code::DecodedCode;
 use crate::thread::Thread;
 use crate::version::layout::{self, owner};
+use crate::version::opcodes;
 use crate::version::symbols::symbols;
 use crate::{PyObject, Raised, objects};
 use decal_trace::bytecode::Op;
@@ -182,6 +183,33 @@ impl Frame {
             let first = (&raw const (*self.0).slots).cast::<*mut PyObject>().add(code.locals_plus as usize);
             let end = self.0.cast_const().cast::<*mut PyObject>().add(code.frame_size as usize);
             place >= first && place.wrapping_add(2) <= end
+        }
+    }
+
+    /// Whether it stands at a call with the items of a tuple.
+    ///
+    /// # Safety
+    /// The thread's current frame, or none.
+    pub unsafe fn spreads(self) -> bool {
+        // SAFETY: the caller's.
+        unsafe { !self.0.is_null() && self.has_code() && opcodes::spreads(*(*self.0).instr_ptr as u8) }
+    }
+
+    /// Whether it calls this function with the items of a tuple: it stands at such a call, and has the function on its operand stack.
+    ///
+    /// # Safety
+    /// The thread's current frame, or none.
+    pub unsafe fn spreads_items(self, function: *mut PyObject) -> bool {
+        // SAFETY: the caller's; addresses are compared only, those that are left over from other calls included.
+        unsafe {
+            if !self.spreads() {
+                return false;
+            }
+            let code = &*self.raw_code();
+            let head = std::mem::offset_of!(layout::Frame, slots) / size_of::<usize>();
+            let stack = (code.frame_size - code.locals_plus) as usize - head;
+            let slots = (&raw const (*self.0).slots).cast::<*mut PyObject>().add(code.locals_plus as usize);
+            std::slice::from_raw_parts(slots, stack).windows(2).any(|slots| slots == [function, null_mut()])
         }
     }
 

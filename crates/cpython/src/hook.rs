@@ -19,6 +19,7 @@ use crate::version::layout;
 use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::ffi::c_void;
 use std::mem::transmute;
 use std::ptr::null_mut;
@@ -30,6 +31,12 @@ pub type Entrance = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, us
 
 /// The flag: the place in front of the arguments is the callee's to use.
 const OFFSET: usize = 1 << (usize::BITS - 1);
+
+/// Where a tuple has its items, in bytes.
+const TUPLE_ITEMS: usize = std::mem::offset_of!(pyo3_ffi::PyTupleObject, ob_item);
+
+/// Arguments of a call that are looked for in a tuple, at most.
+const MOST_SPREAD: usize = 256;
 
 /// What hooked functions are called by; 0 before the first one.
 static ENTRANCE: AtomicUsize = AtomicUsize::new(0);
@@ -129,7 +136,8 @@ pub unsafe fn unhook_all() {
     }
 }
 
-/// How many arguments functions of this code take, where they can be hooked: a fixed number, and they begin to run at once.
+/// How many arguments functions of this code take, where they can be hooked, which begin to run at once: nobody takes so many as the
+/// largest number, where arguments have to be bound in another way than by their places.
 ///
 /// # Safety
 /// A live code object.
@@ -138,10 +146,10 @@ pub unsafe fn parameters(code: *mut PyObject) -> Option<usize> {
     unsafe {
         let code = &*code.cast::<layout::Code>();
         let wanted = layout::flags::OPTIMIZED | layout::flags::NEW_LOCALS;
-        let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS | layout::flags::SUSPENDS;
-        let plain =
-            code.flags & wanted == wanted && (code.keyword_only_count | code.cell_vars | (code.flags & others)) == 0;
-        plain.then_some(code.arg_count as usize)
+        let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS;
+        let can = code.flags & wanted == wanted && code.cell_vars == 0 && code.flags & layout::flags::SUSPENDS == 0;
+        let plain = code.keyword_only_count == 0 && code.flags & others == 0;
+        can.then_some(if plain { code.arg_count as usize } else { usize::MAX })
     }
 }
 
@@ -190,8 +198,9 @@ impl Call {
         self.names.is_null().then_some(self.flagged & !OFFSET)
     }
 
-    /// Whether the interpreter would have made a frame for this call and handed the references over: the arguments are on its operand
-    /// stack, behind this function. What a function in C passes on from there has another callable before it, or no flag.
+    /// Whether the interpreter would have made a frame for this call and handed the references over. The arguments are on its operand
+    /// stack then, behind this function, or in a tuple that stands there in their place. What a function in C passes on from there has
+    /// another callable before it, or no flag.
     ///
     /// # Safety
     /// The call is under way.
@@ -200,11 +209,32 @@ impl Call {
         // slots.
         unsafe {
             let frame = Frame::current(self.thread);
-            if self.flagged & OFFSET == 0 || !frame.owns_stack_at(self.arguments.wrapping_sub(2)) {
+            if self.flagged & OFFSET == 0 {
+                return self.is_of_tuple(frame);
+            }
+            if !frame.owns_stack_at(self.arguments.wrapping_sub(2)) {
                 return false;
             }
             let before = [*self.arguments.sub(1), *self.arguments.sub(2)];
             before[0] == self.function || before[0].is_null() && before[1] == self.function
+        }
+    }
+
+    /// Whether they are the items of a tuple that the interpreter has for this call alone (`f(*list)`). It may have made it just now,
+    /// and be the only one who knows where it is.
+    unsafe fn is_of_tuple(&self, frame: Frame) -> bool {
+        let count = self.flagged & !OFFSET;
+        if !self.names.is_null() || count == 0 || count > MOST_SPREAD {
+            return false;
+        }
+        // SAFETY: the caller's. In front of the arguments there is a tuple's head, or somebody else's memory: no
+        // array of that size stands alone.
+        unsafe {
+            let head = self.arguments.cast::<u8>().wrapping_sub(TUPLE_ITEMS).cast::<pyo3_ffi::PyVarObject>();
+            frame.spreads_items(self.function)
+                && (&raw const (*head).ob_size).read() == count as isize
+                && (&raw const (*head).ob_base.ob_type).read() == &raw mut pyo3_ffi::PyTuple_Type
+                && objects::is_last(head.cast_mut().cast())
         }
     }
 
@@ -230,37 +260,74 @@ impl Call {
         }
     }
 
+    /// Whether the interpreter makes it with the items of a mapping (`f(**mapping)`), which stands on its operand stack.
+    ///
+    /// # Safety
+    /// The call is under way.
+    pub unsafe fn spreads_names(&self) -> bool {
+        // SAFETY: the caller's.
+        unsafe { !self.names.is_null() && self.flagged & OFFSET != 0 && Frame::current(self.thread).spreads() }
+    }
+
+    /// Where such a call has its tuple and its mapping: the interpreter would have dropped both before the function begins.
+    unsafe fn spread(&self, depth: u32) -> Option<[*mut PyObject; 2]> {
+        // SAFETY: the caller's: the operand stack of the current frame is so deep.
+        unsafe {
+            let frame = Frame::current(self.thread);
+            let at = |below: u32| depth.checked_sub(below).map(|slot| frame.stack(slot));
+            let plain = at(4) == Some(self.function) && at(3) == Some(null_mut());
+            let (tuple, names) = (at(2)?, at(1)?);
+            let owned = |object| objects::is_last(object);
+            (plain && !tuple.is_null() && !names.is_null() && owned(tuple) && owned(names)).then_some([tuple, names])
+        }
+    }
+
+    /// A frame for the call, with its arguments bound as CPython does it. None with an exception, where they do not fit.
+    ///
+    /// # Safety
+    /// The call is under way, and nothing was taken from it. The frame is either run or dropped. Where the call
+    /// [spreads a mapping](Call::spreads_names), `depth` is that of the current frame's operand stack, if it is known.
+    pub unsafe fn bind(&self, depth: Option<u32>) -> Option<Frame> {
+        // SAFETY: the caller's.
+        unsafe {
+            let symbols = symbols().ok()?;
+            let named = if self.names.is_null() { 0 } else { objects::tuple_items(self.names).len() };
+            let count = self.flagged & !OFFSET;
+            let mut arguments = SmallVec::<[*mut PyObject; 16]>::from_elem(null_mut(), count + named);
+            let spread = depth.and_then(|depth| self.spread(depth));
+            self.take(spread.is_some() || self.is_of_stack(), arguments.as_mut_ptr());
+            objects::incref(self.function);
+            let raw = &*self.function.cast::<layout::Function>();
+            let slots = (*raw.code.cast::<layout::Code>()).flags & layout::flags::OPTIMIZED != 0;
+            let locals = if slots { null_mut() } else { objects::shared(raw.globals) };
+            let below = Frame::current(self.thread);
+            let pointer = self.thread.pointer();
+            let frame = (symbols.push_and_init)(pointer, self.function, locals, arguments.as_ptr(), count, self.names);
+            if let Some([tuple, names]) = spread {
+                // The interpreter drops both here. They stay where they are, and empty.
+                let items = (&raw mut (*tuple.cast::<pyo3_ffi::PyTupleObject>()).ob_item).cast::<*mut PyObject>();
+                for index in 0..objects::tuple_items(tuple).len() {
+                    objects::decref(items.add(index).replace(pyo3_ffi::Py_None()));
+                }
+                pyo3_ffi::PyDict_Clear(names);
+            }
+            if frame.is_null() {
+                return None;
+            }
+            (*frame).previous = below.pointer();
+            Some(Frame::from_address(frame as u64))
+        }
+    }
+
     /// Makes the call as if the function were not hooked.
     ///
     /// # Safety
-    /// The call is under way, and nothing was taken from it.
-    pub unsafe fn make_plainly(&self) -> *mut PyObject {
+    /// As for [`Call::bind`].
+    pub unsafe fn make_plainly(&self, depth: Option<u32>) -> *mut PyObject {
         // SAFETY: the caller's.
         unsafe {
-            if self.thread.runs_frames()
-                && self.is_of_stack()
-                && let Ok(symbols) = symbols()
-            {
-                let named = if self.names.is_null() { 0 } else { objects::tuple_items(self.names).len() };
-                let count = self.flagged & !OFFSET;
-                let mut arguments = smallvec::SmallVec::<[*mut PyObject; 16]>::from_elem(null_mut(), count + named);
-                self.take(true, arguments.as_mut_ptr());
-                objects::incref(self.function);
-                let code = objects::function_code(self.function).cast::<layout::Code>();
-                let locals = if (*code).flags & layout::flags::OPTIMIZED != 0 {
-                    null_mut()
-                } else {
-                    objects::shared((*self.function.cast::<layout::Function>()).globals)
-                };
-                let below = Frame::current(self.thread);
-                let pointer = self.thread.pointer();
-                let frame =
-                    (symbols.push_and_init)(pointer, self.function, locals, arguments.as_ptr(), count, self.names);
-                if frame.is_null() {
-                    return null_mut();
-                }
-                (*frame).previous = below.pointer();
-                let frame = Frame::from_address(frame as u64);
+            if self.thread.runs_frames() && (depth.is_some() || self.is_of_stack()) {
+                let Some(frame) = self.bind(depth) else { return null_mut() };
                 return frame::run(self.thread, frame, false).unwrap_or(null_mut());
             }
             let Some(plain) = plain_vectorcall() else { return null_mut() };

@@ -170,17 +170,40 @@ pub unsafe fn begin(frame: Frame, shape: &Shape, count: usize) -> *mut *mut PyOb
         let raw = frame.pointer();
         (*raw).frame_object = null_mut();
         let slots = (&raw mut (*raw).slots).cast::<*mut PyObject>();
-        let closure = (*shape.function.cast::<layout::Function>()).closure;
-        let cells = if closure.is_null() { &[][..] } else { objects::tuple_items(closure) };
-        let locals = shape.locals as usize - cells.len();
-        for index in count..locals {
+        for index in count..shape.locals as usize {
             slots.add(index).write(null_mut());
         }
-        for (index, cell) in cells.iter().enumerate() {
-            objects::incref(*cell);
-            slots.add(locals + index).write(*cell);
+        let closure = (*shape.function.cast::<layout::Function>()).closure;
+        if !closure.is_null() {
+            fill_cells(slots, shape, closure);
         }
         slots
+    }
+}
+
+/// Puts what a function takes from functions around it into the last of its slots, as its first instruction would.
+///
+/// # Safety
+/// A frame of this shape, or room for one; the function is alive, and these slots hold nothing.
+pub unsafe fn copy_cells(frame: Frame, shape: &Shape) {
+    // SAFETY: the caller's.
+    unsafe {
+        let closure = (*shape.function.cast::<layout::Function>()).closure;
+        if !closure.is_null() {
+            fill_cells((&raw mut (*frame.pointer()).slots).cast(), shape, closure);
+        }
+    }
+}
+
+unsafe fn fill_cells(slots: *mut *mut PyObject, shape: &Shape, closure: *mut PyObject) {
+    // SAFETY: the caller's. A function has as many cells as its code has places for them, the last ones.
+    unsafe {
+        let cells = objects::tuple_items(closure);
+        let first = shape.locals as usize - cells.len();
+        for (index, cell) in cells.iter().enumerate() {
+            objects::incref(*cell);
+            slots.add(first + index).write(*cell);
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! Cost: some 15 ns for a call and its return beyond what the trace takes, where the event's way takes 150.
 
-use crate::enter::{NATIVE_MARGIN, RECURSION_MARGIN, may_enter_with, pays};
+use crate::enter::{NATIVE_MARGIN, RECURSION_MARGIN, Site, may_enter_with, pays};
 use crate::executor::Executor;
 use crate::graves;
 use crate::invalidate::is_behind;
@@ -25,6 +25,7 @@ use decal_cpython::hook::{self, Call};
 use decal_cpython::monitoring::no_other_tool;
 use decal_cpython::observe::Assumption;
 use decal_cpython::stack;
+use decal_cpython::thread::Thread;
 use decal_cpython::unmade::{self, Shape, Top};
 use decal_cpython::{PyObject, allocator};
 use decal_native::CodeMemory;
@@ -126,6 +127,9 @@ impl Engine {
             if hook::is_hooked(function) || executor.native.is_none() || shared || self.options.verify != Verify::Off {
                 return;
             }
+            if !has_room(Thread::current()) {
+                return;
+            }
             let code = executor.code;
             let known = self.gates.get(&(code as usize));
             let misfits = known.is_some_and(|gate| gate.misfits.get() >= MISFITS);
@@ -173,7 +177,7 @@ impl Engine {
                 hook::unhook_all();
                 return None;
             }
-            if !stack::has_room() || thread.native_recursion_remaining() < NATIVE_DEPTH {
+            if !has_room(thread) {
                 hook::unhook(call.function);
                 return None;
             }
@@ -190,7 +194,6 @@ impl Engine {
                 }
             }
             let fits = executor.valid.get()
-                && call.count() == Some(gate.count)
                 && may_enter_with(&executor, thread, (shape.globals, shape.builtins))
                 && Top::of(thread).has_room(thread, gate.words);
             let misfits = gate.misfits.get();
@@ -209,6 +212,11 @@ impl Engine {
     }
 }
 
+/// Whether calls may nest native ones, which they do not where the interpreter makes them.
+fn has_room(thread: Thread) -> bool {
+    stack::has_room() && thread.native_recursion_remaining() >= NATIVE_DEPTH
+}
+
 /// The gate for this call, where a few questions are enough.
 ///
 /// # Safety
@@ -225,7 +233,6 @@ unsafe fn admits_at_once(call: &Call, shape: &Shape, limit: usize) -> Option<*co
         let executor = gate.door.executor()?;
         let thread = call.thread;
         let fits = gate.until.get() != 0
-            && call.count() == Some(gate.count)
             && executor.alive.covered.is_checked(thread)
             && executor.names == (shape.globals as u64, shape.builtins as u64)
             && thread.recursion_remaining() > executor.max_depth.get() as i32 + RECURSION_MARGIN
@@ -259,7 +266,7 @@ unsafe extern "C" fn entrance(
             Some(gate) => gate,
             None => match state::with(|engine| engine.admits(&call)).flatten() {
                 Some(gate) => gate,
-                None => return call.make_plainly(),
+                None => return call.make_plainly(depth_of_caller(&call)),
             },
         };
         pass(&call, &*gate, shape, limit)
@@ -273,11 +280,18 @@ unsafe fn pass(call: &Call, gate: &Gate, shape: Shape, limit: usize) -> *mut PyO
     // given back. The gate may go while the trace runs, its executor not before that is over.
     unsafe {
         let shape = Shape { locals: gate.locals, words: gate.words, ..shape };
-        let (thread, Some(executor)) = (call.thread, gate.door.executor()) else { return call.make_plainly() };
+        let (thread, Some(executor)) = (call.thread, gate.door.executor()) else { return call.make_plainly(None) };
         gate.until.set(gate.until.get() - 1);
-        let top = Top::of(thread);
-        let frame = top.frame(0);
-        call.take(call.is_of_stack(), unmade::begin(frame, &shape, gate.count));
+        let by_place = call.count() == Some(gate.count);
+        let frame = if by_place {
+            let frame = Top::of(thread).frame(0);
+            call.take(call.is_of_stack(), unmade::begin(frame, &shape, gate.count));
+            frame
+        } else {
+            let Some(frame) = call.bind(depth_of_caller(call)) else { return null_mut() };
+            unmade::copy_cells(frame, &shape);
+            frame
+        };
         executor.running.set(executor.running.get() + 1);
         executor.called.set(executor.called.get() + 1);
         let level = match SPARE.0.replace(null_mut()) {
@@ -285,8 +299,16 @@ unsafe fn pass(call: &Call, gate: &Gate, shape: Shape, limit: usize) -> *mut PyO
             level => level,
         };
         (*level).root = executor;
-        (*level).is_made = false;
-        (*level).next = top.above(shape.words);
+        (*level).is_made = !by_place;
+        if by_place {
+            (*level).next = Top::of(thread).above(shape.words);
+        } else {
+            frame.hide_stack();
+            thread.set_current_frame(frame);
+            thread.take_recursion(1);
+            thread.take_native_recursion(1);
+            (*level).site = Some(Site { thread, frame, code: shape.code, destination: None, called: true });
+        }
         let (calls, natively) = (thread.recursion_remaining(), thread.native_recursion_remaining());
         (*level).left = (calls - RECURSION_MARGIN).min(natively - NATIVE_MARGIN) - 1;
         (*level).limit = limit;
@@ -317,6 +339,18 @@ unsafe fn pass(call: &Call, gate: &Gate, shape: Shape, limit: usize) -> *mut PyO
         }
         rest(level);
         result
+    }
+}
+
+/// How deep the caller's operand stack is, where that has to be known.
+unsafe fn depth_of_caller(call: &Call) -> Option<u32> {
+    // SAFETY: the caller's: the current frame has called, and stands at the call.
+    unsafe {
+        if !call.spreads_names() {
+            return None;
+        }
+        let frame = Frame::current(call.thread);
+        state::with(|engine| engine.code(frame.code())?.depth(frame.offset())).flatten()
     }
 }
 

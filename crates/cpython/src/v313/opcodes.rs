@@ -10,6 +10,14 @@ pub const INSTRUMENTED_LINE: u8 = 254;
 /// These, and the event of a jump backward.
 const EVENTS: [u8; 3] = [INSTRUMENTED_INSTRUCTION, 249, INSTRUMENTED_LINE];
 
+/// The event of a call with the items of a tuple.
+const INSTRUMENTED_CALL_FUNCTION_EX: u8 = 246;
+
+/// Whether this instruction, as it may stand in code that runs, calls with the items of a tuple.
+pub fn spreads(opcode: u8) -> bool {
+    opcode == CALL_FUNCTION_EX || opcode == INSTRUMENTED_CALL_FUNCTION_EX
+}
+
 /// Whether a code unit with this opcode, in any form, may be a jump backward.
 pub fn may_jump_backward(opcode: u8) -> bool {
     opcode == JUMP_BACKWARD || EVENTS.contains(&opcode)
