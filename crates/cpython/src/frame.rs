@@ -186,13 +186,22 @@ impl Frame {
         }
     }
 
-    /// Whether it stands at a call with the items of a tuple.
+    /// Whether it may stand at a call with the items of a tuple.
     ///
     /// # Safety
     /// The thread's current frame, or none.
-    pub unsafe fn spreads(self) -> bool {
+    pub unsafe fn may_spread(self) -> bool {
         // SAFETY: the caller's.
-        unsafe { !self.0.is_null() && self.has_code() && opcodes::spreads(*(*self.0).instr_ptr as u8) }
+        unsafe { !self.0.is_null() && self.has_code() && opcodes::may_spread(*(*self.0).instr_ptr as u8) }
+    }
+
+    /// Whether one of its locals is this object.
+    ///
+    /// # Safety
+    /// It has code.
+    pub unsafe fn has_local(self, object: *mut PyObject) -> bool {
+        // SAFETY: the caller's; addresses are compared only.
+        (0..self.locals()).any(|local| unsafe { *self.slot(local) } == object)
     }
 
     /// Whether it calls this function with the items of a tuple: it stands at such a call, and has the function on its operand stack.
@@ -202,7 +211,7 @@ impl Frame {
     pub unsafe fn spreads_items(self, function: *mut PyObject) -> bool {
         // SAFETY: the caller's; addresses are compared only, those that are left over from other calls included.
         unsafe {
-            if !self.spreads() {
+            if !self.may_spread() {
                 return false;
             }
             let code = &*self.raw_code();

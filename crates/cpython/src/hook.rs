@@ -20,7 +20,7 @@ use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::mem::transmute;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -166,6 +166,53 @@ pub unsafe fn leads_in(code: *mut PyObject) -> bool {
     }
 }
 
+/// What a call has on its caller's operand stack in place of arguments.
+struct Spread {
+    /// The tuple, where nobody else has it.
+    tuple: Option<*mut PyObject>,
+    /// The mapping, where nobody else has it.
+    names: Option<*mut PyObject>,
+    /// It has arguments by position that are no variable of the caller.
+    others: bool,
+}
+
+/// The tuple of a call with these arguments, where nobody else has it. `seen` is what stands on the operand stack: the tuple, or
+/// something that the interpreter has made it of, and may have freed already. All objects of the collector are looked
+/// through, since those are alive.
+unsafe fn find_tuple(arguments: &[*mut PyObject], seen: *mut PyObject) -> Option<*mut PyObject> {
+    struct Search<'a> {
+        arguments: &'a [*mut PyObject],
+        seen: *mut PyObject,
+        stands: bool,
+        found: SmallVec<[*mut PyObject; 2]>,
+    }
+    unsafe extern "C" fn visit(object: *mut PyObject, search: *mut c_void) -> c_int {
+        // SAFETY: the collector's object, and the search below.
+        unsafe {
+            let search = &mut *search.cast::<Search<'_>>();
+            if pyo3_ffi::PyTuple_CheckExact(object) != 0 {
+                search.stands |= object == search.seen;
+                // Whoever shows it has a reference of its own.
+                if pyo3_ffi::Py_REFCNT(object) == 2 && objects::tuple_items(object) == search.arguments {
+                    search.found.push(object);
+                }
+            }
+        }
+        1
+    }
+    let mut search = Search { arguments, seen, stands: false, found: SmallVec::new() };
+    // SAFETY: the callback makes and frees nothing.
+    unsafe {
+        let symbols = symbols().ok()?;
+        (symbols.visit_objects)(visit, (&raw mut search).cast());
+    }
+    match search.found.as_slice() {
+        found if search.stands => found.contains(&seen).then_some(seen),
+        [found] => Some(*found),
+        _ => None,
+    }
+}
+
 /// A call by address.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
@@ -260,26 +307,45 @@ impl Call {
         }
     }
 
-    /// Whether the interpreter makes it with the items of a mapping (`f(**mapping)`), which stands on its operand stack.
+    /// Whether the interpreter may make it with the items of a mapping (`f(**mapping)`), which stands on its operand stack.
     ///
     /// # Safety
     /// The call is under way.
     pub unsafe fn spreads_names(&self) -> bool {
         // SAFETY: the caller's.
-        unsafe { !self.names.is_null() && self.flagged & OFFSET != 0 && Frame::current(self.thread).spreads() }
+        unsafe { !self.names.is_null() && self.flagged & OFFSET != 0 && Frame::current(self.thread).may_spread() }
     }
 
-    /// Where such a call has its tuple and its mapping: the interpreter would have dropped both before the function begins.
-    unsafe fn spread(&self, depth: u32) -> Option<[*mut PyObject; 2]> {
-        // SAFETY: the caller's: the operand stack of the current frame is so deep.
+    /// Where such a call has its tuple and its mapping, which the interpreter would have dropped before the function begins.
+    unsafe fn spread(&self, depth: u32) -> Option<Spread> {
+        // SAFETY: the caller's: the operand stack of the current frame is so deep. A mapping stands there as long as the call lasts.
         unsafe {
             let frame = Frame::current(self.thread);
             let at = |below: u32| depth.checked_sub(below).map(|slot| frame.stack(slot));
-            let plain = at(4) == Some(self.function) && at(3) == Some(null_mut());
+            if at(4) != Some(self.function) || at(3) != Some(null_mut()) {
+                return None;
+            }
             let (tuple, names) = (at(2)?, at(1)?);
-            let owned = |object| objects::is_last(object);
-            (plain && !tuple.is_null() && !names.is_null() && owned(tuple) && owned(names)).then_some([tuple, names])
+            let count = self.flagged & !OFFSET;
+            let others = count > 0 && !frame.has_local(tuple);
+            let tuple =
+                if others { find_tuple(std::slice::from_raw_parts(self.arguments, count), tuple) } else { None };
+            Some(Spread {
+                tuple,
+                names: Some(names).filter(|names| !names.is_null() && objects::is_last(*names)),
+                others,
+            })
         }
+    }
+
+    /// Whether it spreads a mapping behind a sequence that is no variable of the caller: what has to be dropped is found only with
+    /// effort then.
+    ///
+    /// # Safety
+    /// As for [`Call::bind`].
+    pub unsafe fn is_laborious(&self, depth: Option<u32>) -> bool {
+        // SAFETY: the caller's.
+        depth.and_then(|depth| unsafe { self.spread(depth) }).is_some_and(|spread| spread.others)
     }
 
     /// A frame for the call, with its arguments bound as CPython does it. None with an exception, where they do not fit.
@@ -303,13 +369,17 @@ impl Call {
             let below = Frame::current(self.thread);
             let pointer = self.thread.pointer();
             let frame = (symbols.push_and_init)(pointer, self.function, locals, arguments.as_ptr(), count, self.names);
-            if let Some([tuple, names]) = spread {
-                // The interpreter drops both here. They stay where they are, and empty.
-                let items = (&raw mut (*tuple.cast::<pyo3_ffi::PyTupleObject>()).ob_item).cast::<*mut PyObject>();
-                for index in 0..objects::tuple_items(tuple).len() {
-                    objects::decref(items.add(index).replace(pyo3_ffi::Py_None()));
+            // The interpreter drops both here. They stay where they are, and empty where nobody else has them.
+            if let Some(Spread { tuple, names, .. }) = spread {
+                if let Some(tuple) = tuple {
+                    let items = (&raw mut (*tuple.cast::<pyo3_ffi::PyTupleObject>()).ob_item).cast::<*mut PyObject>();
+                    for index in 0..objects::tuple_items(tuple).len() {
+                        objects::decref(items.add(index).replace(pyo3_ffi::Py_None()));
+                    }
                 }
-                pyo3_ffi::PyDict_Clear(names);
+                if let Some(names) = names {
+                    pyo3_ffi::PyDict_Clear(names);
+                }
             }
             if frame.is_null() {
                 return None;

@@ -29,6 +29,7 @@ use decal_cpython::thread::Thread;
 use decal_cpython::unmade::{self, Shape, Top};
 use decal_cpython::{PyObject, allocator};
 use decal_native::CodeMemory;
+use decal_trace::bytecode::{GeneralOp, Op};
 use std::cell::Cell;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
@@ -266,7 +267,13 @@ unsafe extern "C" fn entrance(
             Some(gate) => gate,
             None => match state::with(|engine| engine.admits(&call)).flatten() {
                 Some(gate) => gate,
-                None => return call.make_plainly(depth_of_caller(&call)),
+                None => {
+                    let depth = depth_of_caller(&call);
+                    if call.is_laborious(depth) {
+                        hook::unhook(function);
+                    }
+                    return call.make_plainly(depth);
+                }
             },
         };
         pass(&call, &*gate, shape, limit)
@@ -288,7 +295,12 @@ unsafe fn pass(call: &Call, gate: &Gate, shape: Shape, limit: usize) -> *mut PyO
             call.take(call.is_of_stack(), unmade::begin(frame, &shape, gate.count));
             frame
         } else {
-            let Some(frame) = call.bind(depth_of_caller(call)) else { return null_mut() };
+            let depth = depth_of_caller(call);
+            if call.is_laborious(depth) {
+                gate.misfits.set(MISFITS);
+                hook::unhook(call.function);
+            }
+            let Some(frame) = call.bind(depth) else { return null_mut() };
             unmade::copy_cells(frame, &shape);
             frame
         };
@@ -350,7 +362,10 @@ unsafe fn depth_of_caller(call: &Call) -> Option<u32> {
             return None;
         }
         let frame = Frame::current(call.thread);
-        state::with(|engine| engine.code(frame.code())?.depth(frame.offset())).flatten()
+        let code = state::with(|engine| engine.code(frame.code())).flatten()?;
+        let spreads =
+            code.at(frame.offset()).is_some_and(|found| matches!(found.op, Op::General(GeneralOp::CallEx, _)));
+        if spreads { code.depth(frame.offset()) } else { None }
     }
 }
 
