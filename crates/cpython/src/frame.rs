@@ -169,6 +169,21 @@ impl Frame {
         self.generator().cast()
     }
 
+    /// Whether this place is behind its head, as the thread's current frame, on the thread's stack of frames.
+    ///
+    /// # Safety
+    /// It is that, or none.
+    #[inline(always)]
+    pub unsafe fn is_below(self, thread: Thread, place: *const *mut PyObject) -> bool {
+        // SAFETY: the caller's; the thread state lives, and addresses are compared only.
+        unsafe {
+            !self.0.is_null()
+                && place > self.0.cast_const().cast()
+                && (*self.0).owner == owner::THREAD
+                && place < (*thread.pointer()).stack_next.cast_const()
+        }
+    }
+
     /// Whether this place, and the two behind it, are among the slots of its operand stack.
     ///
     /// # Safety

@@ -251,11 +251,25 @@ impl Call {
     ///
     /// # Safety
     /// The call is under way.
+    #[inline(always)]
     pub unsafe fn is_of_stack(&self) -> bool {
-        // SAFETY: the caller's: the current frame is the caller's or one below; what is read in front of the arguments is within its
-        // slots.
+        // SAFETY: the caller's: the current frame is the caller's or one below; what is read in front of the arguments is behind its
+        // head.
         unsafe {
             let frame = Frame::current(self.thread);
+            if self.flagged & OFFSET != 0 && frame.is_below(self.thread, self.arguments.wrapping_sub(2)) {
+                let before = [*self.arguments.sub(1), *self.arguments.sub(2)];
+                return before[0] == self.function || before[0].is_null() && before[1] == self.function;
+            }
+            self.is_of_other_stack(frame)
+        }
+    }
+
+    /// The same for a frame that is not on the thread's stack of frames, or for a tuple.
+    #[inline(never)]
+    unsafe fn is_of_other_stack(&self, frame: Frame) -> bool {
+        // SAFETY: the caller's; what is read is within the frame's slots.
+        unsafe {
             if self.flagged & OFFSET == 0 {
                 return self.is_of_tuple(frame);
             }

@@ -9,7 +9,8 @@
 //! for a plain call: a function that is called so too often, or so deeply that native stack gets short, is
 //! unhooked, as is one whose trace is gone. A pass that is observed unhooks what it follows.
 //!
-//! Cost: some 15 ns for a call and its return beyond what the trace takes, where the event's way takes 150.
+//! Cost: some 40 ns for a call and its return, beyond what CPython takes for them and the trace for the rest, where the event's way takes 130. A
+//! function in C that calls takes less than before.
 
 use crate::enter::{NATIVE_MARGIN, RECURSION_MARGIN, Site, may_enter_with, pays};
 use crate::executor::Executor;
