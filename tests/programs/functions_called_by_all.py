@@ -216,7 +216,10 @@ def round_of(k):
     print(thing.method(k), thing.size, Thing.made(k).x, Thing.plain(k, 3), thing[k], (thing + Thing(1, 4)).z)
     print(thing == Thing(k + 1), hash(thing), thing(k), thing(k, by=2), thing.missing, len(thing), bool(thing))
     print([item.x for item in sorted([Thing(5), Thing(k), Thing(3)])], max([1, 5, 3], key=thing.method))
-    print(functools.reduce(Thing.plain, [1, 2, 3, k]), functools.partial(Thing.plain, k)(4), operator.add(thing, thing).x)
+    print(functools.reduce(Thing.plain, [1, 2, 3, k]), functools.partial(Thing.plain, k)(4))
+    print(
+        operator.add(thing, thing).x, operator.call(Thing.plain, k, 3), [operator.eq(thing, Thing(i)) for i in range(3)]
+    )
     print(functools.partial(thing.method)(k), functools.partial(holds)(Mortal("a"), Mortal("bb")), told())
     print(list(filter(thing.method, range(3))), [*map(Thing.plain, [1, 2], [k, 4])])
 
@@ -232,21 +235,21 @@ def changes():
         y *= 5
         return y
 
-    def run():
+    def run(target):
         return [target(i) for i in range(3)] + list(map(target, range(3)))
 
     for _ in range(12):
-        run()
-    print(run())
+        run(target)
+    print(run(target))
     target.__code__ = other.__code__
-    print(run())
+    print(run(target))
     for _ in range(12):
-        run()
+        run(target)
     target.__defaults__ = (9,)
-    print(run(), target())
+    print(run(target), target())
     for _ in range(12):
-        run()
-    print(run(), target())
+        run(target)
+    print(run(target), target())
     known = weakref.ref(target)
     del target
     print(known() is None)

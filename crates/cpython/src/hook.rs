@@ -305,9 +305,9 @@ impl Call {
     /// The call is under way; there is room for all arguments by position and by name at `to`.
     #[inline]
     pub unsafe fn take(&self, is_of_stack: bool, to: *mut *mut PyObject) {
-        let named = if self.names.is_null() { 0 } else { unsafe { objects::tuple_items(self.names) }.len() };
         // SAFETY: the caller's. `None` lives for ever.
         unsafe {
+            let named = if self.names.is_null() { 0 } else { objects::tuple_items(self.names).len() };
             let none = pyo3_ffi::Py_None();
             for index in 0..(self.flagged & !OFFSET) + named {
                 let argument = *self.arguments.add(index);

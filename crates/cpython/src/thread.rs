@@ -208,7 +208,7 @@ pub(crate) unsafe fn find_hook(symbols: &Symbols) {
         let at = code.add(3).cast::<i32>().read_unaligned();
         let size = crate::version::checks::interpreter_size(symbols.runtime);
         let interpreter = (*Thread::current().0).interpreter;
-        if at > 0 && at as usize + size_of::<usize>() <= size && at as usize % size_of::<usize>() == 0 {
+        if at > 0 && at as usize + size_of::<usize>() <= size && (at as usize).is_multiple_of(size_of::<usize>()) {
             let set = interpreter.byte_add(at as usize).cast::<usize>().read_volatile();
             let told = (symbols.eval_frame_function)(interpreter) as usize;
             if set == 0 && told == symbols.eval_frame as usize {

@@ -9,7 +9,7 @@
 
 use crate::enter::Site;
 use crate::exit::Left;
-use crate::plan::{Fields, FramePlan, Make, New, Plan, Values, shared};
+use crate::plan::{Fields, FramePlan, Local, Make, New, Plan, Values, shared};
 use decal_cpython::frame::Frame;
 use decal_cpython::{PyObject, objects};
 use decal_trace::snapshot::{Snapshot, Then};
@@ -28,7 +28,7 @@ pub enum Brief {
 }
 
 /// Locals that take over a reference, which goes when the frame is cleared.
-pub type Locals = Box<[(u32, Make)]>;
+pub type Locals = Box<[Local]>;
 
 impl Brief {
     /// Of an exit with this snapshot and the plan for an unseen return.

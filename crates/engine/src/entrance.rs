@@ -56,6 +56,8 @@ pub struct Gate {
     until: Cell<u32>,
     /// Calls that did not fit, less those that did.
     misfits: Cell<i32>,
+    /// The function that has entered by its event last.
+    last: Cell<usize>,
 }
 
 /// Gates by code object, one for each place: whoever else has the place goes the long way.
@@ -148,10 +150,13 @@ impl Engine {
                     words,
                     until: Cell::new(TRIAL),
                     misfits: Cell::new(0),
+                    last: Cell::new(0),
                 };
                 self.gates.insert(code as usize, Rc::new(gate));
             }
-            if self.watchers.watch(Assumption::Function(function as u64)).is_ok() {
+            // One that is made anew for each call is not worth it.
+            let last = self.gates.get(&(code as usize)).map(|gate| gate.last.replace(function as usize));
+            if last == Some(function as usize) && self.watchers.watch(Assumption::Function(function as u64)).is_ok() {
                 hook::hook(function, entrance);
             }
         }

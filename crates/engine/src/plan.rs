@@ -67,6 +67,9 @@ enum GeneratorPlan {
     New(usize),
 }
 
+/// A local, and the object that it gets.
+pub type Local = (u32, Make);
+
 /// A frame's slots that change.
 #[derive(Clone, Debug, Default)]
 pub struct FramePlan {
@@ -75,7 +78,7 @@ pub struct FramePlan {
     /// The generator that it is of.
     generator: Option<GeneratorPlan>,
     /// Locals that change.
-    pub locals: Vec<(u32, Make)>,
+    pub locals: Vec<Local>,
     /// Slots of the operand stack that change.
     pub stack: Vec<(u32, Make)>,
 }
@@ -264,7 +267,7 @@ impl Plan {
 
     /// The object on top of the stack, and the locals that take over a reference, where that is all there is to be done. Without an
     /// object where nothing is on the stack.
-    pub fn only_result(&self) -> Option<(Option<&Make>, &[(u32, Make)])> {
+    pub fn only_result(&self) -> Option<(Option<&Make>, &[Local])> {
         match (self.frames.as_slice(), self.fields.0.is_empty()) {
             ([frame], true) if frame.locals.iter().all(|(_, make)| matches!(make, Make::Owned(_))) => {
                 match frame.stack.as_slice() {
