@@ -302,7 +302,7 @@ class Writer:
                 "n2 = len(xs)",
             ]
             if "containers" in self.odd:
-                choices += ["xs.pop()", "xs.insert(0, x)", "xs[1:2] = [a, b]", "del xs[:1]", "xs.sort(key=str)", "xs.reverse()", "xs = [*xs, y][:6]", "d.pop('k', 0)",
+                choices += ["xs.pop()", "xs.insert(0, x)", "xs[1:2] = [a, b]", "del xs[:1]", "xs.sort(key=shown)", "xs.reverse()", "xs = [*xs, y][:6]", "d.pop('k', 0)",
                             "d = {**d, 'm': a}", "del d['k']", "d |= {i: 1}", "xs += (a,)", "t = tuple(xs)", "xs = list(t)[:4]", "st = {1, x}", "st.add(y)", "x = 1 in st",
                             "x = sorted(d, key=str)", "xs = [q for q in xs if q != a]", "d = {k: v for k, v in list(d.items())[-3:]}", "x, y = t[:2]",
                             "x = xs[i % 4:][:1]", "y = list(zip(xs, t))[:2]", "x = dict(enumerate(xs))", "y = [*map(fit, xs)]", "x, (y, *b) = 1, xs",
@@ -422,7 +422,7 @@ class Writer:
             ]
             if main:
                 choices += ["x in xs[:4]", "j in range(i % 5)", "x, y in zip(xs[:3], (1, 2, 3))", "j, x in enumerate(xs[:3])", "x in reversed(xs[:3])", "x in map(fit, xs[:3])",
-                            "k, x in list(d.items())[:3]", "c in s[:3]", "x in sorted(xs[:3], key=str)", "x in it", "x in iter(lambda: next(it, 1), 1)",
+                            "k, x in list(d.items())[:3]", "c in s[:3]", "x in sorted(xs[:3], key=shown)", "x in it", "x in iter(lambda: next(it, 1), 1)",
                             "x in (q for q in xs[:3])", "x in [xs, t, s][i % 3][:3]"]  # fmt: skip
                 if "containers" in self.odd:
                     choices += ["x in xs", "k in d", "k, x in d.items()", "x in walking(xs)"] * 2

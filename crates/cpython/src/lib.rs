@@ -17,6 +17,7 @@ pub mod clock;
 pub mod code;
 pub mod frame;
 mod helpers;
+pub mod hook;
 pub use helpers::delegation;
 pub mod monitoring;
 pub mod objects;

@@ -341,7 +341,10 @@ unsafe fn find_tools(name: *mut PyObject) {
 
 /// Whether no other tool has an id, so that none has events. What debuggers of the old kind want is not asked for by an id; it changes
 /// the version of all instrumentation.
-pub(crate) unsafe fn no_other_tool() -> bool {
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn no_other_tool() -> bool {
     let tools = TOOLS.load(Ordering::Relaxed);
     // SAFETY: the table lives as long as the interpreter.
     !tools.is_null()
@@ -444,6 +447,13 @@ impl CodeList {
     pub unsafe fn set(&self, codes: &[*mut PyObject]) {
         self.codes.set((codes.as_ptr(), codes.len()));
         self.checked.set(UNCHECKED);
+    }
+
+    /// Whether that was so with the version of now, nobody wants the interpreter's attention, and no other tool has come since.
+    #[inline(always)]
+    pub fn is_checked(&self, thread: Thread) -> bool {
+        // SAFETY: the GIL is held by the crate's contract.
+        self.checked.get() == thread.breaker_word() && unsafe { no_other_tool() }
     }
 
     /// Whether no tool but decal gets events from any of them, and their instrumentation is up to date.

@@ -12,6 +12,7 @@ mod inlining;
 mod keep;
 mod position;
 
+use crate::entrance;
 use crate::executor::Executor;
 use crate::state::Engine;
 use decal_cpython::code::DecodedCode;
@@ -244,6 +245,7 @@ pub unsafe fn begin(
         });
     }
     engine.observation = Some(Box::new(observation));
+    entrance::observing(true);
     engine.counters.observed += 1;
     true
 }
@@ -569,6 +571,7 @@ impl Observation {
 /// Takes the pass that is over; its events are off. None where it was cancelled.
 pub fn finish(engine: &mut Engine) -> Option<Box<Observation>> {
     let mut observation = engine.observation.take()?;
+    entrance::observing(false);
     observation.end(engine);
     engine.counters.events += observation.recording.events.len() as u64;
     engine.counters.nanoseconds[0] += observation.cost();

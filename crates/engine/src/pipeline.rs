@@ -19,7 +19,7 @@ use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
 use crate::stress::{force_exit, spoil};
 use crate::unrolled::Unrolled;
-use crate::worth;
+use crate::worth::{self, Trial};
 use decal_cpython::clock;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, audit, objects};
@@ -153,7 +153,7 @@ fn root(
             return Err(failure);
         }
         let recording = &observation.recording;
-        if !wanted && worth::is_hopeless(recording, function) {
+        if !wanted && worth::is_hopeless(recording, observation.code, function) {
             return Err(Failure::NoGain);
         }
         let mut options = options(engine, &alive, offset);
@@ -161,7 +161,7 @@ fn root(
             options.hint = location.hint.clone();
         }
         let recorded = record::root(recording, &engine.host, start, &options).map_err(Failure::Abort)?;
-        if !wanted && worth::is_pointless(&recorded, recording, function) {
+        if !wanted && worth::is_pointless(&recorded, recording, observation.code, function) {
             return Err(Failure::NoGain);
         }
         Ok(recorded)
@@ -260,7 +260,7 @@ fn side(
         trunk: &trunk.recorded.trace,
         is_trunk: parent.id == trunk.id,
         may_loop: loops < engine.options.max_loops,
-        often: site.taken.get().saturating_mul(OFTEN) >= root.entries.get() + root.turns.get(),
+        often: site.taken.get().saturating_mul(OFTEN) >= root.times_entered() + root.turns.get(),
     };
     let again = site.tries.get() + 1 < engine.options.max_tries;
     let room = engine.make_room(Some(parent.root));
@@ -320,7 +320,7 @@ fn side(
             root.sides.borrow_mut().push(id);
             if tree_size(engine, &root) < TRIAL_TREE {
                 // Entries so far say nothing of what comes now.
-                root.trial.set((root.entries.get(), worth::gained(engine, &root), worth::left_open(engine, &root)));
+                root.trial.set(Trial::now(engine, &root));
             }
             links::absorb(&root, executor.max_depth.get(), executor.nests.get(), &executor.covers.borrow());
             let executor = Rc::new(executor);
@@ -568,6 +568,8 @@ fn build(
         running: Cell::new(0),
         family: RefCell::new(Vec::new()),
         entries: Cell::new(0),
+        called: Cell::new(0),
+        made: Cell::new(0),
         turns: Cell::new(0),
         alike: alike(&observation.purpose),
         led_by: match &observation.purpose {
@@ -576,7 +578,7 @@ fn build(
         },
         turn_saves: weight.turn,
         saved_before: weight.before,
-        trial: Cell::new((0, 0, 0)),
+        trial: Cell::default(),
         lost: Cell::new(0),
         credited: Cell::new(0),
         sides: RefCell::new(Vec::new()),
