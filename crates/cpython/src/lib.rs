@@ -20,6 +20,7 @@ mod helpers;
 pub mod hook;
 pub use helpers::delegation;
 pub mod monitoring;
+pub mod newcomers;
 pub mod objects;
 pub mod observe;
 pub mod results;

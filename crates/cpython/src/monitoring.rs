@@ -10,7 +10,7 @@
 use crate::thread::Thread;
 use crate::version::symbols::symbols;
 use crate::version::{checks, layout, opcodes};
-use crate::{PyObject, Raised, objects};
+use crate::{PyObject, Raised, newcomers, objects};
 use pyo3_ffi::{METH_FASTCALL, Py_ssize_t, PyCFunctionFast, PyMethodDef, PyMethodDefPointer};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
@@ -151,6 +151,7 @@ impl Monitoring {
                 objects::decref(set_local_events);
                 return Err(ClaimError::Raised);
             }
+            newcomers::watch(module);
             Ok(claimed)
         }
     }
@@ -258,6 +259,8 @@ impl Monitoring {
     /// [`Raised`], of the first step that failed.
     pub unsafe fn release(self) -> Result<(), Raised> {
         let codes = local().take().unwrap_or_default();
+        // SAFETY: the GIL is held.
+        unsafe { newcomers::forget() };
         // SAFETY: as above; the remembered code objects live (see `set_local`).
         unsafe {
             let mut outcome = Ok(());

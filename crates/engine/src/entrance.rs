@@ -24,6 +24,7 @@ use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame};
 use decal_cpython::hook::{self, Call};
 use decal_cpython::monitoring::no_other_tool;
+use decal_cpython::newcomers;
 use decal_cpython::observe::Assumption;
 use decal_cpython::stack;
 use decal_cpython::thread::Thread;
@@ -137,7 +138,7 @@ impl Engine {
             let code = executor.code;
             let known = self.gates.get(&(code as usize));
             let misfits = known.is_some_and(|gate| gate.misfits.get() >= MISFITS);
-            if misfits || self.options.stress.without_entrance || !no_other_tool() {
+            if misfits || self.options.stress.without_entrance || !newcomers::are_known() || !no_other_tool() {
                 return;
             }
             if known.is_none() {
@@ -298,7 +299,11 @@ unsafe fn pass(call: &Call, gate: &Gate, shape: Shape, limit: usize) -> *mut PyO
         let by_place = call.count() == Some(gate.count);
         let frame = if by_place {
             let frame = Top::of(thread).frame(0);
-            call.take(call.is_of_stack(), unmade::begin(frame, &shape, gate.count));
+            let is_of_stack = call.is_of_stack();
+            if !is_of_stack {
+                executor.called_by_c.set(executor.called_by_c.get() + 1);
+            }
+            call.take(is_of_stack, unmade::begin(frame, &shape, gate.count));
             frame
         } else {
             let depth = depth_of_caller(call);

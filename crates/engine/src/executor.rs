@@ -163,6 +163,8 @@ pub struct Executor {
     pub entries: Cell<u64>,
     /// Times entered by calls (roots): see [`crate::entrance`].
     pub called: Cell<u64>,
+    /// How many of these calls came from functions in C.
+    pub called_by_c: Cell<u64>,
     /// Times that such a call's frame had to be made.
     pub made: Cell<u64>,
     /// Turns of its loop (roots, side traces included).

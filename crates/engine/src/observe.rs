@@ -132,6 +132,8 @@ pub struct Observation {
     foreign: u32,
     /// The frame in which it began is a generator's.
     waits: bool,
+    /// Whether a function in C has called the function in whose frame it began.
+    pub by_c: bool,
     /// Where it began.
     pub thread: Thread,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
@@ -215,6 +217,7 @@ pub unsafe fn begin(
         instrumented: Vec::new(),
         foreign: 0,
         waits: outer.is_generator(),
+        by_c: outer.previous().is_some_and(|below| !below.has_code()),
         // SAFETY: the caller's.
         thread: unsafe { Thread::current() },
         arrival: None,

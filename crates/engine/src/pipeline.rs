@@ -19,7 +19,7 @@ use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
 use crate::stress::{force_exit, spoil};
 use crate::unrolled::Unrolled;
-use crate::worth::{self, Trial};
+use crate::worth::{self, Function, Trial};
 use decal_cpython::clock;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, audit, objects};
@@ -134,6 +134,7 @@ fn root(
     parts: &mut Parts,
 ) -> Option<usize> {
     let start = if function { Start::Function } else { Start::Loop };
+    let started = function.then_some(Function { code: observation.code, by_c: observation.by_c });
     let alive = Alive::new();
     let again = engine.locations.get(&(observation.code as usize, offset)).is_some_and(Location::may_be_left_again);
     let asked = engine.codes.get(&(observation.code as usize)).is_some_and(|state| state.asked);
@@ -153,7 +154,7 @@ fn root(
             return Err(failure);
         }
         let recording = &observation.recording;
-        if !wanted && worth::is_hopeless(recording, observation.code, function) {
+        if !wanted && worth::is_hopeless(recording, started) {
             return Err(Failure::NoGain);
         }
         let mut options = options(engine, &alive, offset);
@@ -161,7 +162,7 @@ fn root(
             options.hint = location.hint.clone();
         }
         let recorded = record::root(recording, &engine.host, start, &options).map_err(Failure::Abort)?;
-        if !wanted && worth::is_pointless(&recorded, recording, observation.code, function) {
+        if !wanted && worth::is_pointless(&recorded, recording, started) {
             return Err(Failure::NoGain);
         }
         Ok(recorded)
@@ -569,6 +570,7 @@ fn build(
         family: RefCell::new(Vec::new()),
         entries: Cell::new(0),
         called: Cell::new(0),
+        called_by_c: Cell::new(0),
         made: Cell::new(0),
         turns: Cell::new(0),
         alike: alike(&observation.purpose),

@@ -23,9 +23,10 @@ use decal_uops::{Form, Uop};
 /// What entering and leaving a trace at a function's start, by its event, costs more than to start and to leave the function. Measured 130
 /// where all is in the caches.
 const ENTRY: i64 = 130;
-/// The same where the function leads into its trace by itself: see [`crate::entrance`]. Measured 35 to 45 where the interpreter calls,
-/// and less than nothing where a function in C does.
+/// The same where the function leads into its trace by itself (see [`crate::entrance`]), and the interpreter calls it. Measured 35 to 45.
 const CALL: i64 = 45;
+/// The same where a function in C calls it, which takes an interpreter of its own otherwise. Measured as less than nothing.
+const CALL_BY_C: i64 = 5;
 /// What it costs more where the frame has to be made after all.
 const CALL_FRAME: i64 = 30;
 /// The same for a loop, which CPython leaves and enters at no cost: a backward jump's event, the way in, the way out, and
@@ -209,24 +210,43 @@ pub fn weigh_exits(exits: &mut [Exit], weighed: &Weighed, trace: &Trace, recordi
 
 /// Whether a trace of this pass could not pay, whatever the recorder makes of it. That is known at once, and translating it
 /// costs more than observing did.
-pub fn is_hopeless(recording: &Recording, code: *mut PyObject, function: bool) -> bool {
+pub fn is_hopeless(recording: &Recording, function: Option<Function>) -> bool {
     let events = recording.events.get(recording.arrival.map_or(0, |event| event as usize)..).unwrap_or_default();
     let most = events.iter().map(|event| saved(event, false)).sum::<i32>() / 10;
-    gains_nothing(most, (function && recording.arrival.is_none()).then_some(code))
+    gains_nothing(most, function.filter(|_| recording.arrival.is_none()))
 }
 
 /// Whether a root trace loses with each entry or each turn, by estimate: other ways through it may be better, but this is what was
 /// seen first.
-pub fn is_pointless(recorded: &Recorded, recording: &Recording, code: *mut PyObject, function: bool) -> bool {
+pub fn is_pointless(recorded: &Recorded, recording: &Recording, function: Option<Function>) -> bool {
     let weight = weigh(recorded, recording, 0).weight;
-    let straight = function && recorded.trace.label.is_none();
-    gains_nothing(if straight { weight.before } else { weight.turn }, straight.then_some(code))
+    let straight = function.filter(|_| recorded.trace.label.is_none());
+    gains_nothing(if straight.is_some() { weight.before } else { weight.turn }, straight)
 }
 
-/// Whether that is too little for a straight way from the start of a function with this code to its end, or else for a turn of a loop.
-fn gains_nothing(saves: i32, function: Option<*mut PyObject>) -> bool {
-    // SAFETY: the code of a pass that was just observed.
-    let least = function.map_or(1, |code| if unsafe { leads_in(code) } { CALL } else { ENTRY });
+/// A function whose start was observed.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its code.
+    pub code: *mut PyObject,
+    /// Whether a function in C called it.
+    pub by_c: bool,
+}
+
+/// Whether that is too little for a straight way from the start of this function to its end, or else for a turn of a loop.
+fn gains_nothing(saves: i32, function: Option<Function>) -> bool {
+    let least = match function {
+        None => 1,
+        // SAFETY: the code of a pass that was just observed.
+        Some(function) if !unsafe { leads_in(function.code) } => ENTRY,
+        Some(function) => {
+            if function.by_c {
+                CALL_BY_C
+            } else {
+                CALL
+            }
+        }
+    };
     i64::from(saves) < least
 }
 
@@ -304,7 +324,11 @@ fn least(root: &Executor) -> i64 {
     if root.offset != FUNCTION_START {
         return root.entries.get() as i64 * LOOP_ENTRY;
     }
-    root.entries.get() as i64 * ENTRY + root.called.get() as i64 * CALL + root.made.get() as i64 * CALL_FRAME
+    let (called, by_c) = (root.called.get(), root.called_by_c.get());
+    root.entries.get() as i64 * ENTRY
+        + (called - by_c) as i64 * CALL
+        + by_c as i64 * CALL_BY_C
+        + root.made.get() as i64 * CALL_FRAME
 }
 
 /// What a root trace and its side traces have saved so far, in nanoseconds.
