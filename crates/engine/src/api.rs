@@ -2,7 +2,6 @@
 
 use crate::budget::Ran;
 use crate::callbacks::{self, CALLBACKS};
-use crate::entrance;
 use crate::executor::Executor;
 use crate::explain;
 use crate::graves;
@@ -149,7 +148,6 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             changes: FxHashMap::default(),
             levels: Vec::new(),
             doors: FxHashMap::default(),
-            gates: FxHashMap::default(),
             waiting: Default::default(),
             resting: Default::default(),
             counters,
@@ -185,8 +183,6 @@ pub unsafe fn disable() {
         observation.end(&mut engine);
         crate::observe::release(&mut engine, &mut observation);
     }
-    // SAFETY: the caller's.
-    unsafe { entrance::forget_all() };
     for id in 0..engine.executors.len() {
         engine.invalidate(id);
     }

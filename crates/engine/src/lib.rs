@@ -16,7 +16,6 @@ mod callbacks;
 mod consume;
 mod direct;
 mod enter;
-mod entrance;
 mod executor;
 mod exit;
 mod explain;
