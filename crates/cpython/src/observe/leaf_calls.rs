@@ -268,7 +268,6 @@ static FUNCTIONS: &[Entry] = &[
     method(c"round", &[INT | FLOAT, INT], 2, any),
     method(c"pow", &[INT, INT, INT], 3, number),
     method(c"hash", &[PLAIN], 1, number),
-    method(c"id", &[ANY], 1, number),
     method(c"sum", &[LIST | TUPLE, INT | FLOAT], 1, any).asking(Check::Plain),
     method(c"sum", &[RANGE], 1, number),
     method(c"min", &[LIST | TUPLE], 1, any).asking(Check::Plain),
