@@ -43,7 +43,7 @@ KINDS = {
 # How many of ten programs are of which kind: those that take longest are the fewest.
 SHARES = ["flow", "numbers", "flow", "objects", "flow", "flow", "numbers", "flow", "flow", "flow"]
 
-PARTS = ("fold", "number", "types", "loads", "divide", "ranges", "dead", "raising", "unrolling")
+PARTS = ("fold", "number", "types", "loads", "divide", "ranges", "dead", "raising", "unrolling", "entrance")
 
 WAYS = {
     "hot": lambda r: {"DECAL_STRESS": "hot"},

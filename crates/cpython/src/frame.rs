@@ -28,6 +28,7 @@
 use crate::code::DecodedCode;
 use crate::thread::Thread;
 use crate::version::layout::{self, owner};
+use crate::version::opcodes;
 use crate::version::symbols::symbols;
 use crate::{PyObject, Raised, objects};
 use decal_trace::bytecode::Op;
@@ -166,6 +167,74 @@ impl Frame {
     /// It is a generator's frame.
     pub unsafe fn generator_object(self) -> *mut PyObject {
         self.generator().cast()
+    }
+
+    /// Whether this place is behind its head, as the thread's current frame, on the thread's stack of frames.
+    ///
+    /// # Safety
+    /// It is that, or none.
+    #[inline(always)]
+    pub unsafe fn is_below(self, thread: Thread, place: *const *mut PyObject) -> bool {
+        // SAFETY: the caller's; the thread state lives, and addresses are compared only.
+        unsafe {
+            !self.0.is_null()
+                && place > self.0.cast_const().cast()
+                && (*self.0).owner == owner::THREAD
+                && place < (*thread.pointer()).stack_next.cast_const()
+        }
+    }
+
+    /// Whether this place, and the two behind it, are among the slots of its operand stack.
+    ///
+    /// # Safety
+    /// The thread's current frame, or none.
+    pub unsafe fn owns_stack_at(self, place: *const *mut PyObject) -> bool {
+        // SAFETY: the caller's; addresses are compared only. Frames of C code have no slots.
+        unsafe {
+            if self.0.is_null() || !self.has_code() {
+                return false;
+            }
+            let code = &*self.raw_code();
+            let first = (&raw const (*self.0).slots).cast::<*mut PyObject>().add(code.locals_plus as usize);
+            let end = self.0.cast_const().cast::<*mut PyObject>().add(code.frame_size as usize);
+            place >= first && place.wrapping_add(2) <= end
+        }
+    }
+
+    /// Whether it may stand at a call with the items of a tuple.
+    ///
+    /// # Safety
+    /// The thread's current frame, or none.
+    pub unsafe fn may_spread(self) -> bool {
+        // SAFETY: the caller's.
+        unsafe { !self.0.is_null() && self.has_code() && opcodes::may_spread(*(*self.0).instr_ptr as u8) }
+    }
+
+    /// Whether one of its locals is this object.
+    ///
+    /// # Safety
+    /// It has code.
+    pub unsafe fn has_local(self, object: *mut PyObject) -> bool {
+        // SAFETY: the caller's; addresses are compared only.
+        (0..self.locals()).any(|local| unsafe { *self.slot(local) } == object)
+    }
+
+    /// Whether it calls this function with the items of a tuple: it stands at such a call, and has the function on its operand stack.
+    ///
+    /// # Safety
+    /// The thread's current frame, or none.
+    pub unsafe fn spreads_items(self, function: *mut PyObject) -> bool {
+        // SAFETY: the caller's; addresses are compared only, those that are left over from other calls included.
+        unsafe {
+            if !self.may_spread() {
+                return false;
+            }
+            let code = &*self.raw_code();
+            let head = std::mem::offset_of!(layout::Frame, slots) / size_of::<usize>();
+            let stack = (code.frame_size - code.locals_plus) as usize - head;
+            let slots = (&raw const (*self.0).slots).cast::<*mut PyObject>().add(code.locals_plus as usize);
+            std::slice::from_raw_parts(slots, stack).windows(2).any(|slots| slots == [function, null_mut()])
+        }
     }
 
     /// Its address, for the context of a trace.
@@ -603,8 +672,7 @@ pub unsafe fn is_plain_function(thread: Thread, callable: *mut PyObject) -> bool
         if objects::type_of(callable) != &raw const pyo3_ffi::PyFunction_Type as u64 {
             return false;
         }
-        let called = (*callable.cast::<layout::Function>()).vectorcall as usize;
-        Some(called) == crate::version::checks::plain_vectorcall() && thread.runs_frames()
+        crate::hook::is_plain((*callable.cast::<layout::Function>()).vectorcall) && thread.runs_frames()
     }
 }
 

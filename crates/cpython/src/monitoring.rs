@@ -10,7 +10,7 @@
 use crate::thread::Thread;
 use crate::version::symbols::symbols;
 use crate::version::{checks, layout, opcodes};
-use crate::{PyObject, Raised, objects};
+use crate::{PyObject, Raised, newcomers, objects};
 use pyo3_ffi::{METH_FASTCALL, Py_ssize_t, PyCFunctionFast, PyMethodDef, PyMethodDefPointer};
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
@@ -151,6 +151,7 @@ impl Monitoring {
                 objects::decref(set_local_events);
                 return Err(ClaimError::Raised);
             }
+            newcomers::watch(module);
             Ok(claimed)
         }
     }
@@ -258,6 +259,8 @@ impl Monitoring {
     /// [`Raised`], of the first step that failed.
     pub unsafe fn release(self) -> Result<(), Raised> {
         let codes = local().take().unwrap_or_default();
+        // SAFETY: the GIL is held.
+        unsafe { newcomers::forget() };
         // SAFETY: as above; the remembered code objects live (see `set_local`).
         unsafe {
             let mut outcome = Ok(());
@@ -341,7 +344,10 @@ unsafe fn find_tools(name: *mut PyObject) {
 
 /// Whether no other tool has an id, so that none has events. What debuggers of the old kind want is not asked for by an id; it changes
 /// the version of all instrumentation.
-pub(crate) unsafe fn no_other_tool() -> bool {
+///
+/// # Safety
+/// The GIL is held.
+pub unsafe fn no_other_tool() -> bool {
     let tools = TOOLS.load(Ordering::Relaxed);
     // SAFETY: the table lives as long as the interpreter.
     !tools.is_null()
@@ -444,6 +450,13 @@ impl CodeList {
     pub unsafe fn set(&self, codes: &[*mut PyObject]) {
         self.codes.set((codes.as_ptr(), codes.len()));
         self.checked.set(UNCHECKED);
+    }
+
+    /// Whether that was so with the version of now, nobody wants the interpreter's attention, and no other tool has come since.
+    #[inline(always)]
+    pub fn is_checked(&self, thread: Thread) -> bool {
+        // SAFETY: the GIL is held by the crate's contract.
+        self.checked.get() == thread.breaker_word() && unsafe { no_other_tool() }
     }
 
     /// Whether no tool but decal gets events from any of them, and their instrumentation is up to date.

@@ -187,7 +187,7 @@ pub unsafe fn plain_function(object: *mut PyObject, count: usize) -> Option<Plai
         let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS | layout::flags::SUSPENDS;
         let plain = code.arg_count as usize == count
             && (code.keyword_only_count | code.cell_vars | code.free_vars | (code.flags & others)) == 0
-            && Some(function.vectorcall as usize) == crate::version::checks::plain_vectorcall();
+            && crate::hook::is_plain(function.vectorcall);
         plain.then_some(PlainFunction { code: function.code, globals: function.globals, builtins: function.builtins })
     }
 }

@@ -3,6 +3,7 @@
 use crate::allocator;
 use crate::capi as ffi;
 use crate::objects;
+use crate::thread;
 use crate::version::symbols::symbols;
 use crate::version::{VERSION, checks};
 use std::ffi::CStr;
@@ -85,6 +86,7 @@ pub unsafe fn check() -> Result<(), Unsupported> {
         }
         checks::check(symbols).map_err(Unsupported::Layout)?;
         allocator::find(symbols);
+        thread::find_hook(symbols);
         Ok(())
     }
 }

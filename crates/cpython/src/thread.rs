@@ -7,9 +7,10 @@
 
 use crate::Raised;
 use crate::version::layout::{BREAKER_EVENTS, ThreadState};
-use crate::version::symbols::symbols;
+use crate::version::symbols::{Symbols, symbols};
 use std::ffi::c_int;
 use std::mem::offset_of;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A `PyThreadState`. Valid while its thread lives and holds the GIL.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +57,12 @@ impl Thread {
     /// The breaker's value when nothing is wanted: the version of instrumentation, no events.
     pub fn breaker_quiet(self) -> u64 {
         (self.breaker() & !BREAKER_EVENTS) as u64
+    }
+
+    /// The breaker's value now.
+    #[inline(always)]
+    pub fn breaker_word(self) -> u64 {
+        self.breaker() as u64
     }
 
     /// Whether nothing is wanted now.
@@ -118,8 +125,14 @@ impl Thread {
 
     /// Whether the interpreter runs frames by itself: another tool may have put a function of its own in front of that (PEP 523),
     /// which wants to see each of them.
+    #[inline]
     pub fn runs_frames(self) -> bool {
-        // SAFETY: as above; the interpreter lives as long as its threads.
+        let at = HOOK_AT.load(Ordering::Relaxed);
+        if at != 0 {
+            // SAFETY: the interpreter lives as long as its threads; see `find_hook`.
+            return unsafe { (*self.0).interpreter.byte_add(at).cast::<usize>().read_volatile() } == 0;
+        }
+        // SAFETY: as above.
         symbols().is_ok_and(|symbols| unsafe {
             (symbols.eval_frame_function)((*self.pointer()).interpreter) as usize == symbols.eval_frame as usize
         })
@@ -172,6 +185,42 @@ impl Thread {
         }
     }
 }
+
+/// Where an interpreter has the function of whoever wants to run frames in its place, in bytes; 0 where that is not known, and it has to be
+/// asked each time.
+static HOOK_AT: AtomicUsize = AtomicUsize::new(0);
+
+/// Finds that place in the code of the function that tells it, which begins with loading it.
+///
+/// # Safety
+/// The GIL is held.
+pub(crate) unsafe fn find_hook(symbols: &Symbols) {
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    // SAFETY: a function of CPython's is that long. The word is looked at once, and is what the function gives, or null for its default.
+    unsafe {
+        let code = symbols.eval_frame_function as *const u8;
+        let code = if std::slice::from_raw_parts(code, 4) == BRANCH_TARGET { code.add(4) } else { code };
+        if std::slice::from_raw_parts(code, 3) != LOAD {
+            return;
+        }
+        let at = code.add(3).cast::<i32>().read_unaligned();
+        let size = crate::version::checks::interpreter_size(symbols.runtime);
+        let interpreter = (*Thread::current().0).interpreter;
+        if at > 0 && at as usize + size_of::<usize>() <= size && (at as usize).is_multiple_of(size_of::<usize>()) {
+            let set = interpreter.byte_add(at as usize).cast::<usize>().read_volatile();
+            let told = (symbols.eval_frame_function)(interpreter) as usize;
+            if set == 0 && told == symbols.eval_frame as usize {
+                HOOK_AT.store(at as usize, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// `endbr64`, and `mov rax, [rdi + …]` with a displacement of 32 bits.
+const BRANCH_TARGET: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+const LOAD: [u8; 3] = [0x48, 0x8b, 0x87];
 
 /// `what_event` outside of callbacks.
 const NO_EVENT: c_int = -1;

@@ -55,6 +55,29 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// Of a plain function that is being called. Slots and words are left out: see [`size`].
+    ///
+    /// # Safety
+    /// A live Python function.
+    #[inline]
+    pub unsafe fn of(function: *mut PyObject) -> Shape {
+        // SAFETY: the caller's.
+        let raw = unsafe { &*function.cast::<layout::Function>() };
+        Shape { function, code: raw.code, globals: raw.globals, builtins: raw.builtins, locals: 0, words: 0 }
+    }
+}
+
+/// Local slots, and words of a frame, of this code.
+///
+/// # Safety
+/// A live code object.
+pub unsafe fn size(code: *mut PyObject) -> (u32, usize) {
+    // SAFETY: the caller's.
+    let code = unsafe { &*code.cast::<layout::Code>() };
+    (code.locals_plus as u32, code.frame_size as usize)
+}
+
 /// Words of a frame of this function.
 ///
 /// # Safety
@@ -131,6 +154,55 @@ pub unsafe fn fill(frame: Frame, shape: &Shape, arguments: &[u64]) {
         }
         for index in arguments.len()..shape.locals as usize {
             slots.add(index).write(null_mut());
+        }
+    }
+}
+
+/// The same for a function that is called from elsewhere: all but its arguments, whose place is given. What it takes from functions
+/// around it is there.
+///
+/// # Safety
+/// There is room for a frame of this shape; the function is alive.
+#[inline]
+pub unsafe fn begin(frame: Frame, shape: &Shape, count: usize) -> *mut *mut PyObject {
+    // SAFETY: the caller's. A function has as many cells as its code has places for them, the last ones.
+    unsafe {
+        let raw = frame.pointer();
+        (*raw).frame_object = null_mut();
+        let slots = (&raw mut (*raw).slots).cast::<*mut PyObject>();
+        for index in count..shape.locals as usize {
+            slots.add(index).write(null_mut());
+        }
+        let closure = (*shape.function.cast::<layout::Function>()).closure;
+        if !closure.is_null() {
+            fill_cells(slots, shape, closure);
+        }
+        slots
+    }
+}
+
+/// Puts what a function takes from functions around it into the last of its slots, as its first instruction would.
+///
+/// # Safety
+/// A frame of this shape, or room for one; the function is alive, and these slots hold nothing.
+pub unsafe fn copy_cells(frame: Frame, shape: &Shape) {
+    // SAFETY: the caller's.
+    unsafe {
+        let closure = (*shape.function.cast::<layout::Function>()).closure;
+        if !closure.is_null() {
+            fill_cells((&raw mut (*frame.pointer()).slots).cast(), shape, closure);
+        }
+    }
+}
+
+unsafe fn fill_cells(slots: *mut *mut PyObject, shape: &Shape, closure: *mut PyObject) {
+    // SAFETY: the caller's. A function has as many cells as its code has places for them, the last ones.
+    unsafe {
+        let cells = objects::tuple_items(closure);
+        let first = shape.locals as usize - cells.len();
+        for (index, cell) in cells.iter().enumerate() {
+            objects::incref(*cell);
+            slots.add(first + index).write(*cell);
         }
     }
 }

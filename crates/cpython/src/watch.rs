@@ -8,7 +8,7 @@
 
 use crate::observe::Assumption;
 use crate::version::symbols::{Symbols, symbols};
-use crate::{PyObject, Raised, monitoring};
+use crate::{PyObject, Raised, hook, monitoring};
 use pyo3_ffi::PyTypeObject;
 use rustc_hash::FxHashSet;
 use std::cell::Cell;
@@ -126,6 +126,8 @@ unsafe extern "C" fn function_changes(event: c_int, function: *mut PyObject, _: 
         }
     });
     if known {
+        // SAFETY: the function that changes.
+        unsafe { hook::changes(function as *mut PyObject) };
         tell(Changed::Function(function));
     }
     0

@@ -2,6 +2,7 @@
 
 use crate::budget::Ran;
 use crate::callbacks::{self, CALLBACKS};
+use crate::entrance;
 use crate::executor::Executor;
 use crate::explain;
 use crate::graves;
@@ -148,6 +149,7 @@ unsafe fn try_enable(error: *mut PyObject) -> Result<(), NotEnabled> {
             changes: FxHashMap::default(),
             levels: Vec::new(),
             doors: FxHashMap::default(),
+            gates: FxHashMap::default(),
             waiting: Default::default(),
             resting: Default::default(),
             counters,
@@ -183,6 +185,8 @@ pub unsafe fn disable() {
         observation.end(&mut engine);
         crate::observe::release(&mut engine, &mut observation);
     }
+    // SAFETY: the caller's.
+    unsafe { entrance::forget_all() };
     for id in 0..engine.executors.len() {
         engine.invalidate(id);
     }

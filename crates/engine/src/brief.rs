@@ -9,7 +9,8 @@
 
 use crate::enter::Site;
 use crate::exit::Left;
-use crate::plan::{Fields, FramePlan, Make, New, Plan, Values, shared};
+use crate::plan::{Fields, FramePlan, Local, Make, New, Plan, Values, shared};
+use decal_cpython::frame::Frame;
 use decal_cpython::{PyObject, objects};
 use decal_trace::snapshot::{Snapshot, Then};
 use smallvec::SmallVec;
@@ -21,19 +22,24 @@ pub enum Brief {
     /// There is more to be done.
     No,
     /// The result, and the instruction that returns it.
-    Result(Make, u32),
+    Result(Make, u32, Locals),
     /// The constant that the instruction at this offset returns.
-    Constant(u64, u32),
+    Constant(u64, u32, Locals),
 }
+
+/// Locals that take over a reference, which goes when the frame is cleared.
+pub type Locals = Box<[Local]>;
 
 impl Brief {
     /// Of an exit with this snapshot and the plan for an unseen return.
     pub fn new(snapshot: &Snapshot<'_>, plan: Option<&Plan>, constant: u64) -> Brief {
         match (snapshot.frames.first(), plan) {
             (Some(outer), Some(plan)) if snapshot.frames.len() == 1 => match plan.only_result() {
-                Some(make) => Brief::Result(make.clone(), outer.offset),
-                None if constant != 0 && plan.is_empty() => Brief::Constant(constant, outer.offset),
-                None => Brief::No,
+                Some((Some(make), locals)) => Brief::Result(make.clone(), outer.offset, locals.into()),
+                Some((None, locals)) if constant != 0 && plan.makes_no_generators() => {
+                    Brief::Constant(constant, outer.offset, locals.into())
+                }
+                _ => Brief::No,
             },
             _ => Brief::No,
         }
@@ -48,10 +54,10 @@ pub unsafe fn return_briefly(site: &Site, brief: &Brief, values: Values<'_>) -> 
     // SAFETY: the caller's. A C function that fails leads to another exit, so that no exception is set. The code that
     // runs has the constant.
     unsafe {
-        let (result, offset) = match brief {
+        let (result, offset, locals) = match brief {
             Brief::No => return None,
-            Brief::Result(make, offset) => (make.alone(values), *offset),
-            Brief::Constant(constant, offset) => (*constant as *mut PyObject, *offset),
+            Brief::Result(make, offset, locals) => (make.alone(values), *offset, locals),
+            Brief::Constant(constant, offset, locals) => (*constant as *mut PyObject, *offset, locals),
         };
         if result.is_null() {
             // No memory: with all the rest in place the exception is raised.
@@ -59,6 +65,7 @@ pub unsafe fn return_briefly(site: &Site, brief: &Brief, values: Values<'_>) -> 
         }
         site.thread.set_current_frame(site.frame);
         site.frame.set_offset(offset);
+        fill(site.frame, locals, values);
         let constant = matches!(brief, Brief::Constant(..));
         if constant && site.called {
             objects::incref(result);
@@ -70,6 +77,17 @@ pub unsafe fn return_briefly(site: &Site, brief: &Brief, values: Values<'_>) -> 
             site.frame.set_stack_depth(1);
         }
         Some(if site.called { Left::Return(result) } else { Left::Resume })
+    }
+}
+
+/// Gives locals their references. What they had dies without running code.
+///
+/// # Safety
+/// As for [`leave`](crate::exit::leave).
+pub unsafe fn fill(frame: Frame, locals: &Locals, values: Values<'_>) {
+    for (local, make) in locals {
+        // SAFETY: the caller's.
+        unsafe { objects::decref(frame.replace_local(*local, make.alone(values))) };
     }
 }
 

@@ -134,7 +134,12 @@ unsafe fn started(site: Site, from: u32, call: Call) -> *mut PyObject {
     // SAFETY: the caller's.
     unsafe {
         match call {
-            Call::Enter(executor) => match state::with(|engine| ready(engine, &site, &executor)).flatten() {
+            Call::Enter(executor) => match state::with(|engine| {
+                engine.hook(site.frame, &executor);
+                ready(engine, &site, &executor)
+            })
+            .flatten()
+            {
                 Some(context) => enter::run(site, executor, context).result(),
                 None => nothing(),
             },

@@ -19,7 +19,7 @@ use crate::plan::Values;
 use crate::state::{self, Engine};
 use crate::unrolled;
 use crate::verify;
-use crate::worth;
+use crate::worth::{self, Trial};
 use decal_cpython::delegation;
 use decal_cpython::frame::Frame;
 use decal_cpython::monitoring::nothing;
@@ -101,9 +101,9 @@ pub fn may_enter_with(executor: &Executor, thread: Thread, names: (*mut PyObject
 /// it gains, and so does a function's trace that comes not far; what was recorded may be a rare case, or one of the past,
 /// so that it is recorded anew a few times.
 pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
-    let entries = executor.entries.get();
-    let (last_entries, last_gained, last_open) = executor.trial.get();
-    let entered = entries - last_entries;
+    let entries = executor.times_entered();
+    let last = executor.trial.get();
+    let entered = entries - last.entries;
     if !worth::loses(executor) {
         if entered < engine.options.trial_entries {
             return true;
@@ -111,10 +111,10 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         if unrolled::outgrown(engine, executor) {
             return false;
         }
-        let (gained, open) = (worth::gained(engine, executor), worth::left_open(engine, executor));
-        executor.trial.set((entries, gained, open));
-        worth::credit(engine, executor, gained - worth::least(executor, entries));
-        let lost = worth::least(executor, entered) - (gained - last_gained);
+        let now = Trial::now(engine, executor);
+        executor.trial.set(now);
+        worth::credit(engine, executor, now.gained - now.least);
+        let lost = (now.least - last.least) - (now.gained - last.gained);
         // What was gained meanwhile makes up for what was lost before: only a fall that lasts counts (Page's cumulative sum, 1954).
         executor.lost.set((executor.lost.get() + lost).max(0));
         if lost <= 0 {
@@ -122,13 +122,13 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         }
         engine.counters.lost += lost as u64;
         // What has saved much may be in a bad phase.
-        if gained - worth::least(executor, entries) > executor.lost.get().saturating_mul(LOSS_BORNE) {
+        if now.gained - now.least > executor.lost.get().saturating_mul(LOSS_BORNE) {
             return true;
         }
         // While side traces are to come nobody knows what it will gain with them.
         // Nor where a recursion was deep in CPython's hands already when it was compiled: its calls are native when that is over.
         let waits =
-            open.saturating_sub(last_open) * 2 >= entered || executor.calls_natively() || is_deep(engine, executor);
+            now.open.saturating_sub(last.open) * 2 >= entered || executor.calls_natively() || is_deep(engine, executor);
         let growing = waits && executor.lost.get() < MOST_LOST;
         if growing {
             let goes_on = engine.has_budget();

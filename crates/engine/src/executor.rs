@@ -5,6 +5,7 @@ use crate::links::Link;
 use crate::native::CallSite;
 use crate::plan::Plan;
 use crate::unrolled::Unrolled;
+use crate::worth::Trial;
 use decal_cpython::PyObject;
 use decal_cpython::monitoring::CodeList;
 use decal_native::Code;
@@ -158,8 +159,14 @@ pub struct Executor {
     /// The side traces themselves (roots), so that one that is under way finds them whatever happens to the engine; with the numbers of
     /// their first exits, so that looking for one stays in one place of memory.
     pub family: RefCell<Vec<(u32, Rc<Executor>)>>,
-    /// Times entered (roots).
+    /// Times entered by events, or from other traces (roots).
     pub entries: Cell<u64>,
+    /// Times entered by calls (roots): see [`crate::entrance`].
+    pub called: Cell<u64>,
+    /// How many of these calls came from functions in C.
+    pub called_by_c: Cell<u64>,
+    /// Times that such a call's frame had to be made.
+    pub made: Cell<u64>,
     /// Turns of its loop (roots, side traces included).
     pub turns: Cell<u64>,
     /// Side traces: how many exits in a row led here that were the same check of the same instruction.
@@ -170,9 +177,8 @@ pub struct Executor {
     pub turn_saves: i32,
     /// What has been saved where its label is reached for the first time.
     pub saved_before: i32,
-    /// Entries, nanoseconds saved, and times left by exits that may still be continued, when it was last asked whether entering
-    /// pays.
-    pub trial: Cell<(u64, i64, u64)>,
+    /// When it was last asked whether entering pays.
+    pub trial: Cell<Trial>,
     /// Nanoseconds that it has saved by what is in the account (roots).
     pub credited: Cell<i64>,
     /// Nanoseconds that entering it has lost, by estimate (roots).
@@ -273,7 +279,7 @@ pub const SHORT: u64 = 4;
 impl Executor {
     /// Whether its loop is left after a few turns as a rule. (Roots.)
     pub fn is_short(&self) -> bool {
-        let (entries, turns) = (self.entries.get(), self.turns.get());
+        let (entries, turns) = (self.times_entered(), self.turns.get());
         entries >= KNOWN && turns < entries.saturating_mul(SHORT)
     }
 
@@ -368,6 +374,11 @@ impl Executor {
     /// Whether it or one of its side traces calls natively. (Roots.)
     pub fn calls_natively(&self) -> bool {
         !self.sites.is_empty() || self.family.borrow().iter().any(|(_, side)| !side.sites.is_empty())
+    }
+
+    /// Times entered, all in all.
+    pub fn times_entered(&self) -> u64 {
+        self.entries.get() + self.called.get()
     }
 
     /// Whether it is a root trace.

@@ -122,12 +122,17 @@ fn compiled_note(executor: &Executor) -> String {
     let size = executor.native.as_ref().map_or(String::new(), |code| format!(", {} bytes", code.size));
     let turns =
         if executor.recorded.label.is_some() { format!(", {} turns", executor.turns.get()) } else { String::new() };
+    let calls = match (executor.called.get(), executor.made.get()) {
+        (0, _) => String::new(),
+        (called, 0) => format!(" ({called} by calls)"),
+        (called, made) => format!(" ({called} by calls, {made} of them with a frame)"),
+    };
     format!(
-        "compiled to {way} (trace {}, {} uops{size}, {} side traces); entered {} times{turns}",
+        "compiled to {way} (trace {}, {} uops{size}, {} side traces); entered {} times{calls}{turns}",
         executor.id,
         executor.recorded.trace.insts.len(),
         executor.sides.borrow().len(),
-        executor.entries.get(),
+        executor.times_entered(),
     )
 }
 

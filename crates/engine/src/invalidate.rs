@@ -5,6 +5,7 @@
 //! its memory and the references that it has are freed when the last one has left. Should the engine be busy further up
 //! the stack (an object that dies while the engine drops it), everything is invalidated at the next occasion.
 
+use crate::entrance;
 use crate::executor::Executor;
 use crate::links;
 use crate::location::{Location, State};
@@ -24,6 +25,12 @@ pub fn changed(what: Changed) {
     if state::with(|engine| engine.change(what)).is_none() && state::is_busy() {
         MISSED.store(true, Ordering::Relaxed);
     }
+}
+
+/// Whether there is something to [catch up](Engine::catch_up) with.
+#[inline(always)]
+pub fn is_behind() -> bool {
+    MISSED.load(Ordering::Relaxed)
 }
 
 impl Engine {
@@ -111,6 +118,7 @@ impl Engine {
         if let Changed::CodeDies(code) = what {
             self.starts.remove(&(code as usize));
             self.doors.remove(&(code as usize));
+            entrance::forget(self, code as usize);
             if self.located.remove(&(code as usize)) {
                 self.waiting.forget(code as usize);
                 self.resting.forget(code as usize);

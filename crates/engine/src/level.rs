@@ -18,7 +18,7 @@ use crate::plan::Values;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
 use decal_cpython::thread::Thread;
-use decal_cpython::unmade::{self, Top};
+use decal_cpython::unmade::{self, Shape, Top};
 use decal_uops::Context;
 use smallvec::SmallVec;
 use std::ptr::{null, null_mut};
@@ -39,6 +39,8 @@ pub struct Level {
     pub site: Option<Site>,
     /// The address down to which the native stack may be used.
     pub limit: usize,
+    /// What is called, where CPython calls it by its address: see [`crate::entrance`].
+    pub shape: Option<Shape>,
     /// Whether its entry frame exists.
     pub is_made: bool,
     /// Where the next frame has its place: the end of the thread's stack of frames, if all frames existed.
@@ -82,6 +84,7 @@ impl Default for Level {
             root: null(),
             site: None,
             limit: usize::MAX,
+            shape: None,
             is_made: true,
             next: Top::NONE,
             left: 0,
@@ -117,24 +120,37 @@ pub unsafe fn make_callers(level: *mut Level) {
     unsafe {
         let mut levels: SmallVec<[*mut Level; 16]> = SmallVec::new();
         let mut at = level;
-        while !(*at).is_made {
+        while !at.is_null() && !(*at).is_made {
             levels.push(at);
             at = (*at).below;
         }
         for level in levels.into_iter().rev() {
             let caller = (*level).below;
-            if let (Some(below), Some(call)) = (make_call(caller), (*caller).call.as_ref()) {
-                let thread = Thread::from_address((*level).context.thread);
-                let frame = Frame::from_address((*level).context.frame);
-                unmade::make(frame, &call.shape, below);
-                (*level).next.set(thread);
-                thread.take_recursion(call.inlined + 1);
-                thread.take_native_recursion(1);
-                thread.set_current_frame(frame);
-                (*level).site = Some(Site { thread, frame, code: call.shape.code, destination: None, called: true });
+            if caller.is_null() {
+                // CPython calls it, whose frames all exist.
+                if let Some(shape) = &(*level).shape {
+                    make(level, shape, Frame::current(Thread::from_address((*level).context.thread)), 0);
+                }
+            } else if let (Some(below), Some(call)) = (make_call(caller), (*caller).call.as_ref()) {
+                make(level, &call.shape, below, call.inlined);
             }
             (*level).is_made = true;
         }
+    }
+}
+
+/// Makes the entry frame of a level, on top of another one, in which so many calls are inlined.
+unsafe fn make(level: *mut Level, shape: &Shape, below: Frame, inlined: i32) {
+    // SAFETY: the caller's.
+    unsafe {
+        let thread = Thread::from_address((*level).context.thread);
+        let frame = Frame::from_address((*level).context.frame);
+        unmade::make(frame, shape, below);
+        (*level).next.set(thread);
+        thread.take_recursion(inlined + 1);
+        thread.take_native_recursion(1);
+        thread.set_current_frame(frame);
+        (*level).site = Some(Site { thread, frame, code: shape.code, destination: None, called: true });
     }
 }
 

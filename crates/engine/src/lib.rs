@@ -16,6 +16,7 @@ mod callbacks;
 mod consume;
 mod direct;
 mod enter;
+mod entrance;
 mod executor;
 mod exit;
 mod explain;

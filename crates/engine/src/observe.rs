@@ -12,6 +12,7 @@ mod inlining;
 mod keep;
 mod position;
 
+use crate::entrance;
 use crate::executor::Executor;
 use crate::state::Engine;
 use decal_cpython::code::DecodedCode;
@@ -131,6 +132,8 @@ pub struct Observation {
     foreign: u32,
     /// The frame in which it began is a generator's.
     waits: bool,
+    /// Whether a function in C has called the function in whose frame it began.
+    pub by_c: bool,
     /// Where it began.
     pub thread: Thread,
     /// Where the pass came to the head of the loop that its trace is to close (see [`Recording::arrival`]).
@@ -214,6 +217,7 @@ pub unsafe fn begin(
         instrumented: Vec::new(),
         foreign: 0,
         waits: outer.is_generator(),
+        by_c: outer.previous().is_some_and(|below| !below.has_code()),
         // SAFETY: the caller's.
         thread: unsafe { Thread::current() },
         arrival: None,
@@ -244,6 +248,7 @@ pub unsafe fn begin(
         });
     }
     engine.observation = Some(Box::new(observation));
+    entrance::observing(true);
     engine.counters.observed += 1;
     true
 }
@@ -569,6 +574,7 @@ impl Observation {
 /// Takes the pass that is over; its events are off. None where it was cancelled.
 pub fn finish(engine: &mut Engine) -> Option<Box<Observation>> {
     let mut observation = engine.observation.take()?;
+    entrance::observing(false);
     observation.end(engine);
     engine.counters.events += observation.recording.events.len() as u64;
     engine.counters.nanoseconds[0] += observation.cost();

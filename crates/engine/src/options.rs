@@ -34,6 +34,8 @@ pub struct Stress {
     pub without_raising: bool,
     /// `without:unrolling`: the body of each loop holds one turn.
     pub without_unrolling: bool,
+    /// `without:entrance`: functions' traces are entered by events only.
+    pub without_entrance: bool,
     /// Every other pass is given up when so many instructions were observed.
     pub abandon: Option<u32>,
     /// This piece of code memory is refused.
@@ -134,7 +136,7 @@ impl Default for Options {
             memory: 64 << 20,
             loop_threshold: 600,
             call_threshold: 800,
-            least_units: 30,
+            least_units: 10,
             compile_share: 2,
             exit_threshold: 60,
             max_events: 4_000,
@@ -253,6 +255,7 @@ impl Options {
                     Some(("wrong", "code")) => options.stress.wrong_code = true,
                     Some(("without", "raising")) => options.stress.without_raising = true,
                     Some(("without", "unrolling")) => options.stress.without_unrolling = true,
+                    Some(("without", "entrance")) => options.stress.without_entrance = true,
                     Some(("without", part)) => options.stress.without = Some(Part::named(part).ok_or_else(unknown)?),
                     Some(("panic", "compile")) => options.stress.panic = Some(Panic::Compile),
                     Some(("panic", "callback")) => options.stress.panic = Some(Panic::Callback),

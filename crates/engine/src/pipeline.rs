@@ -19,7 +19,7 @@ use crate::state::{Engine, FUNCTION_START};
 use crate::stats;
 use crate::stress::{force_exit, spoil};
 use crate::unrolled::Unrolled;
-use crate::worth;
+use crate::worth::{self, Function, Trial};
 use decal_cpython::clock;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, audit, objects};
@@ -134,6 +134,7 @@ fn root(
     parts: &mut Parts,
 ) -> Option<usize> {
     let start = if function { Start::Function } else { Start::Loop };
+    let started = function.then_some(Function { code: observation.code, by_c: observation.by_c });
     let alive = Alive::new();
     let again = engine.locations.get(&(observation.code as usize, offset)).is_some_and(Location::may_be_left_again);
     let asked = engine.codes.get(&(observation.code as usize)).is_some_and(|state| state.asked);
@@ -153,7 +154,7 @@ fn root(
             return Err(failure);
         }
         let recording = &observation.recording;
-        if !wanted && worth::is_hopeless(recording, function) {
+        if !wanted && worth::is_hopeless(recording, started) {
             return Err(Failure::NoGain);
         }
         let mut options = options(engine, &alive, offset);
@@ -161,7 +162,7 @@ fn root(
             options.hint = location.hint.clone();
         }
         let recorded = record::root(recording, &engine.host, start, &options).map_err(Failure::Abort)?;
-        if !wanted && worth::is_pointless(&recorded, recording, function) {
+        if !wanted && worth::is_pointless(&recorded, recording, started) {
             return Err(Failure::NoGain);
         }
         Ok(recorded)
@@ -260,7 +261,7 @@ fn side(
         trunk: &trunk.recorded.trace,
         is_trunk: parent.id == trunk.id,
         may_loop: loops < engine.options.max_loops,
-        often: site.taken.get().saturating_mul(OFTEN) >= root.entries.get() + root.turns.get(),
+        often: site.taken.get().saturating_mul(OFTEN) >= root.times_entered() + root.turns.get(),
     };
     let again = site.tries.get() + 1 < engine.options.max_tries;
     let room = engine.make_room(Some(parent.root));
@@ -320,7 +321,7 @@ fn side(
             root.sides.borrow_mut().push(id);
             if tree_size(engine, &root) < TRIAL_TREE {
                 // Entries so far say nothing of what comes now.
-                root.trial.set((root.entries.get(), worth::gained(engine, &root), worth::left_open(engine, &root)));
+                root.trial.set(Trial::now(engine, &root));
             }
             links::absorb(&root, executor.max_depth.get(), executor.nests.get(), &executor.covers.borrow());
             let executor = Rc::new(executor);
@@ -568,6 +569,9 @@ fn build(
         running: Cell::new(0),
         family: RefCell::new(Vec::new()),
         entries: Cell::new(0),
+        called: Cell::new(0),
+        called_by_c: Cell::new(0),
+        made: Cell::new(0),
         turns: Cell::new(0),
         alike: alike(&observation.purpose),
         led_by: match &observation.purpose {
@@ -576,7 +580,7 @@ fn build(
         },
         turn_saves: weight.turn,
         saved_before: weight.before,
-        trial: Cell::new((0, 0, 0)),
+        trial: Cell::default(),
         lost: Cell::new(0),
         credited: Cell::new(0),
         sides: RefCell::new(Vec::new()),

@@ -67,6 +67,9 @@ enum GeneratorPlan {
     New(usize),
 }
 
+/// A local, and the object that it gets.
+pub type Local = (u32, Make);
+
 /// A frame's slots that change.
 #[derive(Clone, Debug, Default)]
 pub struct FramePlan {
@@ -75,7 +78,7 @@ pub struct FramePlan {
     /// The generator that it is of.
     generator: Option<GeneratorPlan>,
     /// Locals that change.
-    pub locals: Vec<(u32, Make)>,
+    pub locals: Vec<Local>,
     /// Slots of the operand stack that change.
     pub stack: Vec<(u32, Make)>,
 }
@@ -262,13 +265,18 @@ impl Plan {
         self.generators.is_empty()
     }
 
-    /// The object on top of the stack, where that is all there is to be made.
-    pub fn only_result(&self) -> Option<&Make> {
+    /// The object on top of the stack, and the locals that take over a reference, where that is all there is to be done. Without an
+    /// object where nothing is on the stack.
+    pub fn only_result(&self) -> Option<(Option<&Make>, &[Local])> {
         match (self.frames.as_slice(), self.fields.0.is_empty()) {
-            ([frame], true) if frame.locals.is_empty() => match frame.stack.as_slice() {
-                [(0, make)] if !matches!(make, Make::New(_, New::Tuple(_)) | Make::Generator(_)) => Some(make),
-                _ => None,
-            },
+            ([frame], true) if frame.locals.iter().all(|(_, make)| matches!(make, Make::Owned(_))) => {
+                match frame.stack.as_slice() {
+                    [] => Some((None, &frame.locals)),
+                    [(0, Make::New(_, New::Tuple(_)) | Make::Generator(_))] => None,
+                    [(0, make)] => Some((Some(make), &frame.locals)),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }

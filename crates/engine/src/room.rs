@@ -34,13 +34,13 @@ impl Engine {
         let enough = limit - limit / 8;
         let mut cold: Vec<(u64, Rc<Executor>)> = Vec::new();
         for root in self.executors.iter().flatten().filter(|executor| executor.is_root() && executor.valid.get()) {
-            let entries = root.entries.get();
+            let entries = root.times_entered();
             let since = entries - root.noted.replace(entries).min(entries);
             if keep != Some(root.id) && !links::is_under_way(root) {
                 cold.push((since, Rc::clone(root)));
             }
         }
-        cold.sort_by_key(|(since, root)| (*since, root.entries.get(), root.id));
+        cold.sort_by_key(|(since, root)| (*since, root.times_entered(), root.id));
         for (_, root) in cold {
             if self.in_use <= enough {
                 break;

@@ -4,6 +4,7 @@
 //! again all the same (an object's death during a drop), the inner one gets nothing and does nothing.
 
 use crate::budget::Ran;
+use crate::entrance::Gate;
 use crate::executor::Executor;
 use crate::level::Level;
 use crate::location::{Location, Never, State};
@@ -88,6 +89,8 @@ pub struct Engine {
     pub levels: Vec<Box<Level>>,
     /// What native calls know of functions' traces, by code object.
     pub doors: FxHashMap<usize, Rc<Door>>,
+    /// Code objects whose functions are hooked: see [`crate::entrance`].
+    pub gates: FxHashMap<usize, Rc<Gate>>,
     /// What is hot and waits.
     pub waiting: Waiting,
     /// What is seldom.

@@ -38,6 +38,8 @@ pub struct Counters {
     pub nanoseconds: [u64; 5],
     /// Traces entered.
     pub entries: u64,
+    /// Calls of hooked functions that did not fit their traces.
+    pub calls_declined: u64,
     /// Entries refused by the checks before entering.
     pub refused: u64,
     /// Turns of loops in traces.
@@ -94,6 +96,10 @@ pub fn entries(engine: &Engine) -> Vec<Entry> {
     add("events", c.events);
     add("entries", c.entries);
     add("entries_refused", c.refused);
+    let roots = || engine.executors.iter().flatten().filter(|executor| executor.is_root());
+    add("calls", roots().map(|root| root.called.get()).sum());
+    add("calls_declined", c.calls_declined);
+    add("calls_made", roots().map(|root| root.made.get()).sum());
     let live = || engine.executors.iter().flatten();
     let turns: u64 = c.turns;
     add("iterations_native", turns);

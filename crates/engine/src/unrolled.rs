@@ -72,7 +72,7 @@ pub fn outgrown(engine: &mut Engine, root: &Executor) -> bool {
 
 impl Unrolled {
     fn is_long(&self, engine: &Engine, root: &Executor) -> bool {
-        let passes = root.entries.get() + root.turns.get();
+        let passes = root.times_entered() + root.turns.get();
         let before = self.seen.get();
         if passes.saturating_sub(before.passes) < PASSES {
             return false;

@@ -11,6 +11,8 @@
 
 use crate::executor::{Executor, Exit};
 use crate::state::{Engine, FUNCTION_START};
+use decal_cpython::PyObject;
+use decal_cpython::hook::leads_in;
 use decal_trace::allocated::ExitIndex;
 use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{CodeId, Detail, Event, Kind, Recording};
@@ -18,9 +20,15 @@ use decal_trace::ir::{Inst, Region, Trace};
 use decal_trace::record::Recorded;
 use decal_uops::{Form, Uop};
 
-/// What entering and leaving a trace at a function's start costs more than to start and to leave the function. Measured 70 where all is
-/// in the caches.
-const ENTRY: i64 = 80;
+/// What entering and leaving a trace at a function's start, by its event, costs more than to start and to leave the function. Measured 130
+/// where all is in the caches.
+const ENTRY: i64 = 130;
+/// The same where the function leads into its trace by itself (see [`crate::entrance`]), and the interpreter calls it. Measured 35 to 45.
+const CALL: i64 = 45;
+/// The same where a function in C calls it, which takes an interpreter of its own otherwise. Measured as less than nothing.
+const CALL_BY_C: i64 = 5;
+/// What it costs more where the frame has to be made after all.
+const CALL_FRAME: i64 = 30;
 /// The same for a loop, which CPython leaves and enters at no cost: a backward jump's event, the way in, the way out, and
 /// the frame that is put together at its end. Measured 100 where all is in the caches; in `copy.deepcopy`, whose loops are short, traces
 /// that save this much gain nothing.
@@ -202,23 +210,44 @@ pub fn weigh_exits(exits: &mut [Exit], weighed: &Weighed, trace: &Trace, recordi
 
 /// Whether a trace of this pass could not pay, whatever the recorder makes of it. That is known at once, and translating it
 /// costs more than observing did.
-pub fn is_hopeless(recording: &Recording, function: bool) -> bool {
+pub fn is_hopeless(recording: &Recording, function: Option<Function>) -> bool {
     let events = recording.events.get(recording.arrival.map_or(0, |event| event as usize)..).unwrap_or_default();
     let most = events.iter().map(|event| saved(event, false)).sum::<i32>() / 10;
-    gains_nothing(most, function && recording.arrival.is_none())
+    gains_nothing(most, function.filter(|_| recording.arrival.is_none()))
 }
 
 /// Whether a root trace loses with each entry or each turn, by estimate: other ways through it may be better, but this is what was
 /// seen first.
-pub fn is_pointless(recorded: &Recorded, recording: &Recording, function: bool) -> bool {
+pub fn is_pointless(recorded: &Recorded, recording: &Recording, function: Option<Function>) -> bool {
     let weight = weigh(recorded, recording, 0).weight;
-    let straight = function && recorded.trace.label.is_none();
-    gains_nothing(if straight { weight.before } else { weight.turn }, straight)
+    let straight = function.filter(|_| recorded.trace.label.is_none());
+    gains_nothing(if straight.is_some() { weight.before } else { weight.turn }, straight)
 }
 
-/// Whether that is too little for a straight way from a function's start to its end, or else for a turn of a loop.
-fn gains_nothing(saves: i32, straight: bool) -> bool {
-    i64::from(saves) < if straight { ENTRY } else { 1 }
+/// A function whose start was observed.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its code.
+    pub code: *mut PyObject,
+    /// Whether a function in C called it.
+    pub by_c: bool,
+}
+
+/// Whether that is too little for a straight way from the start of this function to its end, or else for a turn of a loop.
+fn gains_nothing(saves: i32, function: Option<Function>) -> bool {
+    let least = match function {
+        None => 1,
+        // SAFETY: the code of a pass that was just observed.
+        Some(function) if !unsafe { leads_in(function.code) } => ENTRY,
+        Some(function) => {
+            if function.by_c {
+                CALL_BY_C
+            } else {
+                CALL
+            }
+        }
+    };
+    i64::from(saves) < least
 }
 
 /// Puts into a side trace what its way round the root trace's loop saves beyond what a turn of that does, which is what is counted.
@@ -269,9 +298,37 @@ pub fn is_owed(root: &Executor, exit: &Exit) -> bool {
     (exit.taken.get() as i64).saturating_mul(rest) >= size as i64 * COMPILING
 }
 
-/// What so many entries must gain.
-pub fn least(root: &Executor, entered: u64) -> i64 {
-    entered as i64 * if root.offset == FUNCTION_START { ENTRY } else { LOOP_ENTRY }
+/// How far a root trace has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trial {
+    /// Entries.
+    pub entries: u64,
+    /// What they must have gained, in nanoseconds.
+    pub least: i64,
+    /// What they have gained, in nanoseconds.
+    pub gained: i64,
+    /// Times left by exits that may still be continued.
+    pub open: u64,
+}
+
+impl Trial {
+    /// Now.
+    pub fn now(engine: &Engine, root: &Executor) -> Trial {
+        let entries = root.times_entered();
+        Trial { entries, least: least(root), gained: gained(engine, root), open: left_open(engine, root) }
+    }
+}
+
+/// What all entries so far must have gained.
+fn least(root: &Executor) -> i64 {
+    if root.offset != FUNCTION_START {
+        return root.entries.get() as i64 * LOOP_ENTRY;
+    }
+    let (called, by_c) = (root.called.get(), root.called_by_c.get());
+    root.entries.get() as i64 * ENTRY
+        + (called - by_c) as i64 * CALL
+        + by_c as i64 * CALL_BY_C
+        + root.made.get() as i64 * CALL_FRAME
 }
 
 /// What a root trace and its side traces have saved so far, in nanoseconds.
@@ -299,7 +356,7 @@ pub fn credit(engine: &mut Engine, root: &Executor, saved: i64) {
 
 /// How often a root trace and its side traces were left by exits that may still be continued: many exits that are taken about
 /// as often as each other get hot late.
-pub fn left_open(engine: &Engine, root: &Executor) -> u64 {
+fn left_open(engine: &Engine, root: &Executor) -> u64 {
     // A native call leaves its trace because of an exit of what it called.
     let open = |exit: &Exit| exit.at.is_some() && (exit.countdown.get() > 0 || exit.calls);
     sum(engine, root, |_, exit| if open(exit) { exit.continuable() as i64 } else { 0 }) as u64

@@ -134,6 +134,11 @@ impl CodeMemory {
         self.pages.is_shared() && os::forks() != Ok(self.forks)
     }
 
+    /// Whether child processes have it, too, so that it has to be asked [whose it is](CodeMemory::is_foreign).
+    pub fn is_shared(&self) -> bool {
+        self.pages.is_shared()
+    }
+
     /// New memory of the same kind, after a fork.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::{Assumption, Calls, ListUse, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
-use crate::{PyObject, objects};
+use crate::{PyObject, hook, objects};
 use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Making, Native};
 use std::ffi::CStr;
 use std::ptr::null_mut;
@@ -101,6 +101,8 @@ impl Observer {
         // SAFETY: an exact function.
         unsafe {
             let raw = &*function.cast::<layout::Function>();
+            // It would hide the callee's instructions.
+            hook::unhook(function);
             if Some(raw.vectorcall as usize) != checks::plain_vectorcall() {
                 return Err("a function with its own way of being called");
             }

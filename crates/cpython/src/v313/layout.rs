@@ -230,7 +230,8 @@ pub struct Function {
     pub annotations: *mut PyObject,
     _type_parameters: *mut PyObject,
     pub vectorcall: *mut c_void,
-    _version: u32,
+    /// What instructions that are specialized for it compare; 0 where it has changed.
+    pub version: u32,
 }
 
 /// `PyMethodObject`.

@@ -10,6 +10,14 @@ pub const INSTRUMENTED_LINE: u8 = 254;
 /// These, and the event of a jump backward.
 const EVENTS: [u8; 3] = [INSTRUMENTED_INSTRUCTION, 249, INSTRUMENTED_LINE];
 
+/// The event of a call with the items of a tuple.
+const INSTRUMENTED_CALL_FUNCTION_EX: u8 = 246;
+
+/// Whether this instruction, as it may stand in code that runs, can be a call with the items of a tuple.
+pub fn may_spread(opcode: u8) -> bool {
+    matches!(opcode, CALL_FUNCTION_EX | INSTRUMENTED_CALL_FUNCTION_EX | INSTRUMENTED_INSTRUCTION | INSTRUMENTED_LINE)
+}
+
 /// Whether a code unit with this opcode, in any form, may be a jump backward.
 pub fn may_jump_backward(opcode: u8) -> bool {
     opcode == JUMP_BACKWARD || EVENTS.contains(&opcode)

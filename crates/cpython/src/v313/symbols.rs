@@ -59,6 +59,11 @@ symbols! {
         unsafe extern "C" fn(*mut ThreadState, *mut PyObject, *mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut Frame;
     /// The interpreter: runs a frame to its end.
     eval_frame = c"_PyEval_EvalFrameDefault": unsafe extern "C" fn(*mut ThreadState, *mut Frame, c_int) -> *mut PyObject;
+    /// Sets how a function is called, and takes its version away.
+    set_vectorcall = c"PyFunction_SetVectorcall": unsafe extern "C" fn(*mut PyObject, *mut c_void);
+    /// Shows all objects of the collector to a callback, which says whether to go on.
+    visit_objects = c"PyUnstable_GC_VisitObjects":
+        unsafe extern "C" fn(unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int, *mut c_void);
     /// Clears a frame and takes it off the data stack.
     clear_and_pop = c"_PyEval_FrameClearAndPop": unsafe extern "C" fn(*mut ThreadState, *mut Frame);
     /// Serves whoever wants the interpreter's attention: signals, pending calls, other threads, the collector. Negative with
