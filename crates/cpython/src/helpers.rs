@@ -22,6 +22,7 @@ pub mod raising;
 pub mod sequences;
 pub mod sets;
 pub mod strings;
+pub mod texts;
 
 use crate::version::layout;
 use crate::{PyObject, objects};

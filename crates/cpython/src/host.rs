@@ -142,7 +142,7 @@ fn functions() -> Functions {
             address!(ffi::PyNumber_Multiply),
             address!(ffi::PyNumber_MatrixMultiply),
             address!(ffi::PyNumber_TrueDivide),
-            address!(ffi::PyNumber_FloorDivide),
+            address!(helpers::texts::divide),
             address!(ffi::PyNumber_Remainder),
             address!(helpers::number_power),
             address!(ffi::PyNumber_Lshift),

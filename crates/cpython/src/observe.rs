@@ -18,6 +18,7 @@ mod outcomes;
 mod special;
 
 pub(crate) use attribute::{interned, look_up};
+pub(crate) use call::module_function;
 pub(crate) use names::is_plain_dict;
 pub use operands::operand;
 

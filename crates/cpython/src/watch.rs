@@ -8,7 +8,7 @@
 
 use crate::observe::Assumption;
 use crate::version::symbols::{Symbols, symbols};
-use crate::{PyObject, Raised, hook, monitoring};
+use crate::{PyObject, Raised, handlers, hook, monitoring};
 use pyo3_ffi::PyTypeObject;
 use rustc_hash::FxHashSet;
 use std::cell::Cell;
@@ -34,6 +34,8 @@ pub enum Changed {
     Function(u64),
     /// A code object dies (any one).
     CodeDies(u64),
+    /// A signal gets a handler in Python, the first one: see [`handlers`].
+    Handlers,
 }
 
 /// It cannot be watched, so that nothing may rely on it. No exception is set.
@@ -74,7 +76,7 @@ fn watched() -> MutexGuard<'static, Option<Watched>> {
     WATCHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn tell(what: Changed) {
+pub(crate) fn tell(what: Changed) {
     let address = CHANGED.load(Ordering::Relaxed);
     if address != 0 {
         // SAFETY: only `register` stores an address, that of such a function.
@@ -170,6 +172,7 @@ impl Watchers {
                 pyo3_ffi::PyErr_SetRaisedException(exception);
                 return Err(Raised);
             }
+            handlers::watch();
         }
         Ok(watchers)
     }
@@ -234,6 +237,7 @@ impl Watchers {
         let dicts = watched().take().unwrap_or_default().dicts;
         // SAFETY: the GIL is held; the dicts live, since each says when it dies.
         unsafe {
+            handlers::forget();
             for dict in dicts {
                 if (self.symbols.unwatch_dict)(self.dict, dict as *mut PyObject) < 0 {
                     pyo3_ffi::PyErr_Clear();

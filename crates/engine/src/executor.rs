@@ -254,7 +254,7 @@ pub fn exits(recorded: &Recorded, allocated: &Allocated, threshold: u32, raising
                 Some(Inst::Uop(inst)) if may_refuse(inst.uop) => false,
                 Some(Inst::Uop(inst)) => {
                     inst.uop.info().effects.raises
-                        || inst.uop == Uop::guard_quiet
+                        || matches!(inst.uop, Uop::guard_quiet | Uop::guard_idle)
                         || inst.region == Region::Any
                         || snapshot.is_some_and(|snapshot| snapshot.then == Then::Raise)
                 }

@@ -97,6 +97,7 @@ impl Engine {
 
     fn change(&mut self, what: Changed) {
         let (address, key) = match what {
+            Changed::Handlers => return self.leave_to_handlers(),
             Changed::Dict { dict, key } => (dict, key),
             Changed::Type(address) | Changed::Function(address) | Changed::CodeDies(address) => (address, 0),
         };
@@ -126,6 +127,16 @@ impl Engine {
             }
             if self.codes.remove(&(code as usize)).is_some() {
                 self.relying.remove(&code);
+            }
+        }
+    }
+
+    /// Invalidates what calls functions that look after signals, without a frame that a handler could see.
+    fn leave_to_handlers(&mut self) {
+        for id in 0..self.executors.len() {
+            let executor = self.executors.get(id).and_then(Option::as_ref);
+            if executor.is_some_and(|executor| executor.recorded.attends) {
+                self.invalidate(id);
             }
         }
     }

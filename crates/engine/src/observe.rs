@@ -309,6 +309,8 @@ impl Observation {
                 self.instrumented.retain(|(known, _)| *known != code);
                 self.codes.contains(&code)
             }
+            // It is asked anew when the pass is translated.
+            Changed::Handlers => false,
         };
         self.stale |= concerns;
         concerns

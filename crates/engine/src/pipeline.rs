@@ -21,6 +21,7 @@ use crate::stress::{force_exit, spoil};
 use crate::unrolled::Unrolled;
 use crate::worth::{self, Function, Trial};
 use decal_cpython::clock;
+use decal_cpython::handlers;
 use decal_cpython::observe::Assumption;
 use decal_cpython::{PyObject, audit, objects};
 use decal_native::{Code, assemble_behind};
@@ -113,6 +114,7 @@ fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
         count,
         saved,
         native_calls,
+        handlers: handlers::may_be(),
         is_called: native_calls && start == FUNCTION_START,
         hint: Hint::default(),
     }

@@ -316,6 +316,8 @@ pub struct LeafCall {
     pub check: u64,
     /// Which one: 0 for the first that the function is given.
     pub asks: u32,
+    /// Whether it looks after signals and the collector by itself.
+    pub attends: bool,
 }
 
 /// How a C function is called.

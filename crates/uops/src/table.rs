@@ -803,6 +803,12 @@ uops! {
         let address = m.load64(c.wrapping_add(crate::offset::BREAKER as u64));
         guard(m.load64(address) == m.load64(c.wrapping_add(crate::offset::BREAKER_QUIET as u64)))
     };
+    /// The same in front of what looks after signals and the collector by itself: the interpreter does that instruction.
+    guard_idle() -> [or exit] [Free, reads] |m| {
+        let c = m.context();
+        let address = m.load64(c.wrapping_add(crate::offset::BREAKER as u64));
+        guard(m.load64(address) == m.load64(c.wrapping_add(crate::offset::BREAKER_QUIET as u64)))
+    };
     /// Counts one turn of the loop.
     count_iteration() [Free, writes] |m| {
         let at = m.context().wrapping_add(crate::offset::ITERATIONS as u64);

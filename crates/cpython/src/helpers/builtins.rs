@@ -3,6 +3,7 @@
 //! All of it refuses, by -1 or null without an exception, where Python code might run.
 
 use super::death::{droppable, is_plain};
+use super::texts::is_modest;
 use super::{iterators, sequences, sets};
 use crate::capi as ffi;
 use crate::host::type_address;
@@ -14,17 +15,17 @@ use std::ptr::null_mut;
 const REFUSED: c_int = -1;
 
 /// How deep containers within containers may be.
-const DEPTH: u32 = 3;
+pub(super) const DEPTH: u32 = 3;
 
 /// Whether an object is a number, string or the like, or a list or tuple of such: comparing it, hashing it and asking for its
 /// truth or text runs C only.
-unsafe fn is_plain_value(object: *mut PyObject, depth: u32) -> bool {
+pub(super) unsafe fn is_plain_value(object: *mut PyObject, depth: u32) -> bool {
     // SAFETY: a live object.
     unsafe {
         if is_plain(object) {
             // CPython may be asked to warn where bytes are compared with something else.
             let ty = objects::type_of(object);
-            return ty != type_address!(PyBytes_Type) && ty != type_address!(PyRangeIter_Type);
+            return ty != type_address!(PyBytes_Type) && ty != type_address!(PyRangeIter_Type) && is_modest(object);
         }
         let ty = objects::type_of(object);
         if depth == 0 || ty != type_address!(PyTuple_Type) && ty != type_address!(PyList_Type) {

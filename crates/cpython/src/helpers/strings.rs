@@ -1,9 +1,8 @@
 //! What traces do with exact `str`. As elsewhere, null or -1 without an exception refuses, before anything has changed.
 
-use super::builtins::all_plain;
+use super::builtins::{DEPTH, is_plain_value};
 use super::keys::same_text;
 use crate::capi as ffi;
-use crate::host::type_address;
 use crate::version::layout::Str;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
@@ -86,9 +85,7 @@ pub unsafe extern "C" fn append(left: *mut PyObject, right: *mut PyObject) -> *m
 pub unsafe extern "C" fn format(text: *mut PyObject, values: *mut PyObject) -> *mut PyObject {
     // SAFETY: an exact str and a live object of an exact type.
     unsafe {
-        let ty = objects::type_of(values);
-        let holds = ty == type_address!(PyTuple_Type) || ty == type_address!(PyList_Type);
-        if holds && all_plain(values, values) != 1 || ty == type_address!(PyDict_Type) {
+        if !is_plain_value(values, DEPTH) {
             return null_mut();
         }
         ffi::PyUnicode_Format(text, values)

@@ -2,7 +2,7 @@
 
 use super::address;
 use crate::capi as ffi;
-use crate::helpers::{builtins, deques, dicts, iterators, sequences, sets, strings};
+use crate::helpers::{builtins, deques, dicts, iterators, sequences, sets, strings, texts};
 use crate::version::layout::ThreadState;
 use decal_trace::host::Leaf;
 
@@ -41,6 +41,9 @@ pub(super) fn leaf() -> Leaf {
         text_add: address!(ffi::PyUnicode_Concat),
         text_append: address!(strings::append),
         text_format: address!(strings::format),
+        convert: [address!(texts::text), address!(texts::repr), address!(texts::ascii)],
+        format: address!(texts::format_plainly),
+        format_by: address!(texts::format),
         text_item: address!(strings::item),
         deque_item: address!(deques::item),
         text_equal: address!(strings::equal),

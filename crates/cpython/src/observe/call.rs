@@ -497,7 +497,7 @@ unsafe fn known(callable: *mut PyObject, receiver: *mut PyObject) -> Option<Know
 }
 
 /// Module and name of a builtin function, as its module's and its own definition in C have them, which Python code cannot imitate.
-pub(super) unsafe fn module_function<'a>(callable: *mut PyObject) -> Option<(&'a [u8], &'a [u8])> {
+pub(crate) unsafe fn module_function<'a>(callable: *mut PyObject) -> Option<(&'a [u8], &'a [u8])> {
     // SAFETY: a live object; an exact builtin function has this layout; definitions in C live as long as it.
     unsafe {
         if objects::type_of(callable) != type_address!(PyCFunction_Type) {

@@ -8,7 +8,7 @@
 use super::call::module_function;
 use super::operand;
 use crate::capi as ffi;
-use crate::helpers::{builtins, deques, dicts, iterators, keys, sets};
+use crate::helpers::{builtins, deques, dicts, iterators, keys, sets, texts};
 use crate::host::{address, type_address};
 use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
@@ -31,6 +31,8 @@ const DICT: u32 = bit(Kind::Dict);
 const SETS: u32 = bit(Kind::Set) | bit(Kind::FrozenSet);
 const RANGE: u32 = bit(Kind::Range);
 const PLAIN: u32 = STR | bit(Kind::Bytes) | INT | FLOAT | NONE;
+/// What has a text without a warning: CPython may be asked for one for bytes.
+const WORDS: u32 = STR | INT | FLOAT | NONE;
 /// Containers that are iterated over without Python code.
 const CONTAINER: u32 = STR | BYTES | LIST | TUPLE | DICT | SETS | RANGE | bit(Kind::View);
 /// Iterators, which may ask others that run Python code.
@@ -73,6 +75,8 @@ struct Entry {
     gives: fn() -> u64,
     changes: bool,
     check: Check,
+    /// Whether it looks after signals and the collector in its midst, if only to say what it refuses.
+    attends: bool,
 }
 
 fn any() -> u64 {
@@ -102,12 +106,15 @@ given! {
 
 /// Called as it is.
 const fn method(name: &'static CStr, takes: &'static [u32], required: usize, gives: fn() -> u64) -> Entry {
-    Entry { name, takes, required, how: How::Itself, gives, changes: false, check: Check::Nothing }
+    Entry { name, takes, required, how: How::Itself, gives, changes: false, check: Check::Nothing, attends: false }
 }
 
 impl Entry {
     const fn changing(self) -> Entry {
         Entry { changes: true, ..self }
+    }
+    const fn attending(self) -> Entry {
+        Entry { attends: true, ..self }
     }
     const fn asking(self, check: Check) -> Entry {
         Entry { check, ..self }
@@ -207,7 +214,7 @@ static LIST_METHODS: &[Entry] = &[
     method(c"extend", &[CONTAINER], 1, any).changing(),
     method(c"extend", &[ITERATOR], 1, any).changing().asking(Check::Iterator),
     method(c"sort", &[], 0, any).changing().asking(Check::Plain),
-    method(c"index", &[PLAIN, INT, INT], 1, number).asking(Check::Plain),
+    method(c"index", &[PLAIN, INT, INT], 1, number).asking(Check::Plain).attending(),
     method(c"count", &[PLAIN], 1, number).asking(Check::Plain),
     method(c"clear", &[], 0, any).changing().ours(Passing::Done, || address!(builtins::list_clear)),
     method(c"remove", &[PLAIN], 1, any).changing().asking(Check::Plain),
@@ -257,17 +264,18 @@ static FLOAT_METHODS: &[Entry] =
 static FUNCTIONS: &[Entry] = &[
     method(c"ord", &[STR | BYTES], 1, number),
     method(c"chr", &[INT], 1, text),
-    method(c"repr", &[PLAIN], 1, text),
-    method(c"ascii", &[PLAIN], 1, text),
-    method(c"repr", &[LIST | TUPLE], 1, text).asking(Check::Plain),
-    method(c"format", &[PLAIN, STR], 1, text),
+    method(c"repr", &[PLAIN], 1, text).ours(Passing::Objects, || address!(texts::repr)).attending(),
+    method(c"ascii", &[PLAIN], 1, text).ours(Passing::Objects, || address!(texts::ascii)).attending(),
+    method(c"repr", &[LIST | TUPLE], 1, text).asking(Check::Plain).attending(),
+    method(c"format", &[WORDS], 1, text).ours(Passing::Objects, || address!(texts::format_plainly)).attending(),
+    method(c"format", &[WORDS, STR], 2, text).ours(Passing::Objects, || address!(texts::format)).attending(),
     method(c"bin", &[INT], 1, text),
     method(c"hex", &[INT], 1, text),
     method(c"oct", &[INT], 1, text),
-    method(c"divmod", &[INT, INT], 2, tuple),
+    method(c"divmod", &[INT, INT], 2, tuple).ours(Passing::Objects, || address!(texts::divide_with_rest)).attending(),
     method(c"divmod", &[INT | FLOAT, INT | FLOAT], 2, tuple),
-    method(c"round", &[INT | FLOAT, INT], 2, any),
-    method(c"pow", &[INT, INT, INT], 3, number),
+    method(c"round", &[INT | FLOAT, INT], 2, any).attending(),
+    method(c"pow", &[INT, INT, INT], 3, number).attending(),
     method(c"hash", &[PLAIN], 1, number),
     method(c"sum", &[LIST | TUPLE, INT | FLOAT], 1, any).asking(Check::Plain),
     method(c"sum", &[RANGE], 1, number),
@@ -287,11 +295,17 @@ static FUNCTIONS: &[Entry] = &[
 /// Classes: type, and how it is called.
 #[expect(clippy::type_complexity, reason = "a table: the class, and what to call")]
 static CLASSES: &[(fn() -> u64, Entry)] = &[
-    (text, method(c"str", &[PLAIN], 1, text).ours(Passing::Objects, || address!(ffi::PyObject_Str))),
+    (text, method(c"str", &[WORDS], 1, text).ours(Passing::Objects, || address!(texts::text)).attending()),
     (text, method(c"str", &[], 0, text).ours(Passing::Fast, || address!(builtins::construct))),
-    (number, method(c"int", &[STR | BYTES], 1, number).ours(Passing::Objects, || address!(ffi::PyNumber_Long))),
-    (number, method(c"int", &[STR | BYTES, INT], 2, number).made()),
-    (floating, method(c"float", &[STR], 1, floating).ours(Passing::Objects, || address!(ffi::PyNumber_Float))),
+    (number, method(c"int", &[STR], 1, number).ours(Passing::Objects, || address!(texts::number)).attending()),
+    (
+        number,
+        method(c"int", &[STR, INT], 2, number).ours(Passing::Objects, || address!(texts::number_to_base)).attending(),
+    ),
+    (
+        floating,
+        method(c"float", &[STR], 1, floating).ours(Passing::Objects, || address!(ffi::PyNumber_Float)).attending(),
+    ),
     (list, method(c"list", &[CONTAINER], 0, list).made()),
     (
         list,
@@ -489,6 +503,6 @@ unsafe fn fit(
     };
     // No arguments, nothing to ask.
     let check = if on_argument && arguments.is_empty() { 0 } else { check };
-    let (gives, changes) = ((entry.gives)(), entry.changes);
-    fine.then_some(LeafCall { function, passing, first, exact, gives, changes, check, asks })
+    let Entry { gives, changes, attends, .. } = *entry;
+    fine.then_some(LeafCall { function, passing, first, exact, gives: gives(), changes, check, asks, attends })
 }

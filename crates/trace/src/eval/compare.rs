@@ -135,6 +135,7 @@ fn may_stay(trace: &Trace, at: Option<Val>) -> bool {
             | Uop::guard_droppable
             | Uop::decref_or_exit
             | Uop::guard_quiet
+            | Uop::guard_idle
             | Uop::guard_same
             | Uop::guard_not_same
     );

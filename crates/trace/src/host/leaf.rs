@@ -47,6 +47,12 @@ pub struct Leaf {
     /// The first one is used up, and may become the result.
     pub text_append: u64,
     pub text_format: u64,
+    /// `str`, `repr` and `ascii` of a plain value.
+    pub convert: [u64; 3],
+    /// `format` of a plain value.
+    pub format: u64,
+    /// The same, by a `str`.
+    pub format_by: u64,
     /// Of a `str` and an index.
     pub text_item: u64,
     /// Of a deque and an index.

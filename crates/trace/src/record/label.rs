@@ -671,7 +671,7 @@ impl Recorder<'_> {
     pub(super) fn turn_checks(&mut self, head: u32) {
         let snap = self.build_snapshot(head, Then::Resume);
         self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
-        self.quiet_at = self.e.len();
+        self.quiet_at = Some(self.e.len());
         let (uop, turns) = match self.turns {
             1 => (Uop::count_iteration, 0),
             turns => (Uop::count_iterations, turns as i32),

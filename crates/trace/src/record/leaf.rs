@@ -24,6 +24,9 @@ impl Recorder<'_> {
         if !matches!(self.peek(count + 2)?, Sym::Obj(..) | Sym::Const(_)) {
             return Err(AbortReason::Call("not a function"));
         }
+        if leaf.attends {
+            self.attends()?;
+        }
         if leaf.changes {
             self.own_before(event.offset);
         }
@@ -79,6 +82,9 @@ impl Recorder<'_> {
         let asks = !self.iters.is_empty() && (seen.iter().any(steps) || steps(seen_receiver));
         if asks {
             self.write_iterators();
+        }
+        if leaf.attends {
+            self.ask_if_idle();
         }
         let result = self.emit_leaf(leaf, &vals)?;
         if asks {

@@ -141,6 +141,8 @@ pub struct Options {
     pub saved: u64,
     /// Whether calls may be native: the trace will be machine code.
     pub native_calls: bool,
+    /// Whether signals may have handlers in Python, which would run in the midst of functions that look after them.
+    pub handlers: bool,
     /// Whether the trace may run in a native call, so that the frames have to be made where somebody could look at them.
     pub is_called: bool,
 }
@@ -170,6 +172,7 @@ impl Default for Options {
             count: None,
             saved: 0,
             native_calls: false,
+            handlers: false,
             is_called: false,
         }
     }
@@ -202,6 +205,8 @@ pub struct Recorded {
     pub credit: Option<Val>,
     /// Calls within calls, at most.
     pub max_depth: u32,
+    /// Whether it calls functions that look after signals, which must have no handlers in Python.
+    pub attends: bool,
     /// Instructions of the trace before the passes over the whole trace.
     pub emitted: usize,
     /// What was rewritten in it.
@@ -313,8 +318,11 @@ pub(crate) struct Recorder<'a> {
     /// A local got a number that another local held as an object.
     moved: bool,
     max_depth: u32,
-    /// How many instructions there were when it was last asked whether somebody wants the interpreter's attention.
-    quiet_at: usize,
+    /// How many instructions there were when it was last asked whether somebody wants the interpreter's attention; none before that
+    /// in a side trace, which begins anywhere.
+    quiet_at: Option<usize>,
+    /// See [`Recorded::attends`].
+    attends: bool,
     /// Where the innermost frame goes on behind the call that is under way in it, in the snapshot that is about to be taken.
     behind: Option<u32>,
     at: (CodeId, u32),
@@ -568,7 +576,8 @@ impl<'a> Recorder<'a> {
             moved: false,
             max_depth: 0,
             behind: None,
-            quiet_at: 0,
+            quiet_at: Some(0),
+            attends: false,
             at: (first.code, first.offset),
             rewritten: 0,
             last_line: 0,
@@ -766,6 +775,7 @@ impl<'a> Recorder<'a> {
             wrote,
             consts,
             max_depth,
+            attends: self.attends,
             emitted,
             rewrites,
             reference: None,

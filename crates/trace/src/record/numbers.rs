@@ -243,6 +243,10 @@ impl Recorder<'_> {
             let (exponent, zero, snap) = (self.as_int(right, seen_right)?, self.e.int(0), self.snap());
             self.e.pure(Uop::guard_ge_int, &[exponent, zero], 0, 0, Some(snap));
         }
+        if divides || matches!(op, BinaryOp::Mul | BinaryOp::Pow | BinaryOp::TrueDiv) {
+            self.attends()?;
+            self.ask_if_idle();
+        }
         let drops = self.guard_discard(&[left.clone(), right.clone()]);
         let mut temporaries = Vec::new();
         let (a, b) = if left_made {

@@ -26,11 +26,35 @@ impl Recorder<'_> {
         let starts = before.is_some_and(|before| before.depth < event.depth) && event.offset == RESUME_UNITS;
         // A generator's frame begins elsewhere.
         let starts = starts && self.frames.last().is_some_and(|frame| frame.generator.is_none());
-        if starts && event.depth as usize + 1 == self.frames.len() && self.e.allocates_since(self.quiet_at) {
+        if starts && event.depth as usize + 1 == self.frames.len() && self.may_be_wanted() {
             let snap = self.build_snapshot(event.offset, Then::Resume);
             self.e.effect(Uop::guard_quiet, &[], 0, 0, Region::Counts, Some(snap));
-            self.quiet_at = self.e.len();
+            self.quiet_at = Some(self.e.len());
         }
+    }
+
+    /// An instruction calls what looks after signals and the collector by itself: it makes text, or works on large numbers.
+    pub(super) fn attends(&mut self) -> Step<()> {
+        if self.options.handlers {
+            return Err(AbortReason::Instruction("what may run handlers of signals"));
+        }
+        self.attends = true;
+        Ok(())
+    }
+
+    /// Comes right before such a call. Where the collector is due, the interpreter does the instruction, in a frame that shows where
+    /// it stands.
+    pub(super) fn ask_if_idle(&mut self) {
+        if self.may_be_wanted() {
+            let snap = self.snap();
+            self.e.effect(Uop::guard_idle, &[], 0, 0, Region::Counts, Some(snap));
+            self.quiet_at = Some(self.e.len());
+        }
+    }
+
+    /// Whether somebody may want attention by now who did not when that was asked last, but for a signal or another thread.
+    fn may_be_wanted(&self) -> bool {
+        self.quiet_at.is_none_or(|at| self.e.allocates_since(at))
     }
 
     /// The body of a loop: its turn, or several turns in a row where it is short, as loop unrolling has it elsewhere. What each pass of

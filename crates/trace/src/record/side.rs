@@ -128,6 +128,7 @@ impl Recorder<'_> {
             return Err(AbortReason::Exit);
         }
         self.consts = parent.recorded.consts.clone();
+        self.quiet_at = None;
         self.inherit(parent.wrote());
         let carried = parent.carried();
         let mut wanted: Vec<Val> = Vec::new();

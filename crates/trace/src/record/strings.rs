@@ -16,6 +16,11 @@ fn is_simple_value(kind: Kind) -> bool {
     matches!(kind, Kind::Str | Kind::Bytes | Kind::Int | Kind::BigInt | Kind::Bool | Kind::Float | Kind::None)
 }
 
+/// Whether making text of objects of this kind runs no Python code: CPython may be asked to warn of bytes.
+fn has_text(kind: Kind) -> bool {
+    is_simple_value(kind) && kind != Kind::Bytes
+}
+
 /// Whether the same can be said where what they hold is such, which the host finds out.
 fn may_be_simple(kind: Kind) -> bool {
     is_simple_value(kind) || matches!(kind, Kind::List | Kind::Tuple)
@@ -30,6 +35,9 @@ impl Recorder<'_> {
         self.guard_exact(&right, seen[1])?;
         let (a, b) = (self.object(&left)?, self.object(&right)?);
         let drops = self.guard_discard(&[left, right]);
+        if function == self.host.leaf.text_format {
+            self.ask_if_idle();
+        }
         let snap = self.raise_snap();
         let val = self.e.effect(Uop::call_obj_2, &[a, b], 0, function, Region::Fixed, Some(snap));
         if ty != 0 {
@@ -75,7 +83,8 @@ impl Recorder<'_> {
             (Kind::Int | Kind::Bool, BinaryOp::Mul, Kind::Str | Kind::Bytes | Kind::Tuple | Kind::List) => {
                 done(self.repeat(right, left, true, event))
             }
-            (Kind::Str, BinaryOp::Mod, kind) if may_be_simple(kind) || kind == Kind::Dict => {
+            (Kind::Str, BinaryOp::Mod, kind) if may_be_simple(kind) && kind != Kind::Bytes => {
+                self.attends()?;
                 done(self.pair([left, right], event, leaf.text_format, self.host.objects.str_))
             }
             (Kind::Set | Kind::FrozenSet, op, Kind::Set | Kind::FrozenSet)
@@ -235,7 +244,7 @@ impl Recorder<'_> {
     pub(super) fn format(&mut self, with_spec: bool, event: &Event) -> Step<()> {
         let seen = taken(event)?;
         let value = *seen.first().ok_or(AbortReason::Inconsistent("missing operand"))?;
-        let simple = is_simple_value(value.kind) && seen.get(1).is_none_or(|spec| spec.kind == Kind::Str);
+        let simple = has_text(value.kind) && seen.get(1).is_none_or(|spec| spec.kind == Kind::Str);
         if !simple {
             return Err(AbortReason::Instruction("an f-string with a value of this type"));
         }
@@ -243,6 +252,7 @@ impl Recorder<'_> {
             let sym = self.peek(1)?;
             return self.guard_exact(&sym, value);
         }
+        self.attends()?;
         self.realize_top(seen, event.offset)?;
         let syms = self.pop_many(seen.len())?;
         for (sym, seen) in syms.iter().zip(seen) {
@@ -250,9 +260,10 @@ impl Recorder<'_> {
         }
         let vals = self.objects(&syms)?;
         let drops = self.guard_discard(&syms);
-        let (snap, function) = (self.raise_snap(), self.host.functions.general.format);
-        // Without a specification the function gets a null.
-        let uop = if with_spec { Uop::call_obj_2 } else { Uop::call_obj_1 };
+        self.ask_if_idle();
+        let (snap, leaf) = (self.raise_snap(), &self.host.leaf);
+        let (uop, function) =
+            if with_spec { (Uop::call_obj_2, leaf.format_by) } else { (Uop::call_obj_1, leaf.format) };
         let val = self.e.effect(uop, &vals, 0, function, Region::Fixed, Some(snap));
         self.e.set_type(val, self.host.objects.str_);
         self.push(Sym::Obj(val, Own::Owned));
@@ -263,19 +274,21 @@ impl Recorder<'_> {
     /// `str(value)` and the like in an f-string.
     pub(super) fn convert(&mut self, conversion: Conversion, event: &Event) -> Step<()> {
         let seen = one(event)?;
-        if !is_simple_value(seen.kind) {
+        if !has_text(seen.kind) {
             return Err(AbortReason::Instruction("an f-string with a value of this type"));
         }
         if conversion == Conversion::Str && seen.kind == Kind::Str {
             let sym = self.peek(1)?;
             return self.guard_exact(&sym, seen);
         }
+        self.attends()?;
         self.realize_top(&[seen], event.offset)?;
         let sym = self.pop()?;
         self.guard_exact(&sym, seen)?;
         let val = self.object(&sym)?;
         let drops = self.guard_discard(&[sym]);
-        let (snap, function) = (self.raise_snap(), self.host.functions.general.convert[conversion as usize]);
+        self.ask_if_idle();
+        let (snap, function) = (self.raise_snap(), self.host.leaf.convert[conversion as usize]);
         let val = self.e.effect(Uop::call_obj_1, &[val], 0, function, Region::Fixed, Some(snap));
         self.e.set_type(val, self.host.objects.str_);
         self.push(Sym::Obj(val, Own::Owned));

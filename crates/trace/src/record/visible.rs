@@ -284,7 +284,7 @@ impl Recorder<'_> {
         let (list, none) = (self.e.raw(self.options.covered), self.e.raw(0));
         let function = self.host.functions.undisturbed;
         self.e.effect(Uop::guard_undisturbed, &[list, none], 0, function, Region::Any, Some(snap));
-        self.quiet_at = self.e.len();
+        self.quiet_at = Some(self.e.len());
         self.guard_held(snap);
         let held = self.frames.iter().rev().find(|frame| frame.held).and_then(|frame| frame.real);
         if let Some(innermost) = self.frames.last().and_then(|frame| frame.real).filter(|frame| Some(*frame) != held) {
