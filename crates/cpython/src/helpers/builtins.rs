@@ -15,7 +15,7 @@ use std::ptr::null_mut;
 const REFUSED: c_int = -1;
 
 /// How deep containers within containers may be.
-pub(super) const DEPTH: u32 = 3;
+const DEPTH: u32 = 3;
 
 /// Whether an object is a number, string or the like, or a list or tuple of such: comparing it, hashing it and asking for its
 /// truth or text runs C only.

@@ -1,8 +1,9 @@
 //! What traces do with exact `str`. As elsewhere, null or -1 without an exception refuses, before anything has changed.
 
-use super::builtins::{DEPTH, is_plain_value};
+use super::builtins::is_plain_value;
 use super::keys::same_text;
 use crate::capi as ffi;
+use crate::host::type_address;
 use crate::version::layout::Str;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
@@ -81,11 +82,15 @@ pub unsafe extern "C" fn append(left: *mut PyObject, right: *mut PyObject) -> *m
     }
 }
 
-/// `text % values`, where these are plain.
+/// `text % values`, where these are plain values, or a tuple of such.
 pub unsafe extern "C" fn format(text: *mut PyObject, values: *mut PyObject) -> *mut PyObject {
     // SAFETY: an exact str and a live object of an exact type.
     unsafe {
-        if !is_plain_value(values, DEPTH) {
+        // The text of a list or tuple among them takes a list of those that are under way, which may be made for it: an object that the
+        // collector counts.
+        let plain = |value: &*mut PyObject| is_plain_value(*value, 0);
+        let is_tuple = objects::type_of(values) == type_address!(PyTuple_Type);
+        if !(if is_tuple { objects::tuple_items(values).iter().all(plain) } else { plain(&values) }) {
             return null_mut();
         }
         ffi::PyUnicode_Format(text, values)

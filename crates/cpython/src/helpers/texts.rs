@@ -1,14 +1,18 @@
 //! Text of values and values of text, and the division of large ints.
 //!
-//! CPython looks after signals and the collector in the midst of these: traces ask first (see [`crate::handlers`]). For large ints it
-//! runs Python code of its own, a module named `_pylong`. Such ints are refused, by null without an exception.
+//! CPython looks after signals and the collector in the midst of these: traces ask first (see [`crate::handlers`]), and nothing here makes an
+//! object that the collector counts before that. For large ints CPython runs Python code of its own, a module named `_pylong`. Such ints
+//! are refused, by null without an exception.
 
 use super::small_int;
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::layout::{Long, Str};
+use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
+use std::ffi::{CStr, c_int};
 use std::ptr::null_mut;
+use std::sync::OnceLock;
 
 /// Digits of 30 bits up to which ints run C only, whatever is done with them: fewer than for any of CPython's ways to Python code, the
 /// first of which is the division by an int of more than 300.
@@ -22,7 +26,7 @@ pub(super) unsafe fn is_modest(object: *mut PyObject) -> bool {
     unsafe { objects::type_of(object) != type_address!(PyLong_Type) || (*object.cast::<Long>()).tag >> 3 <= DIGITS }
 }
 
-/// `str(value)` of a plain value.
+/// `str(value)` of a plain value, and `format(value)`.
 pub unsafe extern "C" fn text(value: *mut PyObject) -> *mut PyObject {
     // SAFETY: a live object.
     unsafe { if is_modest(value) { ffi::PyObject_Str(value) } else { null_mut() } }
@@ -40,16 +44,31 @@ pub unsafe extern "C" fn ascii(value: *mut PyObject) -> *mut PyObject {
     unsafe { if is_modest(value) { ffi::PyObject_ASCII(value) } else { null_mut() } }
 }
 
-/// `format(value)` of a plain value.
-pub unsafe extern "C" fn format_plainly(value: *mut PyObject) -> *mut PyObject {
-    // SAFETY: a live object.
-    unsafe { format(value, null_mut()) }
-}
-
-/// `format(value, specification)` of a plain value and a `str`, or null.
+/// `format(value, specification)` of a number or a `str`, and a `str`. `PyObject_Format` would bind the method first, and the object for
+/// that may be the one with which the collector is due.
 pub unsafe extern "C" fn format(value: *mut PyObject, specification: *mut PyObject) -> *mut PyObject {
-    // SAFETY: a live object, and an exact str or null.
-    unsafe { if is_modest(value) { ffi::PyObject_Format(value, specification) } else { null_mut() } }
+    static METHODS: OnceLock<[usize; 3]> = OnceLock::new();
+    // SAFETY: live objects; the methods are functions in C that take an instance of their type and an object.
+    unsafe {
+        let methods = METHODS.get_or_init(|| {
+            [&raw mut ffi::PyLong_Type, &raw mut ffi::PyFloat_Type, &raw mut ffi::PyUnicode_Type]
+                .map(|ty| builtin_method(ty, c"__format__", ffi::METH_O).unwrap_or(0))
+        });
+        let ty = objects::type_of(value);
+        let address = if ty == type_address!(PyLong_Type) || ty == type_address!(PyBool_Type) {
+            methods[0]
+        } else if ty == type_address!(PyFloat_Type) {
+            methods[1]
+        } else if ty == type_address!(PyUnicode_Type) {
+            methods[2]
+        } else {
+            0
+        };
+        if address == 0 || !is_modest(value) {
+            return null_mut();
+        }
+        std::mem::transmute::<usize, ffi::PyCFunction>(address)(value, specification)
+    }
 }
 
 unsafe fn is_short(text: *mut PyObject) -> bool {
@@ -71,6 +90,23 @@ pub unsafe extern "C" fn number_to_base(text: *mut PyObject, base: *mut PyObject
             Some(base @ (0 | 2..=36)) if is_short(text) => ffi::PyLong_FromUnicodeObject(text, base as i32),
             _ => null_mut(),
         }
+    }
+}
+
+/// The address of a method in C of a builtin type, which is called in this way.
+unsafe fn builtin_method(ty: *mut ffi::PyTypeObject, name: &CStr, flags: c_int) -> Option<usize> {
+    // SAFETY: looking a name up in a builtin type runs no Python code; its methods live as long as it.
+    unsafe {
+        let name = ffi::PyUnicode_InternFromString(name.as_ptr());
+        if name.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let found = symbols().ok().map(|symbols| (symbols.type_lookup)(ty, name));
+        objects::decref(name);
+        let found = found.filter(|found| objects::type_of(*found) == type_address!(PyMethodDescr_Type))?;
+        let definition = (*found.cast::<ffi::PyMethodDescrObject>()).d_method;
+        ((*definition).ml_flags == flags).then_some((*definition).ml_meth.PyCFunction as usize)
     }
 }
 

@@ -49,10 +49,8 @@ pub struct Leaf {
     pub text_format: u64,
     /// `str`, `repr` and `ascii` of a plain value.
     pub convert: [u64; 3],
-    /// `format` of a plain value.
+    /// `format` of a number or a `str`, by a `str`.
     pub format: u64,
-    /// The same, by a `str`.
-    pub format_by: u64,
     /// Of a `str` and an index.
     pub text_item: u64,
     /// Of a deque and an index.

@@ -83,7 +83,7 @@ impl Recorder<'_> {
             (Kind::Int | Kind::Bool, BinaryOp::Mul, Kind::Str | Kind::Bytes | Kind::Tuple | Kind::List) => {
                 done(self.repeat(right, left, true, event))
             }
-            (Kind::Str, BinaryOp::Mod, kind) if may_be_simple(kind) && kind != Kind::Bytes => {
+            (Kind::Str, BinaryOp::Mod, kind) if has_text(kind) || kind == Kind::Tuple => {
                 self.attends()?;
                 done(self.pair([left, right], event, leaf.text_format, self.host.objects.str_))
             }
@@ -244,7 +244,9 @@ impl Recorder<'_> {
     pub(super) fn format(&mut self, with_spec: bool, event: &Event) -> Step<()> {
         let seen = taken(event)?;
         let value = *seen.first().ok_or(AbortReason::Inconsistent("missing operand"))?;
-        let simple = has_text(value.kind) && seen.get(1).is_none_or(|spec| spec.kind == Kind::Str);
+        let simple = has_text(value.kind)
+            && !(with_spec && value.kind == Kind::None)
+            && seen.get(1).is_none_or(|spec| spec.kind == Kind::Str);
         if !simple {
             return Err(AbortReason::Instruction("an f-string with a value of this type"));
         }
@@ -263,7 +265,7 @@ impl Recorder<'_> {
         self.ask_if_idle();
         let (snap, leaf) = (self.raise_snap(), &self.host.leaf);
         let (uop, function) =
-            if with_spec { (Uop::call_obj_2, leaf.format_by) } else { (Uop::call_obj_1, leaf.format) };
+            if with_spec { (Uop::call_obj_2, leaf.format) } else { (Uop::call_obj_1, leaf.convert[0]) };
         let val = self.e.effect(uop, &vals, 0, function, Region::Fixed, Some(snap));
         self.e.set_type(val, self.host.objects.str_);
         self.push(Sym::Obj(val, Own::Owned));
