@@ -7,6 +7,7 @@
 
 use crate::PyObject;
 use crate::version::layout;
+use crate::version::symbols::symbols;
 
 /// An `int`.
 pub unsafe fn new_int(value: i64) -> *mut PyObject {
@@ -230,7 +231,7 @@ pub unsafe fn raise(class: *mut PyObject, text: &str) {
 pub(crate) unsafe fn special_method(object: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
     // SAFETY: the module's contract.
     unsafe {
-        let symbols = crate::version::symbols::symbols().ok();
+        let symbols = symbols().ok();
         let found =
             symbols.map_or(std::ptr::null_mut(), |symbols| (symbols.type_lookup)(pyo3_ffi::Py_TYPE(object), name));
         incref(found);
@@ -316,5 +317,28 @@ pub(crate) unsafe fn tuple_items<'a>(tuple: *mut PyObject) -> &'a [*mut PyObject
         }
         let tuple = tuple.cast::<layout::Tuple>();
         std::slice::from_raw_parts((&raw const (*tuple).items).cast(), (*tuple).size as usize)
+    }
+}
+
+/// The descriptor of a method in C of a builtin type, which keeps it alive.
+///
+/// # Safety
+/// The GIL is held; a builtin type.
+pub(crate) unsafe fn builtin_method(
+    ty: *mut pyo3_ffi::PyTypeObject,
+    name: &std::ffi::CStr,
+) -> Option<*mut pyo3_ffi::PyMethodDescrObject> {
+    // SAFETY: the caller's; looking a name up in a builtin type runs no Python code.
+    unsafe {
+        let name = pyo3_ffi::PyUnicode_InternFromString(name.as_ptr());
+        if name.is_null() {
+            pyo3_ffi::PyErr_Clear();
+            return None;
+        }
+        let found = symbols().ok().map(|symbols| (symbols.type_lookup)(ty, name));
+        decref(name);
+        let is_method =
+            |found: &*mut PyObject| !found.is_null() && type_of(*found) == &raw mut pyo3_ffi::PyMethodDescr_Type as u64;
+        found.filter(is_method).map(|found| found.cast())
     }
 }

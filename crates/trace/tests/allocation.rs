@@ -126,7 +126,7 @@ fn random_traces_have_ranges() {
         numbers >> 8
     };
     let mut counts = [0u32; RULES.len()];
-    for _ in 0..400 {
+    for _ in 0..1500 {
         let numbers: Vec<u32> = (0..300).map(|_| next()).collect();
         let root = random::trace(&mut Choices::new(&numbers), None);
         let mut rewrites = Rewrites::new(Allowed::NOTHING);

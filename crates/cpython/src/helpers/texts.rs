@@ -8,9 +8,7 @@ use super::small_int;
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::layout::{Long, Str};
-use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
-use std::ffi::{CStr, c_int};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
@@ -51,8 +49,12 @@ pub unsafe extern "C" fn format(value: *mut PyObject, specification: *mut PyObje
     // SAFETY: live objects; the methods are functions in C that take an instance of their type and an object.
     unsafe {
         let methods = METHODS.get_or_init(|| {
-            [&raw mut ffi::PyLong_Type, &raw mut ffi::PyFloat_Type, &raw mut ffi::PyUnicode_Type]
-                .map(|ty| builtin_method(ty, c"__format__", ffi::METH_O).unwrap_or(0))
+            [&raw mut ffi::PyLong_Type, &raw mut ffi::PyFloat_Type, &raw mut ffi::PyUnicode_Type].map(|ty| {
+                objects::builtin_method(ty, c"__format__").map_or(0, |found| {
+                    let definition = &*(*found).d_method;
+                    if definition.ml_flags == ffi::METH_O { definition.ml_meth.PyCFunction as usize } else { 0 }
+                })
+            })
         });
         let ty = objects::type_of(value);
         let address = if ty == type_address!(PyLong_Type) || ty == type_address!(PyBool_Type) {
@@ -90,23 +92,6 @@ pub unsafe extern "C" fn number_to_base(text: *mut PyObject, base: *mut PyObject
             Some(base @ (0 | 2..=36)) if is_short(text) => ffi::PyLong_FromUnicodeObject(text, base as i32),
             _ => null_mut(),
         }
-    }
-}
-
-/// The address of a method in C of a builtin type, which is called in this way.
-unsafe fn builtin_method(ty: *mut ffi::PyTypeObject, name: &CStr, flags: c_int) -> Option<usize> {
-    // SAFETY: looking a name up in a builtin type runs no Python code; its methods live as long as it.
-    unsafe {
-        let name = ffi::PyUnicode_InternFromString(name.as_ptr());
-        if name.is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        let found = symbols().ok().map(|symbols| (symbols.type_lookup)(ty, name));
-        objects::decref(name);
-        let found = found.filter(|found| objects::type_of(*found) == type_address!(PyMethodDescr_Type))?;
-        let definition = (*found.cast::<ffi::PyMethodDescrObject>()).d_method;
-        ((*definition).ml_flags == flags).then_some((*definition).ml_meth.PyCFunction as usize)
     }
 }
 

@@ -579,20 +579,10 @@ fn list_methods() -> &'static [(u64, u64, ListMethod)] {
 }
 
 unsafe fn list_method(name: &CStr, method: ListMethod) -> Option<(u64, u64, ListMethod)> {
-    // SAFETY: looking a name up in `list` runs no Python code. The type keeps the descriptor alive.
-    unsafe {
-        let name = ffi::PyUnicode_InternFromString(name.as_ptr());
-        if name.is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        let symbols = crate::version::symbols::symbols().ok();
-        let found = symbols.map(|symbols| (symbols.type_lookup)(&raw mut ffi::PyList_Type, name));
-        objects::decref(name);
-        let found = found.filter(|found| objects::type_of(*found) == type_address!(PyMethodDescr_Type))?;
-        let definition = (*found.cast::<ffi::PyMethodDescrObject>()).d_method as u64;
-        Some((found as u64, definition, method))
-    }
+    // SAFETY: observing holds the GIL.
+    let found = unsafe { objects::builtin_method(&raw mut ffi::PyList_Type, name) }?;
+    // SAFETY: a descriptor that lives.
+    Some((found as u64, unsafe { (*found).d_method } as u64, method))
 }
 
 /// Whether calling this function makes a generator.
@@ -644,10 +634,6 @@ fn text_join() -> u64 {
     static JOIN: OnceLock<u64> = OnceLock::new();
     // SAFETY: observing holds the GIL; the type keeps the descriptor alive.
     *JOIN.get_or_init(|| unsafe {
-        let name = ffi::PyUnicode_InternFromString(c"join".as_ptr());
-        let symbols = crate::version::symbols::symbols().ok();
-        let found = symbols.map(|symbols| (symbols.type_lookup)(&raw mut ffi::PyUnicode_Type, name));
-        objects::decref(name);
-        found.map_or(0, |found| found as u64)
+        objects::builtin_method(&raw mut ffi::PyUnicode_Type, c"join").map_or(0, |found| found as u64)
     })
 }

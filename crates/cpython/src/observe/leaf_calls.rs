@@ -10,7 +10,6 @@ use super::operand;
 use crate::capi as ffi;
 use crate::helpers::{builtins, deques, dicts, iterators, keys, sets, texts};
 use crate::host::{address, type_address};
-use crate::version::symbols::symbols;
 use crate::{PyObject, objects};
 use decal_trace::event::{First, Kind, LeafCall, Passing};
 use std::ffi::CStr;
@@ -378,18 +377,10 @@ fn deque_methods() -> &'static [Found] {
 }
 
 unsafe fn find(ty: u64, entry: &'static Entry) -> Option<Found> {
-    // SAFETY: looking a name up in a builtin type runs no Python code. The type keeps the descriptor alive.
-    unsafe {
-        let name = ffi::PyUnicode_InternFromString(entry.name.as_ptr());
-        if name.is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        let found = symbols().ok().map(|symbols| (symbols.type_lookup)(ty as *mut ffi::PyTypeObject, name));
-        objects::decref(name);
-        let found = found.filter(|found| objects::type_of(*found) == type_address!(PyMethodDescr_Type))?;
-        Some((found as u64, (*found.cast::<ffi::PyMethodDescrObject>()).d_method as u64, ty, entry))
-    }
+    // SAFETY: observing holds the GIL.
+    let found = unsafe { objects::builtin_method(ty as *mut ffi::PyTypeObject, entry.name) }?;
+    // SAFETY: a descriptor that lives.
+    Some((found as u64, unsafe { (*found).d_method } as u64, ty, entry))
 }
 
 /// The call, where it is one that runs no Python code.
