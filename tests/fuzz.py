@@ -31,7 +31,7 @@ import fuzz_worker
 import generate
 import generate_flow
 import generate_objects
-from fuzz_worker import Item, Way
+from fuzz_worker import COLLECTOR, Item, Way
 
 HERE = Path(__file__).parent
 
@@ -59,6 +59,7 @@ WAYS = {
     "without": lambda r: {"DECAL_STRESS": f"hot,without:{r.choice(PARTS)}"},
     "rewrites": lambda r: {"DECAL_STRESS": f"hot,rewrites:{r.randrange(300)}"},
     "memory": lambda r: {"DECAL_MEMORY": f"{r.choice((20, 100, 300))}K", "DECAL_STRESS": "hot"},
+    "collector": lambda r: {"DECAL_STRESS": "hot", COLLECTOR: str(r.randrange(1, 12))},
     "waits": lambda r: {"DECAL_STRESS": f"hot,twice,waits,dice:{r.randrange(10**6)}"},
 }
 

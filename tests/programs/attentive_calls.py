@@ -1,4 +1,7 @@
-"""Functions in C that look after signals and the collector in their midst, or go on in Python: what runs there sees exact frames."""
+"""Functions in C that look after signals and the collector in their midst, or go on in Python.
+
+What runs there sees exact frames.
+"""
 
 import gc
 import signal
@@ -13,7 +16,7 @@ runs = {"collector": 0, "callback": 0, "finalizer": 0, "handler": 0}
 
 
 def look(what):
-    """Whether the frames of the program are what they must be: each deeper call has one less, each local what was assigned last."""
+    """Whether the frames are what they must be: each deeper call has one less, each local what was assigned last."""
     first, second, third, fourth, fifth = [what], (what, what), {what: what}, len(what), -1
     runs[what] += 1
     frame, below = sys._getframe(1), None
