@@ -2,6 +2,7 @@
 
 use crate::capi as ffi;
 use crate::helpers;
+use crate::observe::chars;
 use crate::version::layout;
 use decal_trace::host::{Functions, GeneralFunctions, Host, Layout, Objects, RaisingFunctions};
 use std::mem::offset_of;
@@ -55,6 +56,9 @@ fn layout() -> Layout {
         range_step: offset!(Range.step),
         range_length: offset!(Range.length),
         str_length: offset!(Str.length),
+        str_state: offset!(Str.state),
+        str_ascii_data: chars::ASCII_DATA as i32,
+        str_data: chars::DATA as i32,
         generator_state: offset!(Generator.state),
         generator_instruction: (offset_of!(layout::Generator, frame) + offset_of!(layout::Frame, instr_ptr)) as i32,
         generator_locals: (offset_of!(layout::Generator, frame) + offset_of!(layout::Frame, slots)) as i32,
@@ -86,6 +90,7 @@ unsafe fn objects() -> Objects {
     unsafe {
         Objects {
             small_ints: small_ints(),
+            ascii_chars: chars::table(),
             exhausted: helpers::general::exhausted(),
             not_implemented: ffi::Py_NotImplemented() as u64,
             none: ffi::Py_None() as u64,

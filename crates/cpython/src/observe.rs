@@ -8,6 +8,7 @@
 mod arrays;
 mod attribute;
 mod call;
+pub(crate) mod chars;
 mod generators;
 pub(crate) mod known;
 mod leaf_calls;
@@ -309,6 +310,9 @@ impl Observer {
                 Op::Subscript => {
                     self.take_stack(2);
                     self.as_list(2, ListUse::Subscript);
+                    if let Some(character) = self.character(self.top(2), self.top(1)) {
+                        return character;
+                    }
                     return self.key_detail(2, 1);
                 }
                 Op::ToBool => {

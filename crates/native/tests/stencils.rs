@@ -154,7 +154,7 @@ impl Bench {
                 (3, 0xcccc_cccc_cccc_cccd),
                 (29, 0x1234_5678_9abc_def1),
             ],
-            Uop::small_int => vec![(0, self.arena.object(0))],
+            Uop::small_int | Uop::ascii_char => vec![(0, self.arena.object(0))],
             Uop::decref_plain | Uop::decref_plain_or_null => vec![(0, f.release)],
             Uop::guard_droppable => vec![(0, f.may_die)],
             Uop::new_int

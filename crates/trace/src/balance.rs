@@ -299,7 +299,7 @@ impl Counts<'_> {
             (Uop::new_int, _) if inst.imm64 == self.host.functions.new_bool => {
                 self.uncounted.insert(val);
             }
-            (Uop::small_int, _) => {
+            (Uop::small_int | Uop::ascii_char, _) => {
                 self.uncounted.insert(val);
             }
             // Known to be null.

@@ -483,6 +483,8 @@ pub enum Detail {
     /// `Subscript`, `StoreSubscript`, `DeleteSubscript`, `Contains`, `SetAdd` and `MapAdd` of a dict or set: the key may run
     /// Python code.
     Asks,
+    /// `Subscript` of a `str` of this [form](crate::host::form), which gives an ASCII character.
+    Character(u32),
     /// `Call` of anything else: a few words for the user.
     Opaque(&'static str),
     /// `ForIter`: whether the iterator has a next item.

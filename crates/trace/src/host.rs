@@ -52,6 +52,12 @@ pub struct Layout {
     pub range_length: i32,
     /// Of a `str`: its length in code points.
     pub str_length: i32,
+    /// Of a `str`, 32 bits: see [`form`].
+    pub str_state: i32,
+    /// To the characters of a `str` whose form is [`form::ASCII`].
+    pub str_ascii_data: i32,
+    /// To those of others.
+    pub str_data: i32,
     /// Of a generator: its state (a byte), where its frame goes on (an address), and the frame's first local.
     pub generator_state: i32,
     pub generator_instruction: i32,
@@ -109,6 +115,9 @@ pub struct Objects {
     /// The `int` object of -5, which begins the interpreter's table of small ones, 32 bytes each; 0 where
     /// there is no such table.
     pub small_ints: u64,
+    /// The `str` object of the character 0, which begins the interpreter's table of ASCII characters, [`CHARACTER_SIZE`] bytes each; 0
+    /// where there is no such table.
+    pub ascii_chars: u64,
     /// Stands for the end of an iterator where a general operation asks for the next item.
     pub exhausted: u64,
     /// `NotImplemented`.
@@ -361,6 +370,25 @@ pub struct GeneralFunctions {
     pub instructions: [u64; crate::bytecode::GENERAL_OPS],
     /// `str`, `repr` and `ascii` of an object.
     pub convert: [u64; 3],
+}
+
+/// Characters that have an object of their own in a table, and the bytes that each takes there.
+pub const ASCII_CHARACTERS: u64 = 128;
+/// See above.
+pub const CHARACTER_SIZE: u64 = 48;
+
+/// How the characters of a `str` lie in memory: these bits of its state (`PyASCIIObject`). All of them are compact.
+#[allow(missing_docs)]
+pub mod form {
+    pub const MASK: u32 = 0x7c;
+    /// A byte each, no one above 127.
+    pub const ASCII: u32 = 0x64;
+    /// A byte each.
+    pub const BYTES: u32 = 0x24;
+    /// Two bytes each.
+    pub const PAIRS: u32 = 0x28;
+    /// Four bytes each.
+    pub const WORDS: u32 = 0x30;
 }
 
 /// All of it.

@@ -523,6 +523,11 @@ uops! {
     };
     /// The byte at `base + index + disp`.
     load_byte(base: raw, index: int; disp: imm32) -> [int] [Free, reads] |m| m.load8(base.0.wrapping_add(index as u64).wrapping_add(disp as u64)) as i64;
+    /// The unsigned 16 bits at `base + 2 * index + disp`, of an array that has as many behind its end.
+    load_u16_item(base: raw, index: int; disp: imm32) -> [int] [Free, reads] |m| {
+        let at = base.0.wrapping_add((index as u64).wrapping_mul(2)).wrapping_add(disp as u64);
+        i64::from(m.load32(at) as u16)
+    };
     /// The double at `base + 8 * index`.
     load_float_item(base: raw, index: int; disp: imm32) -> [float] [Free, reads] |m| {
         f64::from_bits(m.load64(base.0.wrapping_add((index as u64).wrapping_mul(8)).wrapping_add(disp as u64)))
@@ -618,6 +623,11 @@ uops! {
     small_int(a: int; table: imm64) -> [obj or exit] [Free] |m| {
         let index = a.wrapping_add(5) as u64;
         if index >= 262 { Err(SideExit) } else { Ok(Obj(table.wrapping_add(index.wrapping_mul(32)))) }
+    };
+    /// The `str` object of an ASCII character, from the interpreter's table of them; exits for other characters.
+    ascii_char(a: int; table: imm64) -> [obj or exit] [Free] |m| {
+        let index = a as u64;
+        if index >= 128 { Err(SideExit) } else { Ok(Obj(table.wrapping_add(index.wrapping_mul(48)))) }
     };
     /// Drops a reference to an object whose death runs no Python code, or, in a general operation, any; `dealloc` frees it
     /// with the last one.

@@ -102,7 +102,9 @@ pub(super) unsafe fn same_text(a: *mut PyObject, b: *mut PyObject) -> bool {
         }
         let bytes = length as usize * kind as usize;
         let data = |string| std::slice::from_raw_parts(ffi::PyUnicode_DATA(string).cast::<u8>(), bytes);
-        data(a) == data(b)
+        let (a, b) = (data(a), data(b));
+        // Most that differ do so at once.
+        a.first() == b.first() && a == b
     }
 }
 

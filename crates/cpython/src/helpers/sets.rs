@@ -4,7 +4,7 @@ use super::death::droppable;
 use super::keys::{Lookup, in_set, is_simple};
 use crate::capi as ffi;
 use crate::host::type_address;
-use crate::version::layout::{Dict, Set};
+use crate::version::layout::{Dict, Set, Str};
 use crate::{PyObject, objects};
 use std::ffi::c_int;
 use std::ptr::null_mut;
@@ -15,6 +15,17 @@ const REFUSED: c_int = -1;
 pub unsafe extern "C" fn contains(set: *mut PyObject, key: *mut PyObject) -> c_int {
     // SAFETY: an exact set or frozenset, as the callers guard.
     unsafe {
+        // Scanners ask for each character of a text: mostly the first place decides.
+        if objects::type_of(key) == type_address!(PyUnicode_Type) {
+            let (raw, hash) = (&*set.cast::<Set>(), (*key.cast::<Str>()).hash);
+            let entry = &*raw.table.add(hash as usize & raw.mask as usize);
+            if entry.key == key {
+                return 1;
+            }
+            if hash != -1 && entry.key.is_null() && entry.hash == 0 {
+                return 0;
+            }
+        }
         match in_set(set, key) {
             Lookup::Found(_) => 1,
             Lookup::Missing => 0,

@@ -53,6 +53,7 @@ pub(crate) fn exits_for_its_result(uop: Uop) -> bool {
             | Uop::int_to_float_exact
             | Uop::unbox_int
             | Uop::small_int
+            | Uop::ascii_char
             | Uop::load_item
     )
 }

@@ -167,6 +167,14 @@ impl Emitter {
         })
     }
 
+    /// The number of a character that was loaded as one.
+    pub fn character(&self, val: Val) -> Option<Val> {
+        match self.insts.get(val.index())? {
+            Inst::Uop(inst) if inst.uop == Uop::ascii_char => inst.args.first().copied(),
+            _ => None,
+        }
+    }
+
     /// Whether anything since then may have made an object that the collector counts.
     pub fn allocates_since(&self, len: usize) -> bool {
         let calls = |inst: &Inst| matches!(inst, Inst::Uop(inst) if inst.uop.info().effects.raises);

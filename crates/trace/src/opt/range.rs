@@ -195,6 +195,7 @@ pub fn result(uop: Uop, a: Interval, b: Interval, imm: i32, same: bool) -> Inter
 pub fn loaded(uop: Uop) -> Interval {
     match uop {
         Uop::load_u8 | Uop::load_byte => Interval::new(0, 255),
+        Uop::load_u16_item => Interval::new(0, u16::MAX.into()),
         Uop::load_u32 => Interval::new(0, u32::MAX.into()),
         Uop::load_i32_item => Interval::new(i32::MIN.into(), i32::MAX.into()),
         _ => Interval::FULL,

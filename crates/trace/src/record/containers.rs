@@ -3,7 +3,7 @@
 use super::numbers::{Number, one, two};
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
-use crate::event::{Event, Kind, Operand};
+use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
 use decal_uops::Uop;
 use std::rc::Rc;
@@ -136,6 +136,13 @@ impl Recorder<'_> {
         let (index, container) = (self.pop()?, self.pop()?);
         if !matches!(self.number(&index, seen_index), Number::Int | Number::Bool) {
             return Err(AbortReason::Subscript);
+        }
+        if let Detail::Character(shape) = event.detail
+            && !self.general
+            && self.host.objects.ascii_chars != 0
+            && matches!(container, Sym::Obj(..) | Sym::Const(_))
+        {
+            return self.character(container, index, seen, seen_index, shape);
         }
         self.guard_exact(&container, seen)?;
         let (base, at) = (self.object(&container)?, self.as_int(&index, seen_index)?);

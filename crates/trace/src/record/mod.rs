@@ -20,6 +20,7 @@ mod arrays;
 mod attributes;
 mod build;
 mod calls;
+mod chars;
 mod consts;
 mod consume;
 mod containers;

@@ -361,6 +361,7 @@ impl Recorder<'_> {
         let [seen_left, seen_right] = two(event)?;
         use Number::*;
         let test = match (self.number(&left, seen_left), self.number(&right, seen_right)) {
+            (Other, Other) if let Some((a, b)) = self.compared_characters(op, &left, &right) => Test::Int(op, a, b),
             (Int | Bool, Int | Bool) => {
                 let (a, b) = (self.as_int(&left, seen_left)?, self.as_int(&right, seen_right)?);
                 Test::Int(op, a, b)

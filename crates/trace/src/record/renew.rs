@@ -49,6 +49,7 @@ fn is_load(inst: &UopInst) -> bool {
             | Uop::load_float_item
             | Uop::load_int_item
             | Uop::load_i32_item
+            | Uop::load_u16_item
     ) && !matches!(inst.region, Region::Any | Region::Counts)
 }
 

@@ -86,6 +86,7 @@ impl Parent<'_> {
                 | Uop::pow_int
                 | Uop::floordiv_int
                 | Uop::small_int
+                | Uop::ascii_char
                 | Uop::guard_last
                 | Uop::guard_not_last
                 | Uop::guard_droppable

@@ -572,12 +572,17 @@ impl Recorder<'_> {
     }
 
     pub(super) fn decref_plain(&mut self, val: Val) {
-        let dealloc = self.host.functions.dealloc;
-        self.e.effect(Uop::decref_plain, &[val], 0, dealloc, Region::Counts, None);
+        // Characters of the table live forever, and nobody counts.
+        if self.e.character(val).is_none() {
+            let dealloc = self.host.functions.dealloc;
+            self.e.effect(Uop::decref_plain, &[val], 0, dealloc, Region::Counts, None);
+        }
     }
 
     pub(super) fn incref(&mut self, val: Val) {
-        self.e.effect(Uop::incref, &[val], 0, 0, Region::Counts, None);
+        if self.e.character(val).is_none() {
+            self.e.effect(Uop::incref, &[val], 0, 0, Region::Counts, None);
+        }
     }
 
     /// Gives every object that is borrowed from a container a reference of its own. Before a store into the

@@ -51,6 +51,9 @@ pub fn host() -> Host {
         range_step: 32,
         range_length: 40,
         str_length: 16,
+        str_state: 32,
+        str_ascii_data: 40,
+        str_data: 56,
         function_code: 48,
         builtin_definition: 16,
         builtin_self: 24,
@@ -92,6 +95,7 @@ pub fn host() -> Host {
         cell: ty(Kind::Cell),
         builtin: ty(Kind::Builtin),
         small_ints: 0x6_0000,
+        ascii_chars: 0x6_8000,
         exhausted: 0x7_0020,
         not_implemented: 0x7_0030,
     };

@@ -296,7 +296,7 @@ impl Builder<'_, '_> {
         match uop {
             Uop::const_obj | Uop::guard_is | Uop::guard_is_not => world.objects + 32 * (any % 300),
             Uop::guard_type => world.types[usize::from(any % 8 == 7)],
-            Uop::small_int => world.objects,
+            Uop::small_int | Uop::ascii_char => world.objects,
             Uop::decref_plain | Uop::decref_plain_or_null => world.release,
             Uop::guard_droppable => world.may_die,
             Uop::call_truth_2

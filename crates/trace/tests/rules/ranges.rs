@@ -138,9 +138,14 @@ pub fn small_intervals(_: &mut Seen) {
 pub fn other_sources(_: &mut Seen) {
     let mut heap = Heap::new();
     heap.store64(0x100, u64::MAX);
-    for (uop, operands) in
-        [(Uop::load_u8, 1), (Uop::load_byte, 2), (Uop::load_u32, 1), (Uop::load_i32_item, 2), (Uop::load_int, 1)]
-    {
+    for (uop, operands) in [
+        (Uop::load_u8, 1),
+        (Uop::load_byte, 2),
+        (Uop::load_u32, 1),
+        (Uop::load_i32_item, 2),
+        (Uop::load_u16_item, 2),
+        (Uop::load_int, 1),
+    ] {
         for word in edges() {
             heap.store64(0x100, word as u64);
             let args = [0x100, 0, 0, 0];
