@@ -250,7 +250,8 @@ class Writer:
                 ] * 2
             if "text" in self.odd:
                 choices += [f"f'{{{self.leaf()}!r}}-{{{self.pick(self.names)}}}'", "s + 'q'", "s[1:]", "s[::-1]", "str(i)", "s.upper()", "'-'.join((s, 'z'))",
-                            f"s.find({self.pick(['s[:1]', chr(39) + 'a' + chr(39)])})", "len(s)", "s * 2", "s == 'ab'", "ord(s[0])", "s[i % 3]"] * 2  # fmt: skip
+                            f"s.find({self.pick(['s[:1]', chr(39) + 'a' + chr(39)])})", "len(s)", "s * 2", "s == 'ab'", "ord(s[0])", "s[i % 3]",
+                            "s[i % 3] == 'b'", "s[-1] != s[0]", "s[i % 2] in 'abq'", "(s[0] in st) + (s[-1] == 'é')"] * 2  # fmt: skip
         return self.pick(choices)
 
     def call(self, name: str, a: str, b: str) -> str:
@@ -326,6 +327,11 @@ class Writer:
                     "x = s.split('a')",
                     "s = ''.join(x)",
                     "s = 'ab'",
+                    "s = s[-5:] + 'é'",
+                    "s = s[-5:] + 'λ' * (i % 2)",
+                    "s = 'ab' + s[0] + s[-1]",
+                    "st = {s[-1], 'b'}",
+                    "x = s[i % 2]",
                     "x = s.encode()",
                 ]
         if self.place == "generator":
