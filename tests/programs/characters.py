@@ -112,8 +112,97 @@ def replaced(texts, rounds):
     return total
 
 
+class Letters:
+    def __init__(self, text):
+        self.text = text
+
+    def __iter__(self):
+        return iter(self.text)
+
+
+class Dying(str):
+    def __del__(self):
+        DIED.append(len(self))
+
+
+DIED = []
+
+
+def each(text):
+    total = vowels = 0
+    last = ""
+    for char in text:
+        if char == "a" or char == "e":
+            vowels += 1
+        elif char != last:
+            total += ord(char)
+        last = char
+    return total, vowels, last
+
+
+def until(text, stop):
+    before = []
+    letters = iter(text)
+    for char in letters:
+        if char == stop:
+            break
+        before.append(char)
+    return before, "".join(letters), list(letters)
+
+
+def nested(left, right):
+    pairs = 0
+    for a in left:
+        for b in right:
+            pairs += a == b
+    return pairs
+
+
+def together(left, right):
+    letters = iter(left)
+    found = []
+    for a in letters:
+        for b in right:
+            if a == b:
+                found.append((a, next(letters, None)))
+    return found, [(i, c) for i, c in enumerate(right) if c > "e"]
+
+
+def temporary(count):
+    total = 0
+    for i in range(count):
+        for char in str(i * 37) + "é" * (i % 11 == 10):
+            total += char == "7"
+        for char in Dying("ab" * (i % 3)):
+            total += char == "b"
+    return total, len(DIED)
+
+
+def grown(count):
+    text = "a"
+    total = 0
+    for i in range(count):
+        text += "xb"[i % 2]
+        if i == count // 2:
+            text += "λ"
+        for char in text[-3:]:
+            total += char == "b"
+        total += text[-1] == "x"
+    return total, text
+
+
 for _ in range(12):
     seen = []
+    DIED.clear()
+    seen.append(temporary(60))
+    seen.append(grown(90))
+    for text in TEXTS:
+        seen.append(each(text))
+        seen.append(each(Letters(text)))
+        seen.append(until(text, "#"))
+        seen.append(until(text, "é"))
+        seen.append(nested(text, ASCII))
+        seen.append(together(text, LATIN))
     for text in TEXTS:
         seen.append(scan(text, {"=", "+", "é", "中", "😀"}))
         seen.append(scan(text, frozenset("ld")))

@@ -3,15 +3,16 @@
 //! A `str` of one ASCII character is always the one that CPython's table has, whoever makes it by taking it from another string. Where table and
 //! strings lie as in the versions that were looked at is asked once.
 
-use super::Observer;
+use super::{Observer, known};
 use crate::capi as ffi;
 use crate::host::type_address;
-use crate::version::layout::Str;
+use crate::version::layout::{SequenceIter, Str};
 use crate::{PyObject, objects};
 use decal_trace::event::Detail;
 use decal_trace::host::{ASCII_CHARACTERS, CHARACTER_SIZE, form};
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::mem::size_of;
+use std::sync::OnceLock;
 
 /// Where the characters of a string of ASCII characters begin, and those of others.
 pub(crate) const ASCII_DATA: usize = 40;
@@ -68,6 +69,49 @@ pub(crate) unsafe fn table() -> u64 {
 unsafe fn state(text: *mut PyObject) -> u32 {
     // SAFETY: an exact str.
     unsafe { (*text.cast::<Str>()).state & form::MASK }
+}
+
+/// Whether this iterates over an exact `str`, and the form of that where the next character is an ASCII one; else 0.
+///
+/// # Safety
+/// A live object.
+pub(crate) unsafe fn iterated(iterator: *mut PyObject) -> Option<u32> {
+    // SAFETY: the caller's; iterators of strings have this layout (see [`iterators_fit`]).
+    unsafe {
+        if !known::iterates_text(objects::type_of(iterator)) || !iterators_fit() {
+            return None;
+        }
+        let SequenceIter { index, sequence, .. } = *iterator.cast::<SequenceIter>();
+        if sequence.is_null() {
+            return Some(0);
+        }
+        let exact = objects::type_of(sequence) == type_address!(PyUnicode_Type);
+        exact.then(|| {
+            let ascii = index < (*sequence.cast::<Str>()).length && ffi::PyUnicode_ReadChar(sequence, index) < 128;
+            if ascii { state(sequence) } else { 0 }
+        })
+    }
+}
+
+/// Whether iterators of strings have their fields where those of lists and tuples have them.
+fn iterators_fit() -> bool {
+    static FIT: OnceLock<bool> = OnceLock::new();
+    // SAFETY: observing holds the GIL; new objects, which are let go of.
+    *FIT.get_or_init(|| unsafe {
+        let fits = |characters: &CStr| {
+            let text = ffi::PyUnicode_FromString(characters.as_ptr());
+            let iterator = if text.is_null() { text } else { ffi::PyObject_GetIter(text) };
+            let item = if iterator.is_null() { iterator } else { ffi::PyIter_Next(iterator) };
+            let fits = !item.is_null() && {
+                let SequenceIter { index, sequence, .. } = *iterator.cast::<SequenceIter>();
+                index == 1 && sequence == text
+            };
+            ffi::PyErr_Clear();
+            [item, iterator, text].into_iter().for_each(|object| ffi::Py_XDECREF(object));
+            fits
+        };
+        table() != 0 && fits(c"ab") && fits(c"a\u{3a9}")
+    })
 }
 
 impl Observer {

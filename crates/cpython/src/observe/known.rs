@@ -63,20 +63,29 @@ fn iterators() -> &'static [(u64, Shape)] {
             (type_address!(PyZip_Type), Shape::Zip),
             (type_address!(PyEnum_Type), Shape::Enumerate),
         ];
-        // The iterator of a str of ASCII alone has a type that has no public name.
-        // SAFETY: observing and running traces hold the GIL.
-        unsafe {
-            let text = ffi::PyUnicode_FromString(c"a".as_ptr());
-            if !text.is_null() {
-                let iterator = ffi::PyObject_GetIter(text);
-                types.push((objects::type_of(iterator), Shape::Sequence));
-                objects::decref(iterator);
-                objects::decref(text);
-            }
-            ffi::PyErr_Clear();
-        }
+        types.push((ascii_iterator(), Shape::Sequence));
         types
     })
+}
+
+/// The type of the iterator of a str of ASCII alone, which has no public name; 0 where there is no memory to ask.
+fn ascii_iterator() -> u64 {
+    // SAFETY: observing and running traces hold the GIL; a builtin type lives forever.
+    unsafe {
+        let text = ffi::PyUnicode_FromString(c"a".as_ptr());
+        let iterator = if text.is_null() { text } else { ffi::PyObject_GetIter(text) };
+        ffi::PyErr_Clear();
+        let ty = if iterator.is_null() { 0 } else { objects::type_of(iterator) };
+        ffi::Py_XDECREF(iterator);
+        ffi::Py_XDECREF(text);
+        ty
+    }
+}
+
+/// Whether this is the type of a string's iterator.
+pub(crate) fn iterates_text(ty: u64) -> bool {
+    static ASCII: OnceLock<u64> = OnceLock::new();
+    ty == type_address!(PyUnicodeIter_Type) || ty == *ASCII.get_or_init(ascii_iterator)
 }
 
 /// What an iterator of this exact type consists of, where it is known.

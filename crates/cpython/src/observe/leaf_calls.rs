@@ -35,8 +35,12 @@ const WORDS: u32 = STR | INT | FLOAT | NONE;
 /// Containers that are iterated over without Python code.
 const CONTAINER: u32 = STR | BYTES | LIST | TUPLE | DICT | SETS | RANGE | bit(Kind::View);
 /// Iterators, which may ask others that run Python code.
-const ITERATOR: u32 =
-    bit(Kind::Iterator) | bit(Kind::ListIter) | bit(Kind::TupleIter) | bit(Kind::RangeIter) | bit(Kind::Enumerate);
+const ITERATOR: u32 = bit(Kind::Iterator)
+    | bit(Kind::ListIter)
+    | bit(Kind::TupleIter)
+    | bit(Kind::TextIter)
+    | bit(Kind::RangeIter)
+    | bit(Kind::Enumerate);
 /// Anything, as what is only kept.
 const ANY: u32 = u32::MAX;
 /// A key: the function looks at it.

@@ -1,6 +1,6 @@
 //! Objects as operands: what a recording keeps of them, which is what their exact type says can be read off.
 
-use super::{arrays, known};
+use super::{arrays, chars, known};
 use crate::capi as ffi;
 use crate::helpers::{deques, small_int};
 use crate::host::type_address;
@@ -56,6 +56,8 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
             (Kind::FrozenSet, 0)
         } else if known::is_view(ty) {
             (Kind::View, 0)
+        } else if let Some(shape) = chars::iterated(object) {
+            (Kind::TextIter, u64::from(shape))
         } else if known::is_iterator(ty) {
             (Kind::Iterator, 0)
         } else if ty == type_address!(PyFunction_Type) {

@@ -69,10 +69,10 @@ pub(super) unsafe fn has_next(iterator: *mut PyObject) -> Option<bool> {
     unsafe {
         match operand(iterator).kind {
             Kind::RangeIter => Some((*iterator.cast::<layout::RangeIter>()).len > 0),
-            Kind::ListIter | Kind::TupleIter => {
+            Kind::ListIter | Kind::TupleIter | Kind::TextIter => {
                 let iterator = iterator.cast::<layout::SequenceIter>();
                 let sequence = (*iterator).sequence;
-                // Lists and tuples have their size at the same place.
+                // Lists, tuples and strings have their size at the same place.
                 Some(!sequence.is_null() && (*iterator).index < (*sequence.cast::<layout::List>()).size)
             }
             Kind::Enumerate => {

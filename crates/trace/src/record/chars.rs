@@ -1,12 +1,12 @@
 //! Single characters of strings: numbers, as long as nobody wants an object.
 //!
-//! `text[index]` loads the character's number from the string's data, whose form (bytes of a character, and where they begin) was seen and is
+//! `text[index]`, and a loop over a string, load a character's number from the string's data, whose form (bytes of a character, and where they begin) was seen and is
 //! guarded. An ASCII character has an object of its own in the interpreter's table, which lives forever: its address is calculated, nothing
 //! is counted, and where the character is only compared with others, as scanners do, the object is not asked for at all.
 //!
 //! Limits: other characters leave; from there on they are taken by a function in C.
 
-use super::state::Own;
+use super::state::{IterState, Own};
 use super::{Recorder, Step, Sym};
 use crate::bytecode::CompareOp;
 use crate::event::{Kind, Operand};
@@ -27,6 +27,13 @@ impl Recorder<'_> {
         let length = self.length(&container, seen)?;
         let base = self.object(&container)?;
         let at = self.index(&index, seen_index, length)?;
+        let val = self.load_character(base, at, seen.ty, shape);
+        self.push(Sym::Obj(val, Own::Owned));
+        self.discard(&[container, index])
+    }
+
+    /// The character at this place of a string of this form.
+    fn load_character(&mut self, base: Val, at: Val, ty: u64, shape: u32) -> Val {
         let (snap, layout) = (self.snap(), self.host.layout.clone());
         let state = self.e.load(Uop::load_u32, base, None, layout.str_state, Region::Fixed, None);
         let (mask, wanted) = (self.e.int(form::MASK.into()), self.e.int(shape.into()));
@@ -40,9 +47,32 @@ impl Recorder<'_> {
         };
         let code = self.e.load(uop, base, Some(at), disp, Region::Fixed, None);
         let val = self.e.pure(Uop::ascii_char, &[code], 0, self.host.objects.ascii_chars, Some(snap));
-        self.e.set_type(val, seen.ty);
+        self.e.set_type(val, ty);
+        val
+    }
+
+    /// A step of a string's iterator, whose fields lie as those of a list's.
+    pub(super) fn step_text(&mut self, iterator: Val, seen: Operand, more: bool) -> Step<()> {
+        let (snap, layout, ty) = (self.snap(), self.host.layout.clone(), self.host.objects.str_);
+        let at = self.iter_state(iterator, seen);
+        let index = self.iters[at].next;
+        let disp = layout.tuple_iter_tuple;
+        let text = self.e.load(Uop::load_obj, iterator, None, disp, Region::Iterators, Some(snap));
+        self.e.guard_type(text, ty, snap);
+        let length = self.e.load_length(text, layout.str_length, Region::Fixed);
+        if !more {
+            self.e.pure(Uop::guard_ge_int, &[index, length], 0, 0, Some(snap));
+            return self.finish(iterator, Some((text, disp, false)));
+        }
+        self.e.pure(Uop::guard_index, &[index, length], 0, 0, Some(snap));
+        let val = self.load_character(text, index, ty, seen.bits as u32);
+        let one = self.e.int(1);
+        let after = self.e.pure(Uop::wrap_add_int, &[index, one], 0, 0, None);
+        let within = self.iters[at].within;
+        self.iters[at] =
+            IterState { iterator, kind: seen.kind, next: after, left: None, dirty: true, sole: false, within };
         self.push(Sym::Obj(val, Own::Owned));
-        self.discard(&[container, index])
+        Ok(())
     }
 
     /// The numbers of two characters that are compared for equality, one of which was loaded: equal characters have equal numbers.

@@ -35,7 +35,13 @@ impl Recorder<'_> {
             return self.generate_iterator(made, event);
         }
         let (function, ty) = match seen.kind {
-            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator | Kind::Generator => {
+            Kind::RangeIter
+            | Kind::ListIter
+            | Kind::TupleIter
+            | Kind::TextIter
+            | Kind::Enumerate
+            | Kind::Iterator
+            | Kind::Generator => {
                 let sym = self.peek(1)?;
                 return self.guard_exact(&sym, seen);
             }
@@ -150,6 +156,10 @@ impl Recorder<'_> {
         let unpacks = next.is_some_and(|next| next.op == Op::UnpackSequence(2));
         let seen = one(event)?;
         let more = match event.detail {
+            // Other characters than those of the table are given by a function.
+            Detail::Next(true) if seen.kind == Kind::TextIter && (seen.bits == 0 || self.general) => {
+                return self.step_any(event, next).map(|()| false);
+            }
             Detail::Next(more) if seen.kind != Kind::Iterator => more,
             Detail::Resume(resumed) => return self.resume_generator(event, seen, resumed).map(|()| false),
             _ => return self.step_any(event, next).map(|()| false),
@@ -180,6 +190,7 @@ impl Recorder<'_> {
         match seen.kind {
             Kind::RangeIter => self.step_range(iterator, seen, more),
             Kind::ListIter | Kind::TupleIter => self.step_sequence(iterator, seen, more),
+            Kind::TextIter => self.step_text(iterator, seen, more),
             Kind::Enumerate if more && unpacks => return self.step_enumerate(iterator, seen).map(|()| true),
             _ => self.step_any(event, next),
         }
@@ -296,7 +307,7 @@ impl Recorder<'_> {
         let seen = one(event)?;
         // Whether there was another item is seen by where it went on.
         let after = next.filter(|next| next.depth == event.depth).ok_or(AbortReason::LeftLoop)?.offset;
-        let known = matches!(seen.kind, Kind::Iterator | Kind::Enumerate);
+        let known = matches!(seen.kind, Kind::Iterator | Kind::Enumerate | Kind::TextIter);
         if !known || !matches!(self.peek(1)?, Sym::Obj(..)) {
             return Err(AbortReason::Iterate);
         }
@@ -306,7 +317,7 @@ impl Recorder<'_> {
         let snap = self.snap();
         self.e.guard_type(iterator, seen.ty, snap);
         // It may ask iterators whose fields are in registers.
-        let asks = seen.kind == Kind::Enumerate || seen.ty == self.host.leaf.zip;
+        let asks = matches!(seen.kind, Kind::Enumerate | Kind::TextIter) || seen.ty == self.host.leaf.zip;
         if asks {
             self.write_iterators();
         }
@@ -365,9 +376,11 @@ impl Recorder<'_> {
     }
 
     /// An iterator is exhausted: it lets go of its sequence and leaves the stack.
-    fn finish(&mut self, iterator: Val, sequence: Option<(Val, i32, bool)>) -> Step<()> {
+    pub(super) fn finish(&mut self, iterator: Val, sequence: Option<(Val, i32, bool)>) -> Step<()> {
         let snap = self.snap();
-        if let Some((sequence, ..)) = sequence {
+        if let Some((sequence, ..)) = sequence
+            && !self.is_plain(sequence)
+        {
             self.e.effect(Uop::guard_not_last, &[sequence], 0, 0, Region::Counts, Some(snap));
         }
         let owned = self.pop()?;

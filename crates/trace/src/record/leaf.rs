@@ -76,7 +76,13 @@ impl Recorder<'_> {
         let steps = |seen: &Operand| {
             matches!(
                 seen.kind,
-                Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::Enumerate | Kind::Iterator | Kind::Other
+                Kind::RangeIter
+                    | Kind::ListIter
+                    | Kind::TupleIter
+                    | Kind::TextIter
+                    | Kind::Enumerate
+                    | Kind::Iterator
+                    | Kind::Other
             )
         };
         let asks = !self.iters.is_empty() && (seen.iter().any(steps) || steps(seen_receiver));

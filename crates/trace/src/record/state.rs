@@ -159,7 +159,7 @@ pub struct IterState {
 }
 
 impl IterState {
-    /// Where a list's or tuple's iterator keeps its index.
+    /// Where the iterator of a list, tuple or string keeps its index.
     pub(super) fn index_disp(&self, layout: &crate::host::Layout) -> i32 {
         match self.kind {
             Kind::Enumerate => layout.enumerate_index,
