@@ -330,6 +330,8 @@ fn snapshot(trace: &Trace, snap: Snapshot<'_>) -> Result<Option<Val>, Fault> {
 fn references(trace: &Trace, val: Val) -> usize {
     match trace.insts.get(val.index()) {
         Some(Inst::Param(_)) => return usize::MAX,
+        // It lives forever: nobody counts.
+        Some(Inst::Uop(inst)) if inst.uop == Uop::ascii_char => return usize::MAX,
         // Constants are made anew there, whatever was handed over with them.
         Some(Inst::Uop(inst)) if inst.uop == Uop::const_obj && trace.start == Start::Exit => return usize::MAX,
         _ => {}
