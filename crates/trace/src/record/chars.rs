@@ -6,7 +6,7 @@
 //!
 //! Limits: other characters leave; from there on they are taken by a function in C.
 
-use super::state::{IterState, Own};
+use super::state::Own;
 use super::{Recorder, Step, Sym};
 use crate::bytecode::CompareOp;
 use crate::event::{Kind, Operand};
@@ -66,11 +66,7 @@ impl Recorder<'_> {
         }
         self.e.pure(Uop::guard_index, &[index, length], 0, 0, Some(snap));
         let val = self.load_character(text, index, ty, seen.bits as u32);
-        let one = self.e.int(1);
-        let after = self.e.pure(Uop::wrap_add_int, &[index, one], 0, 0, None);
-        let within = self.iters[at].within;
-        self.iters[at] =
-            IterState { iterator, kind: seen.kind, next: after, left: None, dirty: true, sole: false, within };
+        self.step_index(at, iterator, seen.kind);
         self.push(Sym::Obj(val, Own::Owned));
         Ok(())
     }

@@ -35,13 +35,7 @@ impl Recorder<'_> {
             return self.generate_iterator(made, event);
         }
         let (function, ty) = match seen.kind {
-            Kind::RangeIter
-            | Kind::ListIter
-            | Kind::TupleIter
-            | Kind::TextIter
-            | Kind::Enumerate
-            | Kind::Iterator
-            | Kind::Generator => {
+            kind if kind.is_iterator() || kind == Kind::Generator => {
                 let sym = self.peek(1)?;
                 return self.guard_exact(&sym, seen);
             }
@@ -253,13 +247,17 @@ impl Recorder<'_> {
         } else {
             self.e.load(Uop::load_item, sequence, Some(index), layout.tuple_items, Region::Fixed, Some(snap))
         };
-        let one = self.e.int(1);
-        let after = self.e.pure(Uop::wrap_add_int, &[index, one], 0, 0, None);
-        let within = self.iters[at].within;
-        self.iters[at] =
-            IterState { iterator, kind: seen.kind, next: after, left: None, dirty: true, sole: false, within };
+        self.step_index(at, iterator, seen.kind);
         self.push(Sym::Obj(item, Own::Container));
         Ok(())
+    }
+
+    /// The index of a sequence's iterator, one further.
+    pub(super) fn step_index(&mut self, at: usize, iterator: Val, kind: Kind) {
+        let IterState { next, within, .. } = self.iters[at].clone();
+        let one = self.e.int(1);
+        let after = self.e.pure(Uop::wrap_add_int, &[next, one], 0, 0, None);
+        self.iters[at] = IterState { iterator, kind, next: after, left: None, dirty: true, sole: false, within };
     }
 
     /// A step of `enumerate` over a list, and the unpacking of its tuple in one. CPython's tuple is used again from

@@ -73,18 +73,7 @@ impl Recorder<'_> {
             self.e.effect(Uop::call_truth_2, &[asked, asked], 0, leaf.check, Region::Fixed, Some(snap));
         }
         // An iterator that it is given may be one whose fields are in registers, or ask one.
-        let steps = |seen: &Operand| {
-            matches!(
-                seen.kind,
-                Kind::RangeIter
-                    | Kind::ListIter
-                    | Kind::TupleIter
-                    | Kind::TextIter
-                    | Kind::Enumerate
-                    | Kind::Iterator
-                    | Kind::Other
-            )
-        };
+        let steps = |seen: &Operand| seen.kind.is_iterator() || seen.kind == Kind::Other;
         let asks = !self.iters.is_empty() && (seen.iter().any(steps) || steps(seen_receiver));
         if asks {
             self.write_iterators();

@@ -170,6 +170,14 @@ impl IterState {
 }
 
 impl Kind {
+    /// Whether it is an iterator of CPython's own.
+    pub(super) fn is_iterator(self) -> bool {
+        matches!(
+            self,
+            Kind::RangeIter | Kind::ListIter | Kind::TupleIter | Kind::TextIter | Kind::Enumerate | Kind::Iterator
+        )
+    }
+
     /// Whether the death of an object of this kind can neither run code nor free another object that could.
     pub(super) fn is_plain(self) -> bool {
         matches!(
