@@ -108,6 +108,31 @@ pub unsafe extern "C" fn renew_float(value: f64, old: *mut PyObject) -> *mut PyO
     }
 }
 
+/// The same for an `int`: its value and `old` (an exact int) are in memory. Numbers of one digit the trace has written over `old`
+/// itself, where it may.
+pub unsafe extern "C" fn renew_int(both: *const u64) -> *mut PyObject {
+    const DIGIT: u32 = 30;
+    const TWO_DIGITS: usize = 2 << 3;
+    // SAFETY: two words, the second of which is an exact int that the caller holds a reference to; it has the digits that its tag
+    // says.
+    unsafe {
+        let (value, old) = (*both as i64, *both.add(1) as *mut PyObject);
+        let raw = old.cast::<layout::Long>();
+        if pyo3_ffi::Py_REFCNT(old) == 1 && (1 << DIGIT..1 << (2 * DIGIT)).contains(&value) && (*raw).tag >= TWO_DIGITS {
+            let digits = (&raw mut (*raw).digits).cast::<u32>();
+            *digits = value as u32 & ((1 << DIGIT) - 1);
+            *digits.add(1) = (value >> DIGIT) as u32;
+            (*raw).tag = TWO_DIGITS;
+            return old;
+        }
+        let new = objects::new_int(value);
+        if !new.is_null() {
+            objects::decref(old);
+        }
+        new
+    }
+}
+
 fn is_small(long: &layout::Long) -> bool {
     long.tag >> 3 <= 1
 }

@@ -439,6 +439,7 @@ fn tells_where(uop: Uop) -> bool {
         uop,
         Uop::call_fast
             | Uop::guard_droppable_all
+            | Uop::renew_int
             | Uop::context
             | Uop::call_native
             | Uop::push_frame

@@ -328,7 +328,7 @@ impl Counts<'_> {
                 self.add(*old, -1);
                 self.add(val, 1);
             }
-            (Uop::renew_float, [_, old]) => {
+            (Uop::renew_float | Uop::renew_int, [_, old]) => {
                 self.add(*old, -1);
                 self.add(val, 1);
             }

@@ -160,6 +160,8 @@ pub struct Functions {
     pub new_float: u64,
     /// See `renew_float` in the uop table.
     pub renew_float: u64,
+    /// See `renew_int` in the uop table.
+    pub renew_int: u64,
     /// `_Py_Dealloc`.
     pub dealloc: u64,
     /// `PyTuple_New`.
@@ -208,8 +210,8 @@ pub struct Functions {
     /// Of an object: whether a reference may be dropped, because it is not the last one, or the death of the object and of
     /// what it alone holds runs no Python code.
     pub may_die: u64,
-    /// The same of several objects and their number.
-    pub may_die_all: u64,
+    /// The same of several objects in memory, with a null behind them.
+    pub may_die_listed: u64,
     /// Of a generator function: a new generator, whose locals are `None` or null.
     pub new_generator: u64,
     /// The same of the code and the globals.

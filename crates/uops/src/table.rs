@@ -670,6 +670,22 @@ uops! {
         let r = m.call_renew_float(function, a, old.0);
         if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
     };
+    /// Makes the `int` `old`, whose reference is consumed, into one with value `a`: in place where nobody else holds it and `a` has
+    /// one digit and none of those objects that the interpreter has for small numbers. Otherwise `function` does it, whose
+    /// argument is the address of `a` and `old`.
+    renew_int(a: int, old: obj; function: imm64) -> [obj or exit] [Free, raises, writes] |m| {
+        if m.load32(old.0) == 1 && (a as u64).wrapping_sub(257) < (1 << 30) - 257 {
+            m.store64(old.0.wrapping_add(LONG_TAG), 1 << 3);
+            m.store32(old.0.wrapping_add(LONG_DIGITS), a as u32);
+            return Ok(old);
+        }
+        m.cold();
+        let both = m.context().wrapping_add(crate::offset::ARGUMENTS as u64);
+        m.store64(both, a as u64);
+        m.store64(both.wrapping_add(8), old.0);
+        let r = m.release(function, both);
+        if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
+    };
     /// Calls a C function of one object; a null result is an exception.
     call_obj_1(a: obj; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {
         let r = m.call(function, a.0, 0, 0, 0);
@@ -739,11 +755,32 @@ uops! {
         m.cold();
         guard(m.release(function, a.0) as i32 != 0)
     };
-    /// Exits where the C function, asked whether one reference to each of the first objects in the context's arguments may be
-    /// dropped here, says 0.
-    guard_droppable_all(; count: imm32, function: imm64) -> [or exit] [Fixed, reads] |m| {
+    /// Exits where one reference to each of the first objects in the context's arguments may not be dropped here. Where each of them
+    /// has another one that stays, nothing dies; else the C function is asked, which gets them with a null behind.
+    guard_droppable_all(; count: imm32, function: imm64) -> [or exit] [Free, reads] |m| {
         let objects = m.context().wrapping_add(crate::offset::ARGUMENTS as u64);
-        guard(m.call(function, objects, count as u64, 0, 0) as i32 != 0)
+        let end = objects.wrapping_add(8 * count as u64);
+        let mut at = objects;
+        while at != end {
+            let object = m.load64(at);
+            let references = i64::from(m.load32(object) as i32);
+            // Immortal objects have a negative number.
+            if references >= 0 && references <= count {
+                let mut stays = references != 1;
+                let mut before = objects;
+                while stays && before != at {
+                    stays = m.load64(before) != object;
+                    before = before.wrapping_add(8);
+                }
+                if !stays {
+                    m.cold();
+                    m.store64(end, 0);
+                    return guard(m.release(function, objects) as i32 != 0);
+                }
+            }
+            at = at.wrapping_add(8);
+        }
+        Ok(())
     };
     /// A new tuple or list of `length` items, all null; `function` is `PyTuple_New` or `PyList_New`.
     new_sequence(length: int; function: imm64) -> [obj or exit] [Fixed, raises] |m| {

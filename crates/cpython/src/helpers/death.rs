@@ -317,14 +317,18 @@ unsafe extern "C" fn visit(object: *mut PyObject, walk: *mut c_void) -> c_int {
 }
 
 /// Whether a reference to each of these objects may be dropped in a trace.
-pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -> c_int {
+pub unsafe fn may_die_all(list: *const *mut PyObject, count: usize) -> c_int {
     // SAFETY: as many live objects as it says.
     unsafe {
         let list = std::slice::from_raw_parts(list, count);
-        let at_once = |object: *mut PyObject| {
+        // Where none of them dies, nothing that they hold does. An object can stand in the list several times.
+        let survives = |object: *mut PyObject| {
             let references = ffi::Py_REFCNT(object) as usize;
-            let alone = |object| container_holds_plain(object) || holds_plain(object);
-            references > count || is_immortal(object) || is_plain(object) || references == 1 && alone(object)
+            references > count || references > list.iter().filter(|other| **other == object).count()
+        };
+        let alone = |object: *mut PyObject| container_holds_plain(object) || holds_plain(object);
+        let at_once = |object: *mut PyObject| {
+            is_immortal(object) || is_plain(object) || survives(object) || ffi::Py_REFCNT(object) == 1 && alone(object)
         };
         if list.iter().all(|object| at_once(*object)) {
             return 1;
@@ -334,6 +338,18 @@ pub unsafe extern "C" fn may_die_all(list: *const *mut PyObject, count: usize) -
             walk.take(*object);
         }
         walk.end()
+    }
+}
+
+/// The same for a list that a null ends.
+pub unsafe extern "C" fn may_die_listed(list: *const *mut PyObject) -> c_int {
+    // SAFETY: live objects, and a null behind them.
+    unsafe {
+        let mut count = 0;
+        while !(*list.add(count)).is_null() {
+            count += 1;
+        }
+        may_die_all(list, count)
     }
 }
 

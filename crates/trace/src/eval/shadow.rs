@@ -275,6 +275,11 @@ impl Machine for Shadow<'_> {
                 self.dead.insert(object);
                 0
             }
+            Uop::renew_int if let Some(words) = numbers::words(self.peek(object) as i64) => {
+                self.called.insert(function);
+                self.dead.insert(self.peek(object + 8));
+                self.make(self.host.objects.int, words)
+            }
             _ => self.stop(Stop::Call(function, [object, 0, 0, 0])),
         }
     }

@@ -225,7 +225,7 @@ impl Recorder<'_> {
     }
 
     pub(super) fn store_attr(&mut self, event: &Event) -> Step<()> {
-        self.own_floats(2, event)?;
+        self.own_numbers(2, event)?;
         let (owner_sym, value) = (self.pop()?, self.pop()?);
         let [seen_value, seen, seen_old] = match event.operands.as_slice() {
             [a, b, c, ..] => [*a, *b, *c],

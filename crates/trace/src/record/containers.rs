@@ -1,7 +1,7 @@
 //! Tuples, lists, `bytes`, `bytearray` and arrays: packing, unpacking, indexing, storing, lengths, membership.
 
 use super::numbers::{Number, one, two};
-use super::state::Own;
+use super::state::{Own, is_small};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
@@ -163,7 +163,7 @@ impl Recorder<'_> {
         if event.operands.get(1).is_some_and(|seen| seen.kind == Kind::Dict) {
             return self.store_dict_item(event);
         }
-        self.own_floats(3, event)?;
+        self.own_numbers(3, event)?;
         let (index, container, value) = (self.pop()?, self.pop()?, self.pop()?);
         let [seen_value, seen, seen_index, seen_old] = match event.operands.as_slice() {
             [a, b, c, d, ..] => [*a, *b, *c, *d],
@@ -220,7 +220,7 @@ impl Recorder<'_> {
 
     /// Replaces a reference in the heap: the exits, then the new object, the store, and the old one's drop.
     ///
-    /// A float that replaces a float which nobody else holds is written into the old object: nobody can
+    /// A number that replaces one of its type which nobody else holds is written into the old object: nobody can
     /// tell it from a new one at the same address. `sole` says whether that is what was seen.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn replace(
@@ -240,7 +240,7 @@ impl Recorder<'_> {
         if let Sym::Float(val, id) = value
             && seen_old.kind == Kind::Float
             && self.uses(*id) == 0
-            && !self.is_a_float_borrowed()
+            && !self.is_borrowed(self.host.objects.float)
         {
             self.e.guard_type(old, seen_old.ty, snap);
             let float_disp = self.host.layout.float_value;
@@ -258,6 +258,21 @@ impl Recorder<'_> {
             }
             return Ok(());
         }
+        if let Sym::Int(val, id) = value
+            && sole
+            && seen_old.kind == Kind::Int
+            && !is_small(seen)
+            && self.uses(*id) == 0
+            && !self.is_borrowed(self.host.objects.int)
+        {
+            self.e.guard_type(old, seen_old.ty, snap);
+            let (raise, function) = (self.raise_snap(), self.host.functions.renew_int);
+            let new = self.e.effect(Uop::renew_int, &[*val, old], 0, function, Region::Counts, Some(raise));
+            self.e.set_type(new, seen_old.ty);
+            self.know_number(new, value);
+            self.e.store(store, base, index, new, disp, region, None);
+            return Ok(());
+        }
         self.guard_drop(old, seen_old);
         let new = self.owned_object(value, seen)?;
         // The heap's reference goes away: whoever borrowed a plain object from there needs one of its own.
@@ -267,23 +282,28 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Whether a slot borrows a float, or what may be one, from a container: it would see a change of that object, and
-    /// it cannot get a reference of its own before the guard that nobody else holds it, which is an exit.
-    fn is_a_float_borrowed(&mut self) -> bool {
+    /// Whether a slot borrows an object of this type, or what may be one, from a container: it would see a change of that object,
+    /// and it cannot get a reference of its own before the guard that nobody else holds it, which is an exit.
+    fn is_borrowed(&mut self, ty: u64) -> bool {
         let mut borrowed = Vec::new();
         self.visit_syms(&mut |sym| {
             if let Sym::Obj(val, Own::Container) = sym {
                 borrowed.push(*val);
             }
         });
-        borrowed.into_iter().any(|val| self.e.type_of(val).is_none_or(|ty| ty == self.host.objects.float))
+        borrowed.into_iter().any(|val| self.e.type_of(val).is_none_or(|known| known == ty))
     }
 
-    /// Before a store of the stack's nth value from the top: where that is a float that may go into an old one's place, whoever
-    /// borrows a float gets a reference, so that the old one is known to be held.
-    pub(super) fn own_floats(&mut self, nth: u32, event: &Event) -> Step<()> {
-        let replaces = event.operands.last().is_some_and(|old| old.kind == Kind::Float);
-        if replaces && matches!(self.peek(nth)?, Sym::Float(..)) && self.is_a_float_borrowed() {
+    /// Before a store of the stack's nth value from the top: where that is a number that may go into an old one's place, whoever
+    /// borrows such a number gets a reference, so that the old one is known to be held.
+    pub(super) fn own_numbers(&mut self, nth: u32, event: &Event) -> Step<()> {
+        let Some(old) = event.operands.last() else { return Ok(()) };
+        let replaces = match self.peek(nth)? {
+            Sym::Float(..) => old.kind == Kind::Float,
+            Sym::Int(..) => old.kind == Kind::Int && old.bits == 1,
+            _ => false,
+        };
+        if replaces && self.is_borrowed(old.ty) {
             self.own_before(event.offset);
         }
         Ok(())

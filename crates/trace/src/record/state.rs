@@ -493,14 +493,16 @@ impl Recorder<'_> {
             [] => {}
             [val] => self.guard_dying(val),
             _ => {
-                for (position, val) in dying.iter().take(decal_uops::ARGUMENTS).enumerate() {
+                // There is a null behind them.
+                const MOST: usize = decal_uops::ARGUMENTS - 1;
+                for (position, val) in dying.iter().take(MOST).enumerate() {
                     let at = decal_uops::offset::ARGUMENTS + 8 * position as i32;
                     self.e.effect(Uop::set_context, &[*val], at, 0, Region::Counts, None);
                 }
-                let (snap, function) = (self.snap(), self.host.functions.may_die_all);
-                let count = dying.len().min(decal_uops::ARGUMENTS) as i32;
+                let (snap, function) = (self.snap(), self.host.functions.may_die_listed);
+                let count = dying.len().min(MOST) as i32;
                 self.e.effect(Uop::guard_droppable_all, &[], count, function, Region::Counts, Some(snap));
-                for val in dying.iter().skip(decal_uops::ARGUMENTS) {
+                for val in dying.iter().skip(MOST) {
                     self.e.effect(Uop::guard_not_last, &[*val], 0, 0, Region::Counts, Some(snap));
                 }
             }
@@ -685,7 +687,7 @@ impl Recorder<'_> {
     }
 
     /// Notes what number is in an object that was made of it.
-    fn know_number(&mut self, object: Val, sym: &Sym) {
+    pub(super) fn know_number(&mut self, object: Val, sym: &Sym) {
         match sym {
             Sym::Int(val, _) => self.e.learn_pure(Uop::unbox_int, object, *val),
             Sym::Float(val, _) => {
@@ -745,8 +747,7 @@ impl Recorder<'_> {
             }
             Sym::Int(v, id) => {
                 let table = self.host.objects.small_ints;
-                let small = (-5..=256).contains(&(seen.bits as i64)) && seen.kind == Kind::Int;
-                if small && table != 0 && !self.general {
+                if is_small(seen) && table != 0 && !self.general {
                     // Immortal, and one object for each number, so that identity needs no care.
                     let snap = self.snap();
                     let val = self.e.pure(Uop::small_int, &[*v], 0, table, Some(snap));
@@ -759,6 +760,11 @@ impl Recorder<'_> {
             _ => self.make(sym),
         }
     }
+}
+
+/// Whether the interpreter has one immortal object for this number.
+pub(super) fn is_small(seen: Operand) -> bool {
+    seen.kind == Kind::Int && (-5..=256).contains(&(seen.bits as i64))
 }
 
 pub(super) fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {

@@ -224,6 +224,7 @@ fn usable(uop: Uop) -> bool {
             | Uop::call_any_3
             | Uop::call_any_4
             | Uop::guard_droppable_all
+            | Uop::renew_int
             | Uop::push_frame
             | Uop::pop_frame
             | Uop::guard_undisturbed
