@@ -25,7 +25,7 @@ pub mod strings;
 pub mod texts;
 
 use crate::version::layout;
-use crate::{PyObject, objects};
+use crate::{PyObject, floats, objects};
 use std::ffi::c_int;
 use std::ptr::null_mut;
 
@@ -73,6 +73,11 @@ pub extern "C" fn float_pow(base: f64, exponent: f64) -> f64 {
         return 1.0;
     }
     let finite = base.is_finite() && exponent.is_finite();
+    if finite && base > 0.0 {
+        let result = pow(base, exponent);
+        // OverflowError
+        return if result.is_finite() { result } else { f64::NAN };
+    }
     if finite && base == 0.0 && exponent < 0.0 {
         return f64::NAN; // ZeroDivisionError
     }
@@ -100,7 +105,7 @@ pub unsafe extern "C" fn renew_float(value: f64, old: *mut PyObject) -> *mut PyO
             (*old.cast::<layout::Float>()).value = value;
             return old;
         }
-        let new = pyo3_ffi::PyFloat_FromDouble(value);
+        let new = floats::new(value);
         if !new.is_null() {
             objects::decref(old);
         }
@@ -118,7 +123,8 @@ pub unsafe extern "C" fn renew_int(both: *const u64) -> *mut PyObject {
     unsafe {
         let (value, old) = (*both as i64, *both.add(1) as *mut PyObject);
         let raw = old.cast::<layout::Long>();
-        if pyo3_ffi::Py_REFCNT(old) == 1 && (1 << DIGIT..1 << (2 * DIGIT)).contains(&value) && (*raw).tag >= TWO_DIGITS {
+        if pyo3_ffi::Py_REFCNT(old) == 1 && (1 << DIGIT..1 << (2 * DIGIT)).contains(&value) && (*raw).tag >= TWO_DIGITS
+        {
             let digits = (&raw mut (*raw).digits).cast::<u32>();
             *digits = value as u32 & ((1 << DIGIT) - 1);
             *digits.add(1) = (value >> DIGIT) as u32;

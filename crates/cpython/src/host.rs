@@ -1,6 +1,7 @@
 //! What the recorder needs to know of the interpreter: layouts, types, C functions.
 
 use crate::capi as ffi;
+use crate::floats;
 use crate::helpers;
 use crate::observe::chars;
 use crate::version::layout;
@@ -133,10 +134,11 @@ pub(crate) use address;
 fn functions() -> Functions {
     Functions {
         new_int: address!(ffi::PyLong_FromLongLong),
-        new_float: address!(ffi::PyFloat_FromDouble),
+        new_float: address!(floats::new),
         renew_float: address!(helpers::renew_float),
         renew_int: address!(helpers::renew_int),
         dealloc: address!(ffi::_Py_Dealloc),
+        free_float: address!(floats::free),
         new_tuple: address!(ffi::PyTuple_New),
         new_list: address!(ffi::PyList_New),
         float_mod: address!(helpers::float_mod),

@@ -15,6 +15,7 @@ pub mod builtins;
 mod capi;
 pub mod clock;
 pub mod code;
+pub mod floats;
 pub mod frame;
 pub mod handlers;
 mod helpers;

@@ -6,6 +6,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the one contract is in the module's text")]
 
 use crate::PyObject;
+use crate::floats;
 use crate::version::layout;
 use crate::version::symbols::symbols;
 
@@ -18,7 +19,7 @@ pub unsafe fn new_int(value: i64) -> *mut PyObject {
 /// A `float`.
 pub unsafe fn new_float(value: f64) -> *mut PyObject {
     // SAFETY: the module's contract.
-    unsafe { pyo3_ffi::PyFloat_FromDouble(value) }
+    unsafe { floats::new(value) }
 }
 
 /// `True` or `False`.

@@ -2,6 +2,7 @@
 
 use crate::allocator;
 use crate::capi as ffi;
+use crate::floats;
 use crate::objects;
 use crate::thread;
 use crate::version::symbols::symbols;
@@ -86,6 +87,7 @@ pub unsafe fn check() -> Result<(), Unsupported> {
         }
         checks::check(symbols).map_err(Unsupported::Layout)?;
         allocator::find(symbols);
+        floats::find(symbols);
         thread::find_hook(symbols);
         Ok(())
     }

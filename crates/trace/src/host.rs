@@ -164,6 +164,8 @@ pub struct Functions {
     pub renew_int: u64,
     /// `_Py_Dealloc`.
     pub dealloc: u64,
+    /// The same for an exact float.
+    pub free_float: u64,
     /// `PyTuple_New`.
     pub new_tuple: u64,
     /// `PyList_New`.

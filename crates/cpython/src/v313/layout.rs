@@ -285,9 +285,22 @@ pub struct Long {
 /// `PyFloatObject`.
 #[repr(C)]
 pub struct Float {
-    _head: [usize; 2],
+    pub references: usize,
+    /// Its type; in the list of free ones the next of them.
+    pub ty: *mut c_void,
     pub value: f64,
 }
+
+/// The interpreter's list of free floats (`_Py_float_freelist`).
+#[repr(C)]
+pub struct FreeFloats {
+    /// How many there are; negative when the interpreter ends.
+    pub count: i32,
+    pub first: *mut PyObject,
+}
+
+/// How many free floats the interpreter keeps (`PyFloat_MAXFREELIST`).
+pub const MOST_FREE_FLOATS: i32 = 100;
 
 /// `PyListObject`.
 #[repr(C)]

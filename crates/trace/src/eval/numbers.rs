@@ -38,4 +38,62 @@ mod tests {
         assert_eq!(words(1 << 60), None);
         assert_eq!(number([24, 1]), None);
     }
+
+    /// None where it is not written in place.
+    #[test]
+    fn as_writing_in_place_has_it() {
+        const FUNCTION: u64 = 0x100;
+        let renewed = |value: i64, references: u32, old: i64| {
+            let mut heap = Heap::new();
+            heap.define(FUNCTION, |heap, [both, ..]| {
+                assert_ne!(heap.load64(both + 8), 0);
+                heap.load64(both) << 32 | 1
+            });
+            heap.store32(0x8000, references);
+            for (word, at) in words(old).unwrap_or_default().into_iter().zip([TAG, TAG + 8]) {
+                heap.store64(0x8000 + at, word);
+            }
+            let new = execute(Uop::renew_int, &mut heap, &[value as u64, 0x8000, 0, 0], 0, FUNCTION).ok();
+            (new == Some(0x8000)).then(|| number([heap.load64(0x8000 + TAG), heap.load64(0x8000 + TAG + 8)])).flatten()
+        };
+        for value in [257, 1000, (1 << 30) - 1] {
+            for old in [300, -7, (1 << 30) - 1, 5 << 30, -(1 << 59)] {
+                assert_eq!(renewed(value, 1, old), Some(value));
+                assert_eq!(renewed(value, 2, old), None);
+            }
+        }
+        // What the interpreter has an object for, and what may have no room.
+        for value in [256, 0, -1, -1000, 1 << 30, i64::MAX, i64::MIN] {
+            assert_eq!(renewed(value, 1, 300), None);
+        }
+    }
+
+    #[test]
+    fn as_drops_of_several_have_it() {
+        const FUNCTION: u64 = 0x100;
+        // Objects by number, with their references: asked where one of them may die.
+        let asks = |objects: &[(u64, u32)]| {
+            let mut heap = Heap::new();
+            heap.define(FUNCTION, |_, _| 0);
+            let context = heap.context() + decal_uops::offset::ARGUMENTS as u64;
+            for (at, (object, references)) in objects.iter().enumerate() {
+                heap.store64(context + 8 * at as u64, 0x8000 + 64 * object);
+                heap.store32(0x8000 + 64 * object, *references);
+            }
+            execute(Uop::guard_droppable_all, &mut heap, &[0; 4], objects.len() as i32, FUNCTION).is_err()
+        };
+        const IMMORTAL: u32 = u32::MAX;
+        for kept in [
+            &[(0, 2), (1, 2)][..],
+            &[(0, 3), (0, 3)],
+            &[(0, 2), (1, IMMORTAL), (1, IMMORTAL)],
+            &[(0, 4), (1, 2), (0, 4)],
+        ] {
+            assert!(!asks(kept), "{kept:?}");
+        }
+        for may_die in [&[(0, 1), (1, 5)][..], &[(0, 2), (0, 2)], &[(1, 9), (0, 2), (0, 2)], &[(0, 2), (1, 2), (0, 2)]]
+        {
+            assert!(asks(may_die), "{may_die:?}");
+        }
+    }
 }

@@ -584,7 +584,9 @@ impl Recorder<'_> {
     pub(super) fn decref_plain(&mut self, val: Val) {
         // Characters of the table live forever, and nobody counts.
         if self.e.character(val).is_none() {
-            let dealloc = self.host.functions.dealloc;
+            let functions = &self.host.functions;
+            let is_float = self.e.type_of(val) == Some(self.host.objects.float);
+            let dealloc = if is_float { functions.free_float } else { functions.dealloc };
             self.e.effect(Uop::decref_plain, &[val], 0, dealloc, Region::Counts, None);
         }
     }

@@ -105,6 +105,7 @@ pub fn host() -> Host {
         renew_float: 0xf_0002,
         renew_int: 0xf_0042,
         dealloc: 0xf_0003,
+        free_float: 0xf_0043,
         new_tuple: 0xf_0004,
         new_list: 0xf_0005,
         float_mod: 0xf_0006,
