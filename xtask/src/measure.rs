@@ -136,10 +136,12 @@ impl Outcome {
         self.stats.get(name).copied().unwrap_or(0)
     }
 
-    /// Share of the loops' iterations that ran in traces.
+    /// Share of the loops' iterations that ran in traces. None where the program has no loops to speak of: recursion, whose calls
+    /// nobody counts, does its work.
     pub fn native_share(&self) -> Option<f64> {
+        const FEW: u64 = 10_000;
         let (native, cpython) = (self.stat("iterations_native"), self.stat("iterations_cpython"));
-        (native + cpython > 0).then(|| native as f64 / (native + cpython) as f64)
+        (native + cpython > FEW).then(|| native as f64 / (native + cpython) as f64)
     }
 
     /// The cells on what decal did: traces, microseconds compiling, native share.

@@ -16,6 +16,8 @@ const RESUME_UNITS: u32 = 1;
 const UNROLLED_EVENTS: usize = 64;
 /// Turns that a loop's body may hold.
 const MAX_UNROLLED: usize = 4;
+/// Instructions that are counted together, where instructions are counted.
+const COUNTED_AT_ONCE: u32 = 16;
 
 impl Recorder<'_> {
     /// A function's start asks whether somebody wants the interpreter's attention. In a trace the next turn would ask early
@@ -96,7 +98,7 @@ impl Recorder<'_> {
     /// Translates these events.
     pub(super) fn run(&mut self, from: usize, to: usize) -> Step<()> {
         let rec = self.rec;
-        let (mut index, mut unfinished) = (from, false);
+        let (mut index, mut unfinished, mut uncounted) = (from, false, 0);
         while let Some(event) = rec.events.get(index)
             && index < to
         {
@@ -107,7 +109,14 @@ impl Recorder<'_> {
             let next = rec.events.get(index + 1);
             self.ask_at_start(event, index);
             if matches!(event.op, Op::Return | Op::ReturnConst(_)) && event.depth == 0 {
+                // This one, too: the trace's end does it.
+                self.count_instructions(uncounted + 1);
                 return if next.is_none() { Ok(()) } else { Err(AbortReason::Inconsistent("events after the return")) };
+            }
+            // There it is left most often; a comparison and its jump are one.
+            let decides = |event: &Event| matches!(event.op, Op::PopJump(..) | Op::ForIter(_));
+            if decides(event) || next.is_some_and(decides) {
+                self.count_instructions(std::mem::take(&mut uncounted));
             }
             self.raised = rec.raised.get(&(index as u32)).copied();
             // Several instructions are taken together only where none of them was seen to raise.
@@ -134,12 +143,14 @@ impl Recorder<'_> {
             index += done as usize + hidden;
             // Where what it did in the call is the last that was seen, the call's end was not.
             unfinished = hidden > 0 && index == rec.events.len();
-            if let Some(address) = self.options.count {
-                self.count_instructions(address, done);
+            uncounted += done;
+            if uncounted >= COUNTED_AT_ONCE {
+                self.count_instructions(std::mem::take(&mut uncounted));
             }
             self.general = false;
             self.events = self.events.max(index);
         }
+        self.count_instructions(uncounted);
         // A loop to close, or the end of what was seen, lies in a call that was not followed.
         if index > to.min(rec.events.len()) || unfinished {
             Err(AbortReason::Call("its loop is in a call that is not inlined"))
@@ -161,9 +172,11 @@ impl Recorder<'_> {
         self.rec.events.iter().skip(index + 1).take_while(|inner| inner.depth > event.depth).count()
     }
 
-    /// Counts instructions that are done: all their exits lie behind. A `float`, since its addition never leaves; past
-    /// the emitter's memory, so that nothing else of the trace changes.
-    fn count_instructions(&mut self, address: u64, done: u32) {
+    /// Counts instructions that are done, if that is wanted: all their exits lie behind. Several at once, since counting each would
+    /// take longer than the instruction, so that traces would seem not to pay; where the trace is left in between, the last few are
+    /// missing. A `float`, since its addition never leaves; past the emitter's memory, so that nothing else of the trace changes.
+    fn count_instructions(&mut self, done: u32) {
+        let Some(address) = self.options.count.filter(|_| done > 0) else { return };
         let mut emit = |uop, args: &[Val], imm64| self.e.effect(uop, args, 0, imm64, Region::Counts, None);
         let base = emit(Uop::const_raw, &[], address);
         let before = emit(Uop::load_float, &[base], 0);
