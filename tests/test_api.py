@@ -369,6 +369,64 @@ def test_stats() -> None:
     assert "False" not in outcome.stdout, outcome.stdout
 
 
+def test_instructions_in_traces_are_counted() -> None:
+    """As many as CPython runs of the same calls, but for the few at which traces are left."""
+    outcome = run(
+        """
+        import sys
+        decal.enable()
+
+        def loop(n):
+            total = 0
+            for i in range(n):
+                if i % 3:
+                    total += i * i
+                else:
+                    total -= 1
+            return total
+
+        class Point:
+            def __init__(self, x):
+                self.x = x
+            def moved(self, by):
+                return Point(self.x + by)
+
+        def objects(n):
+            p = Point(1000)
+            for i in range(n):
+                p = p.moved(i)
+                p.x += 1
+            return p.x
+
+        def fib(n):
+            return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+        def in_cpython(function, n):
+            monitoring, counted = sys.monitoring, 0
+            def instruction(code, offset):
+                nonlocal counted
+                counted += 1
+            monitoring.use_tool_id(2, "test")
+            monitoring.register_callback(2, monitoring.events.INSTRUCTION, instruction)
+            monitoring.set_events(2, monitoring.events.INSTRUCTION)
+            function(n)
+            monitoring.set_events(2, 0)
+            monitoring.free_tool_id(2)
+            return counted
+
+        for function, n in (loop, 3000), (objects, 2000), (fib, 17):
+            for _ in range(30):
+                function(n)
+            before = decal.stats()["instructions_native"]
+            function(n)
+            native = decal.stats()["instructions_native"] - before
+            print(function.__name__, 0.95 < native / in_cpython(function, n) <= 1)
+        """,
+        {"DECAL_COUNT": "1", "DECAL_STRESS": "hot"},
+    )
+    assert outcome.stdout.splitlines() == ["loop True", "objects True", "fib True"]
+
+
 def test_abort_is_counted() -> None:
     outcome = run("""
         decal.enable()
