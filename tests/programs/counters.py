@@ -190,6 +190,91 @@ def into_a_set(n):
     return len(seen), sorted(seen)[:3], all(k == v for k, v in numbers.items()), max(numbers)
 
 
+def counted_words(words, n):
+    counts = {}
+    for i in range(n):
+        word = words[i % len(words)]
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def numbered(n):
+    counts = dict.fromkeys(range(7), 1000)
+    shared = sys.getrefcount(counts[0]) - sys.getrefcount(counts[6])
+    for i in range(n):
+        counts[i % 7] += i % 5
+    return counts, shared
+
+
+def held_values(n):
+    counts = {"a": 1000, "b": 2000, 3: 3000}
+    held, seen = list(counts.values()), []
+    for i in range(n):
+        key = "ab"[i & 1]
+        before = counts[key]
+        counts[key] += 1
+        counts[3] += 2
+        if before is counts[key] or before + 1 != counts[key]:
+            return "written over"
+        if i % 400 == 0:
+            seen.append(counts[3])
+    return held, seen, counts
+
+
+def one_value_twice(n):
+    counts = {}
+    for i in range(n):
+        counts["x"] = counts["y"] = i + 1000
+        counts["x"] += 1
+        if counts["y"] != i + 1000:
+            return "written over"
+        counts[i % 3] = counts["x"] * (1 << (i % 40))
+    return counts
+
+
+def while_iterated(n):
+    counts = {k: 5000 + k for k in range(6)}
+    total = 0
+    for _ in range(n):
+        for key, value in counts.items():
+            counts[key] = value + 1
+            total += counts[key] - value
+    return total, counts
+
+
+def other_values(n):
+    """What is replaced is no int, or one of other sizes, or the key is new."""
+    counts = {"a": 1.5, "b": None, "c": True, "d": 1 << 100, "e": -5000, "f": 100}
+    for i in range(n):
+        key = "abcdefgh"[i & 7]
+        counts[key] = i * 1000
+        if i % 64 < 8:
+            counts[key] = [None, 2.5, False, 1 << 70, -7, "", 1, 10_000][i & 7]
+    return counts
+
+
+TOTAL = 1000
+
+
+def of_the_module(n):
+    """Globals: who watches the dict is told."""
+    names = globals()
+    for i in range(n):
+        names["TOTAL"] += 1
+        if TOTAL != 1001 + i:
+            return i
+    return TOTAL
+
+
+def of_an_instance(n):
+    c = Counter(1000)
+    attributes = vars(c)
+    for _ in range(n):
+        attributes["value"] += 1
+        c.value += 1
+    return c.value, attributes
+
+
 class Node:
     def __init__(self, value, link):
         self.value = value
@@ -256,6 +341,14 @@ show(swaps, 2000)
 show(cells, 3000)
 show(default_arguments, 2000)
 show(into_a_set, 2000)
+show(counted_words, "the quick brown fox jumps over the lazy dog".split(), 4000)
+show(numbered, 4000)
+show(held_values, 2000)
+show(one_value_twice, 2000)
+show(while_iterated, 500)
+show(other_values, 2000)
+show(of_the_module, 2000)
+show(of_an_instance, 2000)
 show(lets_go, Node(1, None), Node(2, None), 3000)
 show(floats, 5000)
 show(powers, 3000)

@@ -116,19 +116,10 @@ pub unsafe extern "C" fn renew_float(value: f64, old: *mut PyObject) -> *mut PyO
 /// The same for an `int`: its value and `old` (an exact int) are in memory. Numbers of one digit the trace has written over `old`
 /// itself, where it may.
 pub unsafe extern "C" fn renew_int(both: *const u64) -> *mut PyObject {
-    const DIGIT: u32 = 30;
-    const TWO_DIGITS: usize = 2 << 3;
-    // SAFETY: two words, the second of which is an exact int that the caller holds a reference to; it has the digits that its tag
-    // says.
+    // SAFETY: two words, the second of which is an exact int that the caller holds a reference to.
     unsafe {
         let (value, old) = (*both as i64, *both.add(1) as *mut PyObject);
-        let raw = old.cast::<layout::Long>();
-        if pyo3_ffi::Py_REFCNT(old) == 1 && (1 << DIGIT..1 << (2 * DIGIT)).contains(&value) && (*raw).tag >= TWO_DIGITS
-        {
-            let digits = (&raw mut (*raw).digits).cast::<u32>();
-            *digits = value as u32 & ((1 << DIGIT) - 1);
-            *digits.add(1) = (value >> DIGIT) as u32;
-            (*raw).tag = TWO_DIGITS;
+        if write_int(old, value) {
             return old;
         }
         let new = objects::new_int(value);
@@ -136,6 +127,28 @@ pub unsafe extern "C" fn renew_int(both: *const u64) -> *mut PyObject {
             objects::decref(old);
         }
         new
+    }
+}
+
+/// Whether this value was written into an exact int. It is where the caller's reference is the only one, where the digits have
+/// room, and where the interpreter has no object for the value; negative numbers, which are rare, are left out.
+unsafe fn write_int(int: *mut PyObject, value: i64) -> bool {
+    const DIGIT: u32 = 30;
+    const OWN: i64 = 257;
+    // SAFETY: an exact int has the digits that its tag says.
+    unsafe {
+        let raw = int.cast::<layout::Long>();
+        let tag = if value >> DIGIT == 0 { 1 << 3 } else { 2 << 3 };
+        if pyo3_ffi::Py_REFCNT(int) != 1 || !(OWN..1 << (2 * DIGIT)).contains(&value) || (*raw).tag < tag {
+            return false;
+        }
+        let digits = (&raw mut (*raw).digits).cast::<u32>();
+        *digits = value as u32 & ((1 << DIGIT) - 1);
+        if tag == 2 << 3 {
+            *digits.add(1) = (value >> DIGIT) as u32;
+        }
+        (*raw).tag = tag;
+        true
     }
 }
 

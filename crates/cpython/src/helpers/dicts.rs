@@ -6,8 +6,10 @@
 //! that are watched or share their keys with instances.
 
 use super::death::{dies_with, droppable};
-use super::keys::{Lookup, in_dict, int_in_dict, is_simple};
+use super::keys::{Lookup, Place, in_dict, int_in_dict, is_simple};
+use super::write_int;
 use crate::capi as ffi;
+use crate::host::type_address;
 use crate::version::layout::Dict;
 use crate::{PyObject, objects};
 use std::ffi::c_int;
@@ -123,12 +125,55 @@ pub unsafe extern "C" fn set_int(dict: *mut PyObject, key: i64, _: i64, value: *
             objects::decref(std::mem::replace(&mut *place.value, new_reference(value)));
             return 1;
         }
-        let key = objects::new_int(key);
-        if key.is_null() {
+        with_object(key, |key| set(dict, key, value))
+    }
+}
+
+/// Writes a number into the value of a place, where it can be: an exact int that nobody else holds.
+unsafe fn written(place: Lookup<Place>, value: i64) -> bool {
+    // SAFETY: a place that was just found in a live dict.
+    unsafe {
+        match place {
+            Lookup::Found(place) => {
+                objects::type_of(*place.value) == type_address!(PyLong_Type) && write_int(*place.value, value)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// `dict[key] = value` of a value that is a number. The second number is not used.
+pub unsafe extern "C" fn set_number(dict: *mut PyObject, value: i64, _: i64, key: *mut PyObject) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        if may_change(dict) && written(in_dict(dict, key), value) {
+            return 1;
+        }
+        with_object(value, |value| set(dict, key, value))
+    }
+}
+
+/// The same where the key is a number, too. The object is not used.
+pub unsafe extern "C" fn set_int_number(dict: *mut PyObject, key: i64, value: i64, _: *mut PyObject) -> c_int {
+    // SAFETY: as above.
+    unsafe {
+        if may_change(dict) && written(int_in_dict(dict, key), value) {
+            return 1;
+        }
+        with_object(value, |value| set_int(dict, key, 0, value))
+    }
+}
+
+/// Does something with an object for a number, which lives as long as that.
+unsafe fn with_object(number: i64, act: impl FnOnce(*mut PyObject) -> c_int) -> c_int {
+    // SAFETY: the GIL is held; the object is dropped once.
+    unsafe {
+        let object = objects::new_int(number);
+        if object.is_null() {
             return REFUSED;
         }
-        let done = set(dict, key, value);
-        objects::decref(key);
+        let done = act(object);
+        objects::decref(object);
         done
     }
 }

@@ -19,6 +19,8 @@ pub(super) fn leaf() -> Leaf {
         dict_contains: address!(dicts::contains),
         dict_set: address!(dicts::set),
         dict_set_int: address!(dicts::set_int),
+        dict_set_number: address!(dicts::set_number),
+        dict_set_int_number: address!(dicts::set_int_number),
         dict_delete: address!(dicts::delete),
         dict_update: address!(dicts::update),
         dict_length: address!(dicts::length),

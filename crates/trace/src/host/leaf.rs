@@ -23,6 +23,10 @@ pub struct Leaf {
     pub dict_set: u64,
     /// Of a dict, a number, a number that is not used, and the value.
     pub dict_set_int: u64,
+    /// Of a dict, the value as a number, a number that is not used, and the key.
+    pub dict_set_number: u64,
+    /// Of a dict, two numbers, and an object that is not used.
+    pub dict_set_int_number: u64,
     pub dict_delete: u64,
     pub dict_update: u64,
     /// A number; the second operand is not used.

@@ -4,7 +4,7 @@
 //! goes back to the instruction's start. What they give has a reference of its own.
 
 use super::numbers::{Number, two};
-use super::state::Own;
+use super::state::{Own, is_small};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::event::{Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
@@ -68,7 +68,11 @@ impl Recorder<'_> {
         }
         // Something may die.
         self.own_before(event.offset);
-        if !matches!(self.peek(3)?, Sym::Obj(..) | Sym::Const(_)) {
+        let replaces = match self.peek(3)? {
+            Sym::Int(value, id) if !is_small(seen_value) && self.uses(id) == 1 => Some(value),
+            _ => None,
+        };
+        if replaces.is_none() && !matches!(self.peek(3)?, Sym::Obj(..) | Sym::Const(_)) {
             self.realize(3, seen_value)?;
             self.restart(event.offset);
         }
@@ -82,8 +86,21 @@ impl Recorder<'_> {
         let syms = self.pop_many(3)?;
         let [value, dict, key] = &syms[..] else { return Err(AbortReason::Inconsistent("stack")) };
         self.guard_exact(dict, seen)?;
-        let (base, val) = (self.object(dict)?, self.object(value)?);
+        let base = self.object(dict)?;
         let leaf = self.host.leaf.clone();
+        if let Some(value) = replaces {
+            // Written into the old one where nobody else holds that.
+            let (args, function) = match number {
+                Some(number) => ([base, number, value, base], leaf.dict_set_int_number),
+                None => ([base, value, value, self.key(key, seen_key)?], leaf.dict_set_number),
+            };
+            let drops = self.guard_discard(&syms[1..]);
+            let snap = self.raise_snap();
+            self.e.effect(Uop::call_store, &args, 0, function, Region::Fixed, Some(snap));
+            self.drop_all(&drops);
+            return Ok(());
+        }
+        let val = self.object(value)?;
         match number {
             Some(number) => {
                 let drops = self.guard_discard(&syms[1..]);
