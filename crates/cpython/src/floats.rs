@@ -5,7 +5,7 @@
 //! works in one interpreter, whose list has one address: it is looked for in the interpreter's state by what happens to it
 //! when floats come and go. Where it is not found, CPython's own functions do it.
 //!
-//! Cost: the search reads the interpreter's state once, some 20 µs.
+//! Cost: the search reads the interpreter's state once at most, when decal is switched on.
 
 use crate::capi as ffi;
 use crate::version::{checks, layout, symbols::Symbols};
