@@ -187,6 +187,7 @@ fn functions() -> Functions {
         lacks_attribute: address!(helpers::instances::lacks_attribute),
         dict_attribute: address!(helpers::instances::dict_attribute),
         new_instance: address!(helpers::instances::new_instance),
+        new_instance_with: address!(helpers::instances::new_instance_with),
         new_keywords: address!(helpers::instances::new_keywords),
         new_generator: address!(helpers::generators::new_generator),
         new_generator_of: address!(helpers::generators::new_generator_of),

@@ -133,6 +133,24 @@ pub unsafe fn decref(object: *mut PyObject) {
     unsafe { pyo3_ffi::Py_XDECREF(object) }
 }
 
+/// An instance of a class whose instances have inline values, with these; null where there is none at a place. Their references are handed
+/// over, but where it fails.
+pub unsafe fn new_instance(class: *mut PyObject, values: &[*mut PyObject]) -> *mut PyObject {
+    let has = |(place, value): (usize, &*mut PyObject)| i64::from(!value.is_null()) << place;
+    let places = values.iter().enumerate().map(has).fold(0, |places, one| places | one);
+    // SAFETY: the module's contract; the instance has room for as many values as were in its place when the trace was recorded.
+    unsafe {
+        let instance = crate::helpers::instances::new_instance_with(class, places, 0, 0);
+        if !instance.is_null() {
+            let first = instance.byte_offset(layout::INLINE_FIRST as isize).cast::<*mut PyObject>();
+            for (place, value) in values.iter().enumerate() {
+                first.add(place).write(*value);
+            }
+        }
+        instance
+    }
+}
+
 /// A function of this code, with these globals and a closure, or none.
 pub unsafe fn new_function(code: *mut PyObject, globals: *mut PyObject, closure: *mut PyObject) -> *mut PyObject {
     // SAFETY: the module's contract; the closure is a tuple of cells, as many as the code has free variables.

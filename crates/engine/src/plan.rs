@@ -57,6 +57,8 @@ pub enum New {
     Tuple(Vec<Make>),
     /// Code, globals, closure or null.
     Function(Vec<Make>),
+    /// Class, and the inline values.
+    Instance(Vec<Make>),
     RangeIter([Wanted; 3]),
 }
 
@@ -122,7 +124,9 @@ pub type Objects = SmallVec<[Filled; 24]>;
 fn takes_over(source: &Source) -> bool {
     match source {
         Source::Owned(_) | Source::Generator(_) => true,
-        Source::Tuple(items, _) | Source::Function(items, _) => items.iter().any(takes_over),
+        Source::Tuple(items, _) | Source::Function(items, _) | Source::Instance(items, _) => {
+            items.iter().any(takes_over)
+        }
         _ => false,
     }
 }
@@ -165,6 +169,9 @@ impl Planner<'_> {
             })?,
             Source::Function(parts, id) => self.boxed(*id, |this| {
                 Some(New::Function(parts.iter().map(|part| this.make(part)).collect::<Option<_>>()?))
+            })?,
+            Source::Instance(parts, id) => self.boxed(*id, |this| {
+                Some(New::Instance(parts.iter().map(|part| this.make(part)).collect::<Option<_>>()?))
             })?,
             Source::RangeIter(fields, id) => self.boxed(*id, |this| {
                 let [next, step, left] = **fields;
@@ -272,7 +279,7 @@ impl Plan {
             ([frame], true) if frame.locals.iter().all(|(_, make)| matches!(make, Make::Owned(_))) => {
                 match frame.stack.as_slice() {
                     [] => Some((None, &frame.locals)),
-                    [(0, Make::New(_, New::Tuple(_)) | Make::Generator(_))] => None,
+                    [(0, Make::New(_, New::Tuple(_) | New::Instance(_)) | Make::Generator(_))] => None,
                     [(0, make)] => Some((Some(make), &frame.locals)),
                     _ => None,
                 }
@@ -424,6 +431,7 @@ impl ObjectMaker<'_> {
                         }
                         New::Tuple(items) => self.tuple(items),
                         New::Function(parts) => self.function(parts),
+                        New::Instance(parts) => self.instance(parts),
                     };
                     self.failed |= object.is_null();
                     if let Some(slot) = self.boxes.get_mut(*number) {
@@ -444,6 +452,22 @@ impl ObjectMaker<'_> {
                 return null_mut();
             }
             objects::new_tuple(&items)
+        }
+    }
+
+    unsafe fn instance(&mut self, parts: &[Make]) -> *mut PyObject {
+        // SAFETY: the caller's; the first part is a class whose instances have at least so many inline values.
+        unsafe {
+            let parts: SmallVec<[_; 8]> = parts.iter().map(|part| (part, self.object(part))).collect();
+            let failed = parts.iter().any(|(part, object)| object.is_null() && !matches!(part, Make::Null));
+            let [(_, class), values @ ..] = &parts[..] else { return null_mut() };
+            let values: SmallVec<[_; 8]> = values.iter().map(|(_, object)| *object).collect();
+            let instance = if failed { null_mut() } else { objects::new_instance(*class, &values) };
+            objects::decref(*class);
+            if instance.is_null() {
+                values.iter().for_each(|value| objects::decref(*value));
+            }
+            instance
         }
     }
 

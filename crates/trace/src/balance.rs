@@ -596,7 +596,7 @@ fn makes(inst: &UopInst, host: &Host) -> bool {
     let makers = [f.new_instance, f.new_keywords, f.new_list_iter, f.new_tuple_iter];
     matches!(inst.uop, Uop::new_int | Uop::new_float | Uop::new_sequence)
         || inst.uop == Uop::call_obj_1 && makers.contains(&inst.imm64)
-        || inst.uop == Uop::call_slice && inst.imm64 == host.leaf.range_iterator
+        || inst.uop == Uop::call_slice && [host.leaf.range_iterator, f.new_instance_with].contains(&inst.imm64)
 }
 
 /// Stands for the frame as a base.
@@ -608,7 +608,9 @@ fn handed(snapshot: Snapshot<'_>) -> BTreeMap<Val, i64> {
     fn visit(source: &Source, seen: &mut BTreeSet<u32>, counts: &mut BTreeMap<Val, i64>) {
         match source {
             Source::Owned(val) => *counts.entry(*val).or_default() += 1,
-            Source::Tuple(items, id) | Source::Function(items, id) if seen.insert(id.0) => {
+            Source::Tuple(items, id) | Source::Function(items, id) | Source::Instance(items, id)
+                if seen.insert(id.0) =>
+            {
                 items.iter().for_each(|item| visit(item, seen, counts));
             }
             _ => {}

@@ -175,6 +175,8 @@ pub struct Making {
     pub inline: Option<(i32, i32)>,
     /// Number of inline values that have a name.
     pub values: u32,
+    /// Whether an instance is nothing but its inline values, and no code of its class runs when it ends.
+    pub bare: bool,
 }
 
 /// A builtin that goes through a generator, and what it has on its caller's stack above the generator meanwhile.

@@ -51,6 +51,8 @@ pub enum Source {
     Tuple(Rc<Vec<Source>>, BoxId),
     /// A function to be made: code, globals, and closure or null.
     Function(Rc<Vec<Source>>, BoxId),
+    /// An instance to be made: its class, and what is in each of its inline values up to the last one that is set.
+    Instance(Rc<Vec<Source>>, BoxId),
     /// The iterator of a `range` to be made: next value, step, values left. Only where a trace made it.
     RangeIter(Rc<[Val; 3]>, BoxId),
     /// The generator with this number, whose frame is in the snapshot.
@@ -331,9 +333,9 @@ impl PartialEq for Source {
             (Source::Generator(a), Source::Generator(b)) => a == b,
             (Source::Const(a), Source::Const(b)) => a == b,
             (Source::RangeIter(a, id), Source::RangeIter(b, other)) => (a, id) == (b, other),
-            (Source::Tuple(a, id), Source::Tuple(b, other)) | (Source::Function(a, id), Source::Function(b, other)) => {
-                id == other && same_items(a, b)
-            }
+            (Source::Tuple(a, id), Source::Tuple(b, other))
+            | (Source::Function(a, id), Source::Function(b, other))
+            | (Source::Instance(a, id), Source::Instance(b, other)) => id == other && same_items(a, b),
             _ => false,
         }
     }
@@ -365,6 +367,7 @@ impl Source {
             Source::Owned(val) => Source::Owned(number(*val)),
             Source::Tuple(items, id) => Source::Tuple(all_renumbered(items, number), *id),
             Source::Function(parts, id) => Source::Function(all_renumbered(parts, number), *id),
+            Source::Instance(parts, id) => Source::Instance(all_renumbered(parts, number), *id),
             Source::RangeIter(fields, id) => Source::RangeIter(Rc::new(fields.map(number)), *id),
         }
     }
@@ -380,14 +383,16 @@ impl Source {
             | Source::Bool(v)
             | Source::Borrowed(v)
             | Source::Owned(v) => visit(*v),
-            Source::Tuple(..) | Source::Function(..) | Source::RangeIter(..) => self.each_item(visit),
+            Source::Tuple(..) | Source::Function(..) | Source::Instance(..) | Source::RangeIter(..) => {
+                self.each_item(visit);
+            }
         }
     }
 
     /// The same for what has several, which is rare.
     fn each_item(&self, visit: &mut impl FnMut(Val)) {
         match self {
-            Source::Tuple(items, _) | Source::Function(items, _) => {
+            Source::Tuple(items, _) | Source::Function(items, _) | Source::Instance(items, _) => {
                 items.iter().for_each(|item| item.each_value(visit));
             }
             Source::RangeIter(fields, _) => fields.iter().for_each(|field| visit(*field)),

@@ -193,7 +193,7 @@ impl Snapshots {
     /// Calls `visit` with each source of all snapshots, items of tuples included.
     pub(crate) fn each_source(&self, visit: &mut impl FnMut(&Source)) {
         fn inner(source: &Source, visit: &mut impl FnMut(&Source)) {
-            if let Source::Tuple(items, _) | Source::Function(items, _) = source {
+            if let Source::Tuple(items, _) | Source::Function(items, _) | Source::Instance(items, _) = source {
                 items.iter().for_each(|item| inner(item, visit));
             }
             visit(source);

@@ -364,6 +364,7 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
         | Source::Float(_, number)
         | Source::Tuple(_, number)
         | Source::Function(_, number)
+        | Source::Instance(_, number)
         | Source::RangeIter(_, number) => *number,
     };
     if let Some((_, former)) = seen.boxes.iter().find(|(known, _)| *known == number) {
@@ -375,10 +376,12 @@ fn source<'a>(trace: &Trace, from: &'a Source, seen: &mut Seen<'a>) -> Result<()
         Source::Int(val, _) => is(*val, Class::Int),
         Source::Float(val, _) => is(*val, Class::Float),
         Source::RangeIter(fields, _) => fields.iter().try_for_each(|field| is(*field, Class::Int)),
-        Source::Tuple(items, _) | Source::Function(items, _) if items.iter().any(Source::is_in_place) => {
+        Source::Tuple(items, _) | Source::Function(items, _) | Source::Instance(items, _)
+            if items.iter().any(Source::is_in_place) =>
+        {
             Err(Fault::Unchanged)
         }
-        Source::Tuple(items, _) | Source::Function(items, _) => {
+        Source::Tuple(items, _) | Source::Function(items, _) | Source::Instance(items, _) => {
             items.iter().try_for_each(|item| source(trace, item, seen))
         }
         _ => Ok(()),

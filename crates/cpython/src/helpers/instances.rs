@@ -12,6 +12,32 @@ pub unsafe extern "C" fn new_instance(class: *mut PyObject) -> *mut PyObject {
     unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) }
 }
 
+/// The same of a class whose instances have inline values, with a bit for each value that the caller stores before anybody can look: the
+/// instance says that it has these, and that they came in the order of their places.
+///
+/// It fails like an allocation where the class has no such values any more, which is when the trace is no longer valid.
+pub unsafe extern "C" fn new_instance_with(class: *mut PyObject, places: i64, _: i64, _: i64) -> *mut PyObject {
+    // SAFETY: as above; what is written lies within the instance, as its head says how many values it has room for.
+    unsafe {
+        let instance = new_instance(class);
+        if instance.is_null() || places == 0 {
+            return instance;
+        }
+        let values = instance.byte_offset(layout::INLINE_VALUES as isize).cast::<layout::DictValues>();
+        let capacity = (*values).capacity;
+        let order = (&raw mut (*values).values).cast::<*mut PyObject>().add(capacity.into()).cast::<u8>();
+        let mut size = 0;
+        for place in 0..capacity.min(63) {
+            if places >> place & 1 != 0 {
+                order.add(size.into()).write(place);
+                size += 1;
+            }
+        }
+        (*values).size = size;
+        instance
+    }
+}
+
 /// A new dict; null where memory ran out.
 pub unsafe extern "C" fn new_keywords(_: *mut PyObject) -> *mut PyObject {
     // SAFETY: the GIL is held.

@@ -320,6 +320,7 @@ impl Observer {
                 init,
                 inline: inline.then_some((layout::INLINE_VALID, layout::MANAGED_DICT)),
                 values: if inline { shared_names(class) } else { 0 },
+                bare: inline && raw.tp_finalize.is_none() && raw.tp_del.is_none(),
             })
         }
     }

@@ -320,7 +320,7 @@ impl Place<'_> {
             Source::Float(val, _) => Thing::Float(bits(val)),
             Source::Bool(val) => Thing::Bool(bits(val) != 0),
             Source::Const(object) => self.thing(at.shadow, *object),
-            Source::Tuple(items, _) | Source::Function(items, _) => {
+            Source::Tuple(items, _) | Source::Function(items, _) | Source::Instance(items, _) => {
                 Thing::Items(items.iter().map(|item| self.slot(at, item, None)).collect::<Option<_>>()?)
             }
             Source::RangeIter(fields, _) => Thing::Range([0, 1, 2].map(|field| bits(&fields[field]))),

@@ -73,6 +73,9 @@ impl Recorder<'_> {
         {
             return Err(AbortReason::Attribute("a bound method of a builtin type"));
         }
+        if let Sym::Instance(..) = owner_sym {
+            return self.load_from_parts(owner_sym, attribute, method);
+        }
         let result = match attribute {
             Attribute::Inline { disp, valid_disp, .. } => {
                 let owner = self.owner(&owner_sym, seen)?;
@@ -225,6 +228,11 @@ impl Recorder<'_> {
     }
 
     pub(super) fn store_attr(&mut self, event: &Event) -> Step<()> {
+        if let (Sym::Instance(..), Detail::Attribute(attribute)) = (self.peek(1)?, event.detail)
+            && self.store_into_parts(attribute, event)?
+        {
+            return Ok(());
+        }
         self.own_numbers(2, event)?;
         let (owner_sym, value) = (self.pop()?, self.pop()?);
         let [seen_value, seen, seen_old] = match event.operands.as_slice() {

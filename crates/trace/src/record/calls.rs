@@ -226,6 +226,7 @@ impl Recorder<'_> {
             Sym::Float(..) if objects.float == ty => {}
             Sym::Bool(_) if objects.bool_ == ty => {}
             Sym::Tuple(..) if objects.tuple == ty => {}
+            Sym::Instance(parts, _) if matches!(parts.first(), Some(Sym::Const(class)) if class.object == ty) => {}
             _ => return Err(AbortReason::Unstable("a constant that was another one")),
         }
         Ok(())

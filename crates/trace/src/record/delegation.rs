@@ -195,7 +195,10 @@ impl Recorder<'_> {
         let root = self.outermost()?;
         let number = generator.number;
         for slot in 0..self.top().locals.len() as u32 {
-            if matches!(self.top().locals[slot as usize].sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..)) {
+            if matches!(
+                self.top().locals[slot as usize].sym,
+                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..)
+            ) {
                 self.flush_local(number * PER_FRAME + slot)?;
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;

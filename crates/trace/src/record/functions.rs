@@ -144,7 +144,7 @@ impl Recorder<'_> {
         let val = self.e.effect(Uop::call_obj_2, &[code, globals], 0, function, Region::Fixed, Some(snap));
         self.e.set_type(val, self.host.objects.function);
         for (id, tuple) in made {
-            self.fill_tuple(id, tuple)?;
+            self.fill(id, tuple)?;
         }
         let layout = self.host.layout.clone();
         let place = |disp| Place { base: val, index: None, disp };

@@ -220,7 +220,7 @@ impl Recorder<'_> {
         self.find_chain()?;
         let sym = self.pop()?;
         if let Some(place) = self.place(slot)
-            && let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = self.home(place).sym
+            && let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..) = self.home(place).sym
         {
             // The trace alone has what it held; memory has something plain.
             let old = std::mem::replace(&mut self.home(place).sym, Sym::Null);

@@ -449,7 +449,10 @@ impl Recorder<'_> {
         // What it holds goes where its frame is cleared.
         let first = number * PER_FRAME;
         for slot in 0..self.here().locals.len() as u32 {
-            if matches!(self.here().locals[slot as usize].sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..)) {
+            if matches!(
+                self.here().locals[slot as usize].sym,
+                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..)
+            ) {
                 self.flush_local(first + slot)?;
                 self.snap = self.build_snapshot(event.offset, Then::Resume);
                 self.raise_snap = None;

@@ -38,6 +38,18 @@ impl Recorder<'_> {
         if making.init.is_none() && !args.is_empty() {
             return Err(AbortReason::Inconsistent("arguments"));
         }
+        if self.may_be_virtual(making) {
+            let drops = self.guard_discard(&[callable]);
+            let instance = self.describe_instance(making.class);
+            let itself = Self::duplicate(&instance);
+            self.push(instance);
+            let Some(init) = making.init else {
+                self.drop_all(&drops);
+                return Ok(());
+            };
+            args.insert(0, itself);
+            return self.enter_with(init, &drops, args, event, Returns::Instance);
+        }
         let class = self.e.object(making.class, 0);
         let drops = self.guard_discard(&[callable]);
         let (snap, function) = (self.raise_snap(), self.host.functions.new_instance);

@@ -130,6 +130,7 @@ impl Recorder<'_> {
             self.settle_generators(event)?;
         }
         self.settle_functions(event)?;
+        self.settle_instances(event)?;
         if self.raised.is_some() {
             self.snap();
             let reason = AbortReason::Instruction("an exception that is raised and handled");
@@ -393,7 +394,7 @@ impl Recorder<'_> {
         let mut previous = Vec::new();
         for slot in [a, b] {
             let sym = &mut self.top().locals[slot as usize].sym;
-            if matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..)) {
+            if matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..)) {
                 previous.push(std::mem::replace(sym, Sym::Null));
             }
         }

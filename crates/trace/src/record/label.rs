@@ -122,7 +122,8 @@ impl LabelState {
         let sym = |sym: &mut Sym| match sym {
             Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
             Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
-            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Tuple(..) | Sym::Function(..) | Sym::Gen(_) => {}
+            Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Gen(_) => {}
+            Sym::Tuple(..) | Sym::Function(..) | Sym::Instance(..) => {}
         };
         for frame in label.frames.iter_mut().chain(&mut label.suspended) {
             frame.generator.iter_mut().flat_map(Generator::values_mut).for_each(renumber);
@@ -187,6 +188,7 @@ impl Recorder<'_> {
             return Err(AbortReason::Call("a loop in a function that handles an exception").into());
         }
         self.end_turn(head)?;
+        self.settle_instances_at(head)?;
         if !self.leaves_generators {
             self.adopt_generators(head)?;
         }
@@ -543,7 +545,7 @@ impl Recorder<'_> {
                     Sym::Obj(_, Own::StackSlot(home)) if *home != first + slot as u32 => {
                         return Err(AbortReason::Stack);
                     }
-                    Sym::Tuple(..) | Sym::Function(..) => return Err(AbortReason::Stack),
+                    Sym::Tuple(..) | Sym::Function(..) | Sym::Instance(..) => return Err(AbortReason::Stack),
                     _ => {}
                 }
             }
@@ -570,7 +572,10 @@ impl Recorder<'_> {
         self.raise_snap = None;
         for (place, slot) in self.homes() {
             let forced = self.varying.contains(&slot);
-            let owned = matches!(self.home(place).sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::RangeIter(..));
+            let owned = matches!(
+                self.home(place).sym,
+                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..) | Sym::RangeIter(..)
+            );
             if forced || owned {
                 self.flush_local(place)?;
                 self.snap = self.build_snapshot(head, Then::Resume);
@@ -692,6 +697,7 @@ impl Recorder<'_> {
             return Err(AbortReason::Stack.into());
         }
         self.end_turn(label.head)?;
+        self.settle_instances_at(label.head)?;
         self.settle_borrowed(label, label.head)?.map_or(Ok(()), |slot| Err(Failure::Varying([slot].into())))?;
         self.settle_objects(label.head, &label.varying, &label.types)?;
         // Those that the label does not carry are loaded anew in the next turn.

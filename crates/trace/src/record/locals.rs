@@ -72,14 +72,14 @@ impl Recorder<'_> {
             self.guard_deferred(&sym, seen);
             // Whatever object the local held until now lives in memory or was borrowed there.
             let previous = std::mem::replace(&mut self.home(place).sym, sym);
-            if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
+            if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..) = previous {
                 self.discard(&[previous])?;
             }
             return Ok(());
         }
         let previous = self.home(place).sym.clone();
         let mut sym = sym;
-        if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
+        if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..) = previous {
             self.home(place).sym = Sym::Null;
             // The value may be borrowed from this very slot, and takes its reference over then.
             self.push(sym);
@@ -357,13 +357,13 @@ impl Recorder<'_> {
         if self.make_plain(place, old)? {
             let previous = std::mem::replace(&mut self.home(place).sym, Sym::Null);
             return match previous {
-                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) => self.discard(&[previous]),
+                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..) => self.discard(&[previous]),
                 // Memory keeps it until an exit writes the slot, and so may whoever borrows it from there.
                 _ => Ok(()),
             };
         }
         let previous = std::mem::replace(&mut self.home(place).sym, Sym::Null);
-        if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) = previous {
+        if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..) = previous {
             self.discard(&[previous])?;
         }
         let before = self.bound_memory_of(place);

@@ -63,7 +63,7 @@ fn find(events: &[Event]) -> Option<Move> {
 
 /// Whether dropping this is nothing to care about.
 fn is_held(sym: &Sym) -> bool {
-    !matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..))
+    !matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..))
 }
 
 impl Recorder<'_> {

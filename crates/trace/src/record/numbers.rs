@@ -459,6 +459,9 @@ impl Recorder<'_> {
         let same = match (&left, &right) {
             (Sym::Const(a), Sym::Const(b)) => Some(a.object == b.object),
             (Sym::Int(_, a), Sym::Int(_, b)) | (Sym::Float(_, a), Sym::Float(_, b)) if a == b => Some(true),
+            (Sym::Instance(_, a), Sym::Instance(_, b)) => Some(a == b),
+            // Nobody else has it.
+            (Sym::Instance(..), _) | (_, Sym::Instance(..)) => Some(false),
             (Sym::Int(..) | Sym::Float(..) | Sym::Tuple(..) | Sym::Bool(_), Sym::Const(c))
             | (Sym::Const(c), Sym::Int(..) | Sym::Float(..) | Sym::Tuple(..) | Sym::Bool(_))
                 if c.kind == Kind::None =>
@@ -646,7 +649,7 @@ impl Recorder<'_> {
                         self.e.pure(uop, &[*val], 0, self.host.objects.none, Some(snap));
                     }
                     Sym::Const(operand) if (operand.kind == Kind::None) == none => {}
-                    Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Tuple(..) if !none => {}
+                    Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Tuple(..) | Sym::Instance(..) if !none => {}
                     _ => return Err(AbortReason::Unstable("a jump on another kind of value")),
                 }
             }

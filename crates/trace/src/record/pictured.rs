@@ -49,7 +49,7 @@ impl Found {
             Sym::Obj(val, own @ (Own::Slot(_) | Own::StackSlot(_))) if Some(*own) != own_place => {
                 self.foreign.push(*val)
             }
-            Sym::Tuple(..) | Sym::Function(..) => {
+            Sym::Tuple(..) | Sym::Function(..) | Sym::Instance(..) => {
                 self.tuples = true;
                 self.owned.add(sym);
             }

@@ -1,8 +1,8 @@
 //! Objects that exist only in the trace become real.
 //!
-//! A number or tuple may stand in several slots, which then hold one object; its identity says so. Making
-//! it real replaces all of them, so that Python sees one object. Tuples let go of their items: each item is made
-//! first, then the tuple, which takes references of its own, and then what the slots owned of the items is dropped.
+//! A number, tuple or instance may stand in several slots, which then hold one object; its identity says so. Making
+//! it real replaces all of them, so that Python sees one object. Tuples and instances let go of their parts: each part is made
+//! first, then the whole, which takes references of its own, and then what the slots owned of the parts is dropped.
 //! Making can leave the trace only where memory runs out.
 
 use super::state::{Own, Owners};
@@ -35,54 +35,59 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Makes a tuple that was taken off the state: the object, with a reference for the caller.
-    pub(super) fn make_tuple(&mut self, sym: &Sym, id: BoxId) -> Step<Val> {
+    /// Makes a tuple or an instance that was taken off the state: the object, with a reference for the caller.
+    pub(super) fn make_whole(&mut self, sym: &Sym, id: BoxId) -> Step<Val> {
         // Back into the state for as long as it takes, so that what is made is seen in all places.
         self.push(sym.clone());
         let mut made = Vec::new();
         self.make_parts(id, &mut made)?;
-        // Inner tuples come first, and the one that is wanted last.
+        // Inner ones come first, and the one that is wanted last.
         let mut val = None;
-        for (id, tuple) in made {
-            self.fill_tuple(id, tuple)?;
-            val = Some(tuple);
+        for (id, whole) in made {
+            self.fill(id, whole)?;
+            val = Some(whole);
         }
         self.top_stack().pop();
         val.ok_or(AbortReason::Inconsistent("tuple"))
     }
 
-    /// The items of a tuple of the state.
-    fn items_of(&mut self, id: BoxId) -> Step<Vec<Sym>> {
+    /// The parts of a tuple or an instance of the state, and the class where it is an instance.
+    fn parts_of(&mut self, id: BoxId) -> Step<(Vec<Sym>, Option<Operand>)> {
         let mut found = None;
         self.visit_syms(&mut |sym| {
             // The last one, which is the one that its maker looks at.
-            if let Sym::Tuple(items, i) = sym
-                && *i == id
-            {
-                found = Some(items.to_vec());
+            match sym {
+                Sym::Tuple(items, i) if *i == id => found = Some((items.to_vec(), None)),
+                Sym::Instance(parts, i) if *i == id => {
+                    let class = if let Some(Sym::Const(class)) = parts.first() { Some(*class) } else { None };
+                    found = Some((parts.to_vec(), class));
+                }
+                _ => {}
             }
         });
         found.ok_or(AbortReason::Inconsistent("tuple"))
     }
 
-    /// Makes all that a tuple needs to become real, itself included, but fills no tuple yet: should memory run out, the exit
+    /// Makes all that a tuple or an instance needs to become real, itself included, but fills nothing yet: should memory run out, the exit
     /// finds the references to the items where its snapshot says.
     pub(super) fn make_parts(&mut self, id: BoxId, made: &mut Vec<(BoxId, Val)>) -> Step<()> {
-        let count = self.items_of(id)?.len();
+        let (parts, class) = self.parts_of(id)?;
+        let count = parts.len();
         for position in 0..count {
-            let item = self.items_of(id)?.get(position).cloned().ok_or(AbortReason::Inconsistent("tuple"))?;
+            let item = self.parts_of(id)?.0.get(position).cloned().ok_or(AbortReason::Inconsistent("tuple"))?;
             match &item {
                 Sym::Obj(..) | Sym::Const(_) => continue,
-                Sym::Tuple(_, inner) if made.iter().any(|(id, _)| id == inner) => {}
-                Sym::Tuple(_, inner) => self.make_parts(*inner, made)?,
+                Sym::Null if class.is_some() => continue,
+                Sym::Tuple(_, inner) | Sym::Instance(_, inner) if made.iter().any(|(id, _)| id == inner) => {}
+                Sym::Tuple(_, inner) | Sym::Instance(_, inner) => self.make_parts(*inner, made)?,
                 Sym::Int(..) | Sym::Float(..) | Sym::RangeIter(..) => {
                     self.make_number(&item, false)?;
                 }
                 Sym::Bool(bit) => {
                     let object = self.make_bool(*bit);
-                    let is_it = |sym: &Sym| matches!(sym, Sym::Tuple(_, i) if *i == id);
+                    let is_it = |sym: &Sym| matches!(sym, Sym::Tuple(_, i) | Sym::Instance(_, i) if *i == id);
                     self.each_sym(is_it, &mut |sym| {
-                        if let Sym::Tuple(items, _) = sym
+                        if let Sym::Tuple(items, _) | Sym::Instance(items, _) = sym
                             && let Some(item) = Rc::make_mut(items).get_mut(position)
                         {
                             *item = Sym::Obj(object, Own::Owned);
@@ -91,6 +96,11 @@ impl Recorder<'_> {
                 }
                 _ => return Err(AbortReason::Inconsistent("an item")),
             }
+        }
+        if let Some(class) = class {
+            let instance = self.allocate_instance(class, &parts);
+            made.push((id, instance));
+            return Ok(());
         }
         let length = self.e.int(count as i64);
         let (snap, function) = (self.raise_snap(), self.host.functions.new_tuple);
@@ -108,43 +118,55 @@ impl Recorder<'_> {
         val
     }
 
-    /// Fills a tuple with its items, and puts it into all slots that hold it. The trace owns one reference
+    /// Fills a tuple or an instance with its parts, and puts it into all slots that hold it. The trace owns one reference
     /// for each of them; the last slot's is the caller's where that slot goes away.
-    pub(super) fn fill_tuple(&mut self, id: BoxId, tuple: Val) -> Step<()> {
-        let items = self.items_of(id)?;
+    pub(super) fn fill(&mut self, id: BoxId, whole: Val) -> Step<()> {
+        let (parts, class) = self.parts_of(id)?;
         let mut vals = Vec::new();
-        for item in &items {
-            vals.push(self.object(item)?);
+        for part in &parts {
+            vals.push(if *part == Sym::Null { self.e.object(0, 0) } else { self.object(part)? });
         }
-        let length = self.e.int(items.len() as i64);
-        self.know_tuple(tuple, &vals, length);
+        let length = self.e.int(parts.len() as i64);
+        let know = |this: &mut Self, whole: Val| match class {
+            Some(_) => this.know_values(whole, &vals[1..]),
+            None => this.know_tuple(whole, &vals, length),
+        };
+        know(self, whole);
         let uses = self.uses(id);
         // The last slot takes the reference that came with the new tuple.
-        let mut names = vec![tuple];
+        let mut names = vec![whole];
         for _ in 1..uses {
-            let name = self.another(tuple);
-            self.know_tuple(name, &vals, length);
+            let name = self.another(whole);
+            know(self, name);
             names.push(name);
         }
         let (mut instances, mut owners) = (Vec::new(), Owners::default());
-        let is_it = |sym: &Sym| matches!(sym, Sym::Tuple(_, i) if *i == id);
+        let is_it = |sym: &Sym| matches!(sym, Sym::Tuple(_, i) | Sym::Instance(_, i) if *i == id);
         self.each_place(is_it, &mut |sym, place| {
-            if let Sym::Tuple(items, _) = sym
+            if let Sym::Tuple(items, _) | Sym::Instance(items, _) = sym
                 && let Some(object) = owners.object(place, || names.pop())
             {
                 instances.push(std::mem::take(Rc::make_mut(items)));
                 *sym = object;
             }
         });
-        // The new tuple takes over what the last slot owned, unless somebody has borrowed that.
+        // The new object takes over what the last slot owned, unless somebody has borrowed that.
         let last = instances.pop().unwrap_or_default();
-        for (position, (item, val)) in last.iter().zip(&vals).enumerate() {
+        let (first, region, skipped) = match class {
+            // Its class is not a part that it has by itself.
+            Some(_) => (self.host.layout.values_first - 8, Region::Attributes, 1),
+            None => (self.host.layout.tuple_items, Region::Fixed, 0),
+        };
+        for (position, (item, val)) in last.iter().zip(&vals).enumerate().skip(skipped) {
+            if *item == Sym::Null {
+                continue;
+            }
             let owned = matches!(item, Sym::Obj(_, Own::Owned)) && !self.hand_over(*val, Own::Virtual);
             if !owned {
                 self.incref(*val);
             }
-            let disp = self.host.layout.tuple_items + 8 * position as i32;
-            self.e.effect(Uop::store_obj, &[tuple, *val], disp, 0, Region::Fixed, None);
+            let disp = first + 8 * position as i32;
+            self.e.effect(Uop::store_obj, &[whole, *val], disp, 0, region, None);
         }
         for item in instances.iter().flatten() {
             if let Sym::Obj(val, Own::Owned) = item

@@ -392,8 +392,7 @@ impl Recorder<'_> {
             }
             Source::Generator(number) => Sym::Gen(*number),
             Source::Const(address) => Sym::Const(self.constant(*address).ok_or(AbortReason::Exit)?),
-            Source::Tuple(items, id) | Source::Function(items, id) => {
-                let is_tuple = matches!(source, Source::Tuple(..));
+            Source::Tuple(items, id) | Source::Function(items, id) | Source::Instance(items, id) => {
                 let id = self.old_box(*id);
                 if let Some(known) = tuples.get(&id) {
                     return Ok(Self::duplicate(known));
@@ -403,7 +402,11 @@ impl Recorder<'_> {
                     .map(|item| self.resume(item, map, holders, borrowed, tuples))
                     .collect::<Step<Vec<_>>>()?;
                 let items = std::rc::Rc::new(items);
-                let tuple = if is_tuple { Sym::Tuple(items, id) } else { Sym::Function(items, id) };
+                let tuple = match source {
+                    Source::Function(..) => Sym::Function(items, id),
+                    Source::Instance(..) => Sym::Instance(items, id),
+                    _ => Sym::Tuple(items, id),
+                };
                 tuples.insert(id, tuple.clone());
                 tuple
             }
@@ -527,6 +530,7 @@ impl Recorder<'_> {
             interface.iter().skip(label.phis.len()).copied().filter(|val| !mine.contains_key(val)).collect();
         // Who has none of the label's values may have left before the first pass had looked at them.
         let unseen = mine.is_empty() && label.granted.ranges.keys().any(|val| !label.phi_vals.contains(val));
+        self.settle_instances_at(head)?;
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(self.unjoined("the stack".to_string()));
         }
@@ -691,7 +695,7 @@ fn holders(snapshot: &crate::snapshot::Snapshot<'_>) -> FxHashMap<Val, Own> {
             Source::Owned(val) => {
                 holders.entry(*val).or_insert(Own::Virtual);
             }
-            Source::Tuple(items, _) | Source::Function(items, _) => {
+            Source::Tuple(items, _) | Source::Function(items, _) | Source::Instance(items, _) => {
                 items.iter().for_each(|item| owned(item, holders));
             }
             _ => {}

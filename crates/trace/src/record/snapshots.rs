@@ -147,6 +147,7 @@ fn source(sym: &Sym, place: Option<Own>, named: &[Val], owned: &Items) -> Source
         Sym::RangeIter(next, step, left, id) => Source::RangeIter(Rc::new([*next, *step, *left]), *id),
         Sym::Tuple(items, id) => Source::Tuple(parts(items, *id, named, owned), *id),
         Sym::Function(items, id) => Source::Function(parts(items, *id, named, owned), *id),
+        Sym::Instance(items, id) => Source::Instance(parts(items, *id, named, owned), *id),
     }
 }
 

@@ -25,6 +25,10 @@ impl Recorder<'_> {
                 && let Sym::Obj(val, _) = sym
             {
                 self.guard_shadow(val, special.shadow, event)?;
+            } else if index == 0
+                && let Sym::Instance(parts, _) = &sym
+            {
+                self.guard_lacks(parts, special.shadow)?;
             }
             args.push(Self::duplicate(&sym));
         }

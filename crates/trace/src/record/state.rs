@@ -59,6 +59,8 @@ pub enum Sym {
     /// A new function that was not made: its code, its globals, and its closure or nothing. Only on the operand stack, where it
     /// waits for its call.
     Function(Rc<Vec<Sym>>, BoxId),
+    /// An instance that was not made: its class, and what is in each of its inline values up to the last one that is set.
+    Instance(Rc<Vec<Sym>>, BoxId),
     /// The iterator of a `range` that was not made: next value, step, values left.
     RangeIter(Val, Val, Val, BoxId),
     /// A generator that was not made, by its number.
@@ -215,7 +217,7 @@ impl Items {
 
     /// Adds those that the trace holds a reference to in this slot, if what it has is a tuple that was not made.
     pub(super) fn add(&mut self, sym: &Sym) {
-        let (Sym::Tuple(items, id) | Sym::Function(items, id)) = sym else { return };
+        let (Sym::Tuple(items, id) | Sym::Function(items, id) | Sym::Instance(items, id)) = sym else { return };
         for (position, item) in items.iter().enumerate() {
             if matches!(item, Sym::Obj(_, Own::Owned)) {
                 self.insert((*id, position));
@@ -356,6 +358,7 @@ impl Recorder<'_> {
             Sym::Obj(val, Own::Owned | Own::StackSlot(_)) => Sym::Obj(*val, Own::Virtual),
             Sym::Tuple(items, id) => Sym::Tuple(Rc::new(items.iter().map(Self::duplicate).collect()), *id),
             Sym::Function(parts, id) => Sym::Function(Rc::new(parts.iter().map(Self::duplicate).collect()), *id),
+            Sym::Instance(parts, id) => Sym::Instance(Rc::new(parts.iter().map(Self::duplicate).collect()), *id),
             other => other.clone(),
         }
     }
@@ -382,7 +385,7 @@ impl Recorder<'_> {
     /// the tuple has one reference to each: only one of the descriptions owns an item.
     pub(super) fn visit_places(&self, visit: &mut impl FnMut(&Sym, Option<Position>)) {
         fn inner(sym: &Sym, place: Option<Position>, visit: &mut impl FnMut(&Sym, Option<Position>)) {
-            if let Sym::Tuple(items, id) | Sym::Function(items, id) = sym {
+            if let Sym::Tuple(items, id) | Sym::Function(items, id) | Sym::Instance(items, id) = sym {
                 for (position, item) in items.iter().enumerate() {
                     inner(item, Some((*id, position)), visit);
                 }
@@ -407,7 +410,11 @@ impl Recorder<'_> {
         change: &mut impl FnMut(&mut Sym, Option<Position>),
     ) {
         fn has(sym: &Sym, concerns: &impl Fn(&Sym) -> bool) -> bool {
-            let parts = if let Sym::Tuple(parts, _) | Sym::Function(parts, _) = sym { &parts[..] } else { &[] };
+            let parts = if let Sym::Tuple(parts, _) | Sym::Function(parts, _) | Sym::Instance(parts, _) = sym {
+                &parts[..]
+            } else {
+                &[]
+            };
             concerns(sym) || parts.iter().any(|part| has(part, concerns))
         }
         fn inner(
@@ -416,7 +423,7 @@ impl Recorder<'_> {
             concerns: &impl Fn(&Sym) -> bool,
             change: &mut impl FnMut(&mut Sym, Option<Position>),
         ) {
-            if let Sym::Tuple(items, id) | Sym::Function(items, id) = sym {
+            if let Sym::Tuple(items, id) | Sym::Function(items, id) | Sym::Instance(items, id) = sym {
                 for position in 0..items.len() {
                     if has(&items[position], concerns) {
                         inner(&mut Rc::make_mut(items)[position], Some((*id, position)), concerns, change);
@@ -466,8 +473,12 @@ impl Recorder<'_> {
     /// The first half of [`Self::discard`]: the exits. Gives what [`Self::drop_all`] is to drop, after all
     /// other exits of the instruction and before or after its effects.
     pub(super) fn guard_discard(&mut self, syms: &[Sym]) -> Vec<Val> {
-        let owns =
-            |sym: &Sym| matches!(sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Function(..) | Sym::Gen(_));
+        let owns = |sym: &Sym| {
+            matches!(
+                sym,
+                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Function(..) | Sym::Instance(..) | Sym::Gen(_)
+            )
+        };
         if !syms.iter().any(owns) {
             return std::mem::take(&mut self.shells);
         }
@@ -626,7 +637,7 @@ impl Recorder<'_> {
     /// reference for each of those slots, each under a name of its own, and one more for the caller.
     pub(super) fn make(&mut self, sym: &Sym) -> Step<Val> {
         match sym {
-            Sym::Tuple(_, id) => self.make_tuple(sym, *id),
+            Sym::Tuple(_, id) | Sym::Instance(_, id) => self.make_whole(sym, *id),
             Sym::Function(_, id) => self.make_new_function(sym, *id),
             Sym::Gen(number) => self.realize_generator(*number, true),
             _ => self.make_number(sym, true),
@@ -709,6 +720,7 @@ impl Recorder<'_> {
             | Sym::Float(_, i)
             | Sym::Tuple(_, i)
             | Sym::Function(_, i)
+            | Sym::Instance(_, i)
             | Sym::RangeIter(_, _, _, i)) = sym
             else {
                 return;
@@ -773,7 +785,7 @@ pub(super) fn collect_owned(syms: &[Sym], owned: &mut Vec<Val>) {
     for sym in syms {
         match sym {
             Sym::Obj(val, Own::Owned) => owned.push(*val),
-            Sym::Tuple(items, _) | Sym::Function(items, _) => collect_owned(items, owned),
+            Sym::Tuple(items, _) | Sym::Function(items, _) | Sym::Instance(items, _) => collect_owned(items, owned),
             _ => {}
         }
     }

@@ -512,6 +512,10 @@ impl<'a> Words<'a, '_> {
                 self.expect("(")?;
                 Source::Function(Rc::new(self.sources(")")?), self.box_id()?)
             }
+            "instance" => {
+                self.expect("(")?;
+                Source::Instance(Rc::new(self.sources(")")?), self.box_id()?)
+            }
             "range" => {
                 self.expect("(")?;
                 let next = self.val()?;

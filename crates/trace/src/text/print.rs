@@ -220,8 +220,12 @@ fn write_sources(f: &mut Formatter<'_>, sources: &[Source]) -> Result {
             Source::Bool(val) => write!(f, "bool {val}")?,
             Source::Borrowed(val) => write!(f, "borrow {val}")?,
             Source::Owned(val) => write!(f, "own {val}")?,
-            Source::Tuple(items, number) | Source::Function(items, number) => {
-                f.write_str(if matches!(source, Source::Tuple(..)) { "tuple(" } else { "function(" })?;
+            Source::Tuple(items, number) | Source::Function(items, number) | Source::Instance(items, number) => {
+                f.write_str(match source {
+                    Source::Tuple(..) => "tuple(",
+                    Source::Function(..) => "function(",
+                    _ => "instance(",
+                })?;
                 write_sources(f, items)?;
                 write!(f, ") #{}", number.0)?;
             }

@@ -164,6 +164,7 @@ pub fn host() -> Host {
         lacks_attribute: 0xf_0018,
         dict_attribute: 0xf_0019,
         new_instance: 0xf_0015,
+        new_instance_with: 0xf_001d,
         new_keywords: 0xf_0016,
     };
     Host { layout, objects, functions, leaf: Leaf::default() }

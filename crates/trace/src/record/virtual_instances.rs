@@ -1,0 +1,242 @@
+//! Instances that are not made.
+//!
+//! A vector that is added to another one is an object that lives for an expression. What a trace needs of it are its attributes, which it
+//! has in registers. So the call of a class describes the new instance ([`Sym::Instance`]): its class, and what is in each of its inline
+//! values. Loads and stores of attributes look there, methods are found by the class, and what takes it as an object makes one
+//! ([`realize`](super::realize)), as an exit does. Slots that hold the same instance each have a description, like those of a tuple, and
+//! a store changes all of them.
+//!
+//! What holds: values are set in the order of their places, which is the order in which a dict of the instance would have them; an
+//! instance whose attributes come in another order is made. No part of an instance leads back to it. Its class has no `__del__`, so that
+//! nobody sees when it ends, and nobody can have a weak reference to it.
+//!
+//! Cost: a store looks through all slots of the state.
+
+use super::state::Own;
+use super::{AbortReason, Recorder, Step, Sym};
+use crate::bytecode::{JumpIf, Op};
+use crate::event::{Attribute, Detail, Event, KnownCall, Making, Operand, Shadow};
+use crate::ir::{Region, Val};
+use crate::opt::heap::Place;
+use crate::snapshot::{BoxId, Then};
+use decal_uops::Uop;
+use std::rc::Rc;
+
+/// The most attributes that an instance has which is not made: each is in all snapshots.
+const MOST: usize = 16;
+
+impl Recorder<'_> {
+    /// Whether a new instance need not be made.
+    pub(super) fn may_be_virtual(&self, making: Making) -> bool {
+        making.bare && self.options.optimize && !self.general
+    }
+
+    /// An instance without attributes.
+    pub(super) fn describe_instance(&mut self, class: u64) -> Sym {
+        let class = Operand { object: class, ty: 0, kind: crate::event::Kind::Type, bits: 0 };
+        let id = self.new_box();
+        Sym::Instance(Rc::new(vec![Sym::Const(class)]), id)
+    }
+
+    /// Before an instruction: instances that it could not take as they are become objects.
+    pub(super) fn settle_instances(&mut self, event: &Event) -> Step<()> {
+        if !self.here().stack.iter().any(|sym| matches!(sym, Sym::Instance(..))) {
+            return Ok(());
+        }
+        for nth in 1..=event.op.taken().min(self.here().stack.len() as u32) {
+            if matches!(self.here().stack[self.here().stack.len() - nth as usize], Sym::Instance(..))
+                && !self.takes_instance(event, nth)
+            {
+                self.realize(nth, Operand::NULL)?;
+                self.renew_snap(event);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an instruction knows what to do with an instance that is not made, as its nth operand from the top.
+    fn takes_instance(&self, event: &Event, nth: u32) -> bool {
+        match (event.op, event.detail) {
+            (_, Detail::Special(_)) => true,
+            (Op::StoreFast(_) | Op::StoreFastStoreFast(..) | Op::StoreFastLoadFast(..) | Op::PopTop, _) => true,
+            (Op::BuildTuple(_) | Op::Is(_), _) => true,
+            (Op::PopJump(on, _), _) => matches!(on, JumpIf::None | JumpIf::NotNone),
+            // An entry frame's result goes to somebody who wants an object.
+            (Op::Return, _) => self.frames.len() > 1 && self.here().generator.is_none(),
+            (Op::LoadAttr { method, .. }, Detail::Attribute(attribute)) => match attribute {
+                Attribute::Inline { .. } | Attribute::Constant { .. } => true,
+                Attribute::Method { .. } | Attribute::ClassMethod { .. } => method,
+                _ => false,
+            },
+            (Op::StoreAttr { .. }, Detail::Attribute(attribute)) => match nth {
+                1 => matches!(attribute, Attribute::Inline { .. }),
+                _ => true,
+            },
+            (Op::Call(count), Detail::Enter(_) | Detail::New(_)) => nth <= count + 1,
+            (Op::CallKw(count), Detail::Enter(_) | Detail::New(_)) => nth <= count + 2,
+            (Op::Call(count), Detail::Known(KnownCall::ByType(_))) => nth == count,
+            _ => false,
+        }
+    }
+
+    /// Where Python code may look, or a loop begins or ends: all of them become objects. `renew` takes a snapshot of the state.
+    pub(super) fn settle_all_instances(&mut self, renew: &mut impl FnMut(&mut Self)) -> Step<()> {
+        loop {
+            let mut found = None;
+            self.visit_syms(&mut |sym| {
+                if matches!(sym, Sym::Instance(..)) {
+                    found = Some(sym.clone());
+                }
+            });
+            let Some(Sym::Instance(_, id)) = found else { return Ok(()) };
+            renew(self);
+            let mut made = Vec::new();
+            self.make_parts(id, &mut made)?;
+            for (id, whole) in made {
+                self.fill(id, whole)?;
+            }
+            renew(self);
+        }
+    }
+
+    /// At a loop's head, where all of them become objects.
+    pub(super) fn settle_instances_at(&mut self, head: u32) -> Step<()> {
+        self.settle_all_instances(&mut |this| {
+            this.snap = this.build_snapshot(head, Then::Resume);
+            this.raise_snap = None;
+        })
+    }
+
+    /// The object of an instance, in which nothing is yet but that it has these parts.
+    pub(super) fn allocate_instance(&mut self, class: Operand, parts: &[Sym]) -> Val {
+        let values = parts.get(1..).unwrap_or_default();
+        let has = |(place, value): (usize, &Sym)| i64::from(*value != Sym::Null) << place;
+        let places = values.iter().enumerate().map(has).fold(0, |places, one| places | one);
+        let (object, places, zero) = (self.e.object(class.object, 0), self.e.int(places), self.e.int(0));
+        let (snap, function) = (self.raise_snap(), self.host.functions.new_instance_with);
+        let args = [object, places, zero, zero];
+        let new = self.e.effect(Uop::call_slice, &args, 0, function, Region::Fixed, Some(snap));
+        self.e.set_type(new, class.object);
+        new
+    }
+
+    /// Notes what is in an instance that was just made, by one of its names.
+    pub(super) fn know_values(&mut self, instance: Val, values: &[Val]) {
+        let layout = self.host.layout.clone();
+        for (position, val) in values.iter().enumerate() {
+            let place = Place { base: instance, index: None, disp: layout.values_first + 8 * position as i32 };
+            self.e.heap().learn(Region::Attributes, place, *val);
+        }
+    }
+
+    /// An attribute of an instance that is not made, which was taken off the stack.
+    pub(super) fn load_from_parts(&mut self, owner: Sym, attribute: Attribute, method: bool) -> Step<()> {
+        let unstable = AbortReason::Unstable("a constant that was another one");
+        let Sym::Instance(parts, _) = &owner else { return Err(AbortReason::Inconsistent("instance")) };
+        let result = match attribute {
+            Attribute::Inline { disp, .. } => match self.part_at(disp).and_then(|at| parts.get(at)) {
+                None | Some(Sym::Null) => return Err(unstable),
+                Some(part) => Self::duplicate(part),
+            },
+            Attribute::Constant { value, shadow } => {
+                self.guard_lacks(parts, shadow)?;
+                Sym::Const(value)
+            }
+            Attribute::Method { function, shadow } if method => {
+                self.guard_lacks(parts, shadow)?;
+                self.push(Sym::Const(function));
+                self.push(owner);
+                return Ok(());
+            }
+            Attribute::ClassMethod { function, class, shadow } if method => {
+                self.guard_lacks(parts, shadow)?;
+                self.discard(&[owner])?;
+                self.push(Sym::Const(function));
+                self.push(Sym::Const(class));
+                return Ok(());
+            }
+            _ => return Err(AbortReason::Inconsistent("attribute")),
+        };
+        // What its parts own goes to whoever borrows it, so the result must be on the state by then.
+        self.push(result);
+        if method {
+            self.push(Sym::Null);
+        }
+        self.discard(&[owner])
+    }
+
+    /// Which part an inline value is.
+    fn part_at(&self, disp: i32) -> Option<usize> {
+        let first = self.host.layout.values_first;
+        usize::try_from((disp - first) / 8 + 1).ok().filter(|at| *at > 0)
+    }
+
+    /// Guards that an instance that is not made has nothing of its own in place of what its class has.
+    pub(super) fn guard_lacks(&mut self, parts: &[Sym], shadow: Shadow) -> Step<()> {
+        match shadow {
+            Shadow::Nothing | Shadow::NoDict { .. } => Ok(()),
+            Shadow::Names { address, names, .. } => {
+                let snap = self.snap();
+                self.e.pure(Uop::guard_word32, &[], names as i32, address, Some(snap));
+                Ok(())
+            }
+            Shadow::Value { disp, .. } => match self.part_at(disp).and_then(|at| parts.get(at)) {
+                None | Some(Sym::Null) => Ok(()),
+                Some(_) => Err(AbortReason::Unstable("a constant that was another one")),
+            },
+            Shadow::Module { .. } | Shadow::InDict => Err(AbortReason::Inconsistent("attribute")),
+        }
+    }
+
+    /// Stores an attribute where the owner, on top of the stack, is not made. False where it is made now, so that the store is to be done
+    /// as with any other.
+    pub(super) fn store_into_parts(&mut self, attribute: Attribute, event: &Event) -> Step<bool> {
+        let (owner, value) = (self.peek(1)?, self.peek(2)?);
+        let Sym::Instance(parts, id) = &owner else { return Ok(false) };
+        let Attribute::Inline { disp, .. } = attribute else { return Err(AbortReason::Inconsistent("attribute")) };
+        let at = self.part_at(disp).ok_or(AbortReason::Inconsistent("attribute"))?;
+        let old = parts.get(at).cloned().unwrap_or(Sym::Null);
+        let in_order = old != Sym::Null || at >= parts.len() && at <= MOST;
+        if !in_order || !is_part(&value, *id) {
+            self.realize(1, Operand::NULL)?;
+            self.renew_snap(event);
+            return Ok(false);
+        }
+        let id = *id;
+        drop((owner, value));
+        let owner = self.pop()?;
+        let value = self.pop()?;
+        let value = self.lasting(value);
+        // The owner goes last, and may be what holds the value's new place: it stays on the state until then.
+        self.push(owner);
+        let copy = Self::duplicate(&value);
+        let (mut replaced, mut value) = (Vec::new(), Some(value));
+        let is_it = |sym: &Sym| matches!(sym, Sym::Instance(_, known) if *known == id);
+        self.each_sym(is_it, &mut |sym| {
+            if let Sym::Instance(parts, _) = sym {
+                let parts = Rc::make_mut(parts);
+                if parts.len() <= at {
+                    parts.resize(at + 1, Sym::Null);
+                }
+                // One of them owns what the value owned.
+                let new = value.take().unwrap_or_else(|| copy.clone());
+                replaced.push(std::mem::replace(&mut parts[at], new));
+            }
+        });
+        let owner = self.pop()?;
+        replaced.push(owner);
+        self.discard(&replaced)?;
+        Ok(true)
+    }
+}
+
+/// Whether this can be a part of the instance with this identity.
+fn is_part(sym: &Sym, id: BoxId) -> bool {
+    match sym {
+        Sym::Obj(_, own) => !matches!(own, Own::StackSlot(_)),
+        Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Const(_) => true,
+        Sym::Tuple(parts, _) => parts.iter().all(|part| is_part(part, id)),
+        Sym::Instance(parts, known) => *known != id && parts.iter().all(|part| *part == Sym::Null || is_part(part, id)),
+        Sym::Unchanged | Sym::Null | Sym::Function(..) | Sym::RangeIter(..) | Sym::Gen(_) => false,
+    }
+}
