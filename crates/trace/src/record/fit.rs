@@ -7,6 +7,7 @@
 use super::Recorder;
 use super::label::{Carries, GONE, LabelState, SUSPENDED, Slot};
 use super::state::{IterState, Own, Sym};
+use super::virtual_instances::part_slot;
 use crate::event::Kind;
 use crate::ir::Val;
 use crate::opt::emit::Emitter;
@@ -225,6 +226,10 @@ impl Fitting<'_> {
                 same_step && self.give(slot, 1, *next) && self.give(slot, 2, *left) && self.same_box(*a, *b)
             }
             (Sym::Const(a), Sym::Const(b)) => a.object == b.object,
+            (Sym::Instance(parts, a), Sym::Instance(mine, b)) => {
+                let fits = |(at, (part, mine))| self.fits(e, part_slot(slot, at), part, mine, false);
+                parts.len() == mine.len() && parts.iter().zip(&**mine).enumerate().all(fits) && self.same_box(*a, *b)
+            }
             (Sym::Gen(a), Sym::Gen(b)) => a == b,
             (Sym::Unchanged, Sym::Unchanged) | (Sym::Null, Sym::Null) => true,
             (Sym::Unchanged, Sym::Obj(_, Own::Slot(home))) => !slot.1 && in_place(*home),

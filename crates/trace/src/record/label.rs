@@ -9,6 +9,7 @@ use super::iteration::ANY_INDEX;
 use super::pictured::Pictured;
 use super::renew::Attempt;
 use super::state::{FrameState, IterState, Local, Own, PER_FRAME, Sym};
+use super::virtual_instances::part_slot;
 use super::written::Places;
 use super::{AbortReason, Failure, Recorder, Step};
 use crate::event::{Kind, Operand};
@@ -98,6 +99,13 @@ impl LabelState {
         self.frames.iter().map(|frame| &**frame).enumerate().chain(suspended)
     }
 
+    /// Whether this slot holds an instance that is not made.
+    pub(super) fn has_instance(&self, (depth, stack, index): Slot) -> bool {
+        let frame = self.frames.get(depth as usize);
+        let sym = frame.and_then(|frame| frame.slot(stack, index)).map(|(sym, _)| sym);
+        matches!(sym, Some(Sym::Instance(..)))
+    }
+
     /// Bytes in use, roughly.
     pub fn bytes(&self) -> usize {
         let slots = |frame: &FrameState| size_of_val(&frame.locals[..]) + size_of_val(&frame.stack[..]);
@@ -123,7 +131,11 @@ impl LabelState {
             Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
             Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
             Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Gen(_) => {}
-            Sym::Tuple(..) | Sym::Function(..) | Sym::Instance(..) => {}
+            Sym::Instance(parts, _) => std::rc::Rc::make_mut(parts).iter_mut().for_each(|part| match part {
+                Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) => renumber(val),
+                _ => {}
+            }),
+            Sym::Tuple(..) | Sym::Function(..) => {}
         };
         for frame in label.frames.iter_mut().chain(&mut label.suspended) {
             frame.generator.iter_mut().flat_map(Generator::values_mut).for_each(renumber);
@@ -188,7 +200,8 @@ impl Recorder<'_> {
             return Err(AbortReason::Call("a loop in a function that handles an exception").into());
         }
         self.end_turn(head)?;
-        self.settle_instances_at(head)?;
+        let kept = self.carried_instances(|recorder, slot| !recorder.varying.contains(&slot));
+        self.settle_instances_at(head, &kept)?;
         if !self.leaves_generators {
             self.adopt_generators(head)?;
         }
@@ -225,6 +238,7 @@ impl Recorder<'_> {
         let mut phis = Vec::new();
         let mut boxes: BTreeMap<BoxId, usize> = BTreeMap::new();
         let mut carried: Vec<(Slot, usize)> = Vec::new();
+        let mut parts_carried: Vec<(BoxId, usize, usize)> = Vec::new();
         let mut add = |class: Class, val: Val, carries: Carries| {
             entries.push((class, val, matches!(carries, Carries::Borrowed(_))));
             phis.push(carries);
@@ -257,6 +271,23 @@ impl Recorder<'_> {
                         first
                     });
                     carried.push((slot, first));
+                    continue;
+                }
+                Sym::Instance(parts, instance) => {
+                    for (at, part) in parts.iter().enumerate() {
+                        let (class, val, id) = match *part {
+                            Sym::Int(val, id) => (Class::Int, val, Some(id)),
+                            Sym::Float(val, id) => (Class::Float, val, Some(id)),
+                            Sym::Bool(val) => (Class::Int, val, None),
+                            _ => continue,
+                        };
+                        let known = id.and_then(|id| boxes.get(&id).copied());
+                        let phi = known.unwrap_or_else(|| add(class, val, Carries::Number(part_slot(slot, at))));
+                        if let Some(id) = id {
+                            boxes.insert(id, phi);
+                        }
+                        parts_carried.push((instance, at, phi));
+                    }
                     continue;
                 }
                 _ => continue,
@@ -341,6 +372,20 @@ impl Recorder<'_> {
                 }
                 _ => Sym::Int(vals[phi], fresh[phi]),
             };
+        }
+        for (instance, at, phi) in parts_carried {
+            let is_it = |sym: &Sym| matches!(sym, Sym::Instance(_, id) if *id == instance);
+            self.each_sym(is_it, &mut |sym| {
+                if let Sym::Instance(parts, _) = sym
+                    && let Some(part) = std::rc::Rc::make_mut(parts).get_mut(at)
+                {
+                    *part = match part {
+                        Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
+                        Sym::Bool(_) => Sym::Bool(vals[phi]),
+                        _ => Sym::Int(vals[phi], fresh[phi]),
+                    };
+                }
+            });
         }
         let mut next = first_iter;
         for iter in &mut self.iters {
@@ -572,10 +617,7 @@ impl Recorder<'_> {
         self.raise_snap = None;
         for (place, slot) in self.homes() {
             let forced = self.varying.contains(&slot);
-            let owned = matches!(
-                self.home(place).sym,
-                Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..) | Sym::RangeIter(..)
-            );
+            let owned = matches!(self.home(place).sym, Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::RangeIter(..));
             if forced || owned {
                 self.flush_local(place)?;
                 self.snap = self.build_snapshot(head, Then::Resume);
@@ -697,7 +739,8 @@ impl Recorder<'_> {
             return Err(AbortReason::Stack.into());
         }
         self.end_turn(label.head)?;
-        self.settle_instances_at(label.head)?;
+        let kept = self.instances_of(label);
+        self.settle_instances_at(label.head, &kept)?;
         self.settle_borrowed(label, label.head)?.map_or(Ok(()), |slot| Err(Failure::Varying([slot].into())))?;
         self.settle_objects(label.head, &label.varying, &label.types)?;
         // Those that the label does not carry are loaded anew in the next turn.

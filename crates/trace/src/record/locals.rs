@@ -67,6 +67,13 @@ impl Recorder<'_> {
                 Err(AbortReason::Unstable("a variable that is unbound"))
             };
         }
+        let mut sym = sym;
+        if matches!(sym, Sym::Instance(..)) && !self.prepared && !self.make_plain(place, old)? {
+            // The value may be borrowed from this very slot, and takes its reference over then.
+            self.push(sym);
+            self.vacate_local(place, old)?;
+            sym = self.pop()?;
+        }
         let deferred = !matches!(sym, Sym::Obj(..)) || self.may_defer(place, &sym, seen);
         if deferred && self.make_plain(place, old)? {
             self.guard_deferred(&sym, seen);
@@ -78,7 +85,6 @@ impl Recorder<'_> {
             return Ok(());
         }
         let previous = self.home(place).sym.clone();
-        let mut sym = sym;
         if let Sym::Obj(_, Own::Owned) | Sym::Tuple(..) | Sym::Instance(..) = previous {
             self.home(place).sym = Sym::Null;
             // The value may be borrowed from this very slot, and takes its reference over then.
@@ -328,6 +334,26 @@ impl Recorder<'_> {
         let memory = crate::opt::heap::Place { base, index: None, disp };
         self.e.heap().store(region, memory, None);
         self.written.insert(place);
+    }
+
+    /// Lets go of the object that memory of a local holds, which is not plain, so that what follows it need not be in memory.
+    fn vacate_local(&mut self, place: u32, old: Operand) -> Step<()> {
+        let before = self.bound_memory_of(place);
+        let local = self.home(place);
+        if matches!(local.sym, Sym::Obj(_, Own::Slot(home)) if home == place) {
+            local.sym = Sym::Null;
+        }
+        let handed = self.hand_over(before, Own::Slot(place));
+        if !handed {
+            self.guard_replaced(before, old);
+            self.own_borrowed();
+        }
+        self.empty_slot(place);
+        if !handed {
+            self.decref_plain(before);
+        }
+        *self.home(place) = Local { sym: Sym::Null, memory: None, plain: true };
+        Ok(())
     }
 
     /// Makes a local hold nothing. `old` is what was observed there. What it held may end with that, and run Python code

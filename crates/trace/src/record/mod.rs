@@ -726,7 +726,7 @@ impl<'a> Recorder<'a> {
     /// Ends the trace at the entry frame's return, which CPython runs.
     fn leave_at_return(&mut self) -> Step<End> {
         let last = self.rec.events.last().ok_or(AbortReason::Empty)?;
-        self.settle_instances_at(last.offset)?;
+        self.settle_instances_at(last.offset, &[])?;
         self.leave_to(last.offset, Then::Return)
     }
 

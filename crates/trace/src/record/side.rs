@@ -530,7 +530,8 @@ impl Recorder<'_> {
             interface.iter().skip(label.phis.len()).copied().filter(|val| !mine.contains_key(val)).collect();
         // Who has none of the label's values may have left before the first pass had looked at them.
         let unseen = mine.is_empty() && label.granted.ranges.keys().any(|val| !label.phi_vals.contains(val));
-        self.settle_instances_at(head)?;
+        let kept = self.instances_of(label);
+        self.settle_instances_at(head, &kept)?;
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(self.unjoined("the stack".to_string()));
         }

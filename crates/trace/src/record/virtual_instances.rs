@@ -12,8 +12,9 @@
 //!
 //! Cost: a store looks through all slots of the state.
 
-use super::state::Own;
-use super::{AbortReason, Recorder, Step, Sym};
+use super::label::Slot;
+use super::state::{Own, PER_FRAME};
+use super::{AbortReason, LabelState, Recorder, Step, Sym};
 use crate::bytecode::{JumpIf, Op};
 use crate::event::{Attribute, Detail, Event, KnownCall, Making, Operand, Shadow};
 use crate::ir::{Region, Val};
@@ -58,7 +59,9 @@ impl Recorder<'_> {
     fn takes_instance(&self, event: &Event, nth: u32) -> bool {
         match (event.op, event.detail) {
             (_, Detail::Special(_)) => true,
-            (Op::StoreFast(_) | Op::StoreFastStoreFast(..) | Op::StoreFastLoadFast(..) | Op::PopTop, _) => true,
+            (Op::StoreFast(_) | Op::StoreFastLoadFast(..) | Op::PopTop, _) => true,
+            // In memory there may be no room between the two for what lets go of the objects before.
+            (Op::StoreFastStoreFast(..), _) => self.place(0).is_none(),
             (Op::BuildTuple(_) | Op::Is(_), _) => true,
             (Op::PopJump(on, _), _) => matches!(on, JumpIf::None | JumpIf::NotNone),
             // An entry frame's result goes to somebody who wants an object.
@@ -79,12 +82,13 @@ impl Recorder<'_> {
         }
     }
 
-    /// Where Python code may look, or a loop begins or ends: all of them become objects. `renew` takes a snapshot of the state.
-    pub(super) fn settle_all_instances(&mut self, renew: &mut impl FnMut(&mut Self)) -> Step<()> {
+    /// Where Python code may look, or a loop begins or ends: all of them become objects, but for these. `renew` takes a snapshot of the
+    /// state.
+    pub(super) fn settle_all_instances(&mut self, kept: &[BoxId], renew: &mut impl FnMut(&mut Self)) -> Step<()> {
         loop {
             let mut found = None;
             self.visit_syms(&mut |sym| {
-                if matches!(sym, Sym::Instance(..)) {
+                if matches!(sym, Sym::Instance(_, id) if !kept.contains(id)) {
                     found = Some(sym.clone());
                 }
             });
@@ -99,12 +103,41 @@ impl Recorder<'_> {
         }
     }
 
-    /// At a loop's head, where all of them become objects.
-    pub(super) fn settle_instances_at(&mut self, head: u32) -> Step<()> {
-        self.settle_all_instances(&mut |this| {
+    /// The same at a loop's head, or where the trace ends.
+    pub(super) fn settle_instances_at(&mut self, head: u32, kept: &[BoxId]) -> Step<()> {
+        self.settle_all_instances(kept, &mut |this| {
             this.snap = this.build_snapshot(head, Then::Resume);
             this.raise_snap = None;
         })
+    }
+
+    /// Instances that a label can carry: all of their attributes are numbers or constants, and nothing holds them but locals and operand
+    /// stacks of frames that are no generators', in slots that `may` be such.
+    pub(super) fn carried_instances(&self, may: impl Fn(&Self, Slot) -> bool) -> Vec<BoxId> {
+        let (mut kept, mut refused) = (Vec::new(), Vec::new());
+        self.visit_places(&mut |sym, place| {
+            if let (Sym::Instance(_, id), Some(_)) = (sym, place) {
+                refused.push(*id);
+            }
+        });
+        for (slot, sym) in self.slots() {
+            let Sym::Instance(parts, id) = sym else { continue };
+            let of_generator = self.frames.get(slot.0 as usize).is_none_or(|frame| frame.generator.is_some());
+            let carries =
+                |part: &Sym| matches!(part, Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Const(_) | Sym::Null);
+            if of_generator || slot.0 == 0 && slot.1 || !parts.iter().all(carries) || !may(self, slot) {
+                refused.push(id);
+            } else if !kept.contains(&id) {
+                kept.push(id);
+            }
+        }
+        kept.retain(|id| !refused.contains(id));
+        kept
+    }
+
+    /// Those that a label carries in the same slots.
+    pub(super) fn instances_of(&self, label: &LabelState) -> Vec<BoxId> {
+        self.carried_instances(|_, slot| label.has_instance(slot))
     }
 
     /// The object of an instance, in which nothing is yet but that it has these parts.
@@ -228,6 +261,11 @@ impl Recorder<'_> {
         self.discard(&replaced)?;
         Ok(true)
     }
+}
+
+/// Names a part of the instance in a slot, where a label carries it.
+pub(super) fn part_slot((frame, stack, index): Slot, at: usize) -> Slot {
+    (frame, stack, index + at as u32 * PER_FRAME)
 }
 
 /// Whether this can be a part of the instance with this identity.

@@ -61,7 +61,7 @@ impl Recorder<'_> {
         }
         self.settle_suspended(event)?;
         self.settle_all_functions(event)?;
-        self.settle_all_instances(&mut |this| this.renew_snap(event))?;
+        self.settle_all_instances(&[], &mut |this| this.renew_snap(event))?;
         self.own_all();
         self.renew_snap(event);
         Ok(())
