@@ -394,6 +394,46 @@ class Vec:
 
     def __repr__(self):
         return f"Vec({self.x!r}, {self.y!r})"
+
+
+class Pair:
+    made = 0
+
+    def __init__(self, x, y=1):
+        self.x = x
+        if y is not None:
+            self.y = y
+
+    def __add__(self, other):
+        return Pair(clip(self.x + other.x), other.y)
+
+    def __mul__(self, k):
+        return Pair(self.y, clip(k)) if k else self
+
+    def swapped(self):
+        return Pair(self.y, self.x)
+
+    def moved(self, k):
+        self.x = clip(self.x + k)
+        return self
+
+    @property
+    def sum(self):
+        return self.x + self.y
+
+    def __repr__(self):
+        values = {name: value if type(value) in (int, float, str) else "." for name, value in vars(self).items()}
+        return f"{type(self).__name__}({values})"
+
+
+class Triple(Pair):
+    y = 7
+
+    def __init__(self, x, y, z):
+        if z:
+            self.z = z
+        super().__init__(x, y)
+
 """
 
 RUN = """
@@ -468,7 +508,9 @@ class Writer:
         self.loops = 0
         self.in_loop = False
         self.odd = {
-            kind for kind in ("raise", "frames", "drop", "classes", "modules", "deques") if random.random() < 0.6
+            kind
+            for kind in ("raise", "frames", "drop", "classes", "modules", "deques", "pairs")
+            if random.random() < 0.6
         }
 
     def pick(self, choices: list[str]) -> str:
@@ -575,6 +617,13 @@ class Writer:
             choices += [f"z.append({a})", f"z.appendleft({a})", "x = z.pop()", "y = z.popleft()", "x = z[0]", "y = z[-1]", "total += len(z)", "x = z[i % 5]",
                         "z = deque(list(z)[:5], 5)", "z = deque(list(z)[:6])", "z.append(z)", "while len(z) > 3: z.popleft()", "x = 1 if z else 2", "z[0] = i",
                         "x = len(range(i)[::-2])", "y = xs[:a:1]", "xs[::2] = [i] * len(xs[::2])", "x = u[i:a]", "for q in range(9)[::2]: total += q"]  # fmt: skip
+        if "pairs" in self.odd:
+            b = self.number_expression(2)
+            choices += [f"g = Pair({a}, {b})", f"g = g + Pair({a}, 2)", f"h = g + Pair(i, {a})", "g = h", "g, h = h, g", "x = (g + h).x", "y = (g * i + h * 2).sum",
+                        f"g.x = {a}", "g.y = h.x", "total += g.x", "x = g.swapped().y", f"g = g.moved({b})", "g = Triple(i, None if i % 5 else 2, i % 3)", "x = g.z",
+                        "g.extra = i", "x = list(vars(g))", "x = g is h", "g.me = g", "g = Pair((g.x, i), h.x)", "h = Pair(Pair(i, x), 3)", "x = h.x.y", "del g.y",
+                        "xs[0] = g.x", "xs[-1] = g", "e = g", "x = g.made", "Pair.made = i", "g.made = i", "f = (g, h)", "g, h = f", "g = Pair(Ends('n'))", "x = isinstance(g, Triple)",
+                        f"g = Pair({a}); h = g * {b}; x = h.x", "for g in (g, Pair(i)): x = g.x", "x = [q.x for q in (g, h)]", "g = h = Pair(i)", "x = type(g) is Pair", "g.x = g.x"]  # fmt: skip
         if "frames" in self.odd:
             choices += [
                 "x = len(locals())",
@@ -694,14 +743,14 @@ class Writer:
         self.line(1, f"first = case_{self.number}.__code__.co_firstlineno")
         self.line(1, "steps = total = i = 0; x = a; y = b; s = '123'; xs = [1, a, 2.5]; d = {'k': 1, 2: b}")
         self.line(1, "o = Base(a); p = Other(1, b); u = Vec(1, a); v = Vec(b, 2); e = f = t = None; add = lambda q: q")
-        self.line(1, "m = module(0); z = deque([1, a, 2.5])")
+        self.line(1, "m = module(0); z = deque([1, a, 2.5]); g = Pair(1); h = Pair(a, b)")
         self.loop(1, 0, "n")
         if self.chance(30):
             self.left = 6
             self.loop(1, 0, "n")
         self.line(
             1,
-            "return a, b, x, y, total, s, xs, d, o, p, u, v, e, sys.getrefcount(o), sys.getrefcount(u), sys.getrefcount(xs), len(z)",
+            "return a, b, x, y, total, s, xs, d, o, p, u, v, e, g, h, sys.getrefcount(o), sys.getrefcount(g), sys.getrefcount(xs), len(z)",
         )
         return "\n".join(self.lines)
 

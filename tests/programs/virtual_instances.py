@@ -1,4 +1,4 @@
-"""Instances that live for an expression, a call or a turn, and everything by which a program could see that they were not made."""
+"""Instances that live for an expression, a call or a turn: all by which a program could see that they were not made."""
 
 import copy
 import gc

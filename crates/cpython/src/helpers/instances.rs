@@ -26,12 +26,11 @@ pub unsafe extern "C" fn new_instance_with(class: *mut PyObject, places: i64, _:
         let values = instance.byte_offset(layout::INLINE_VALUES as isize).cast::<layout::DictValues>();
         let capacity = (*values).capacity;
         let order = (&raw mut (*values).values).cast::<*mut PyObject>().add(capacity.into()).cast::<u8>();
-        let mut size = 0;
-        for place in 0..capacity.min(63) {
-            if places >> place & 1 != 0 {
-                order.add(size.into()).write(place);
-                size += 1;
-            }
+        let (mut size, mut rest) = (0, places as u64);
+        while rest != 0 && size < capacity {
+            order.add(size.into()).write(rest.trailing_zeros() as u8);
+            size += 1;
+            rest &= rest - 1;
         }
         (*values).size = size;
         instance
