@@ -279,6 +279,26 @@ def ends():
     show("references", sys.getrefcount(value) - before, sys.getrefcount(holder) == sys.getrefcount(lists[1]))
 
 
+class Quiet:
+    ended = 0
+
+    def __init__(self, i):
+        self.i = i
+
+    def __del__(self):
+        Quiet.ended += self.i
+
+
+def exits_that_are_taken_often():
+    total = 0
+    for i in range(5 * N):
+        holder = Node(Quiet(i), 0)
+        holder = Node(i + 1000, (i, holder))
+        holder = Node(i + 2000, i + 3000)
+        total += holder.left + sys.getrefcount(holder)
+    show("often", total, Quiet.ended)
+
+
 class Ending:
     def __init__(self, i):
         self.i = i
@@ -441,6 +461,78 @@ def kinds():
     show("in place", vars(total))
 
 
+class Slotted:
+    __slots__ = ("b", "a")
+
+    def __init__(self, a, b=None):
+        self.a = a
+        if b is not None:
+            self.b = b
+
+    def __add__(self, other):
+        return Slotted(self.a + other.a, getattr(self, "b", 0) + other.b)
+
+
+class MoreSlots(Slotted):
+    __slots__ = ("c",)
+
+    def total(self):
+        self.c = self.a + self.b
+        return self.c
+
+
+class WithWeak(Slotted):
+    __slots__ = ("__weakref__",)
+
+
+class WithDict(Slotted):
+    pass
+
+
+def slots():
+    total, at = 0, Slotted(0, 0)
+    for i in range(N):
+        s = Slotted(i, i + 1)
+        at = Slotted(at.a + s.b, at.b - s.a)
+        total += (s + Slotted(1, 2)).a + MoreSlots(i, 2).total()
+        w, d = WithWeak(i, 1), WithDict(i, 2)
+        d.extra = w.a
+        total += d.extra + d.b
+        if i % 80 == 7:
+            kept = MoreSlots(i)
+            show("slots", kept.a, hasattr(kept, "b"), weakref.ref(w)() is w, vars(d), hasattr(kept, "__dict__"))
+        if i % 90 == 8:
+            try:
+                total += Slotted(i).b
+            except AttributeError as error:
+                show("slots", error, error.obj.a)
+            try:
+                s.c = 1
+            except AttributeError as error:
+                show("slots", error)
+            del s.a
+            show("slots", hasattr(s, "a"), s.b)
+    show("slots", total, at.a, at.b)
+
+
+def local_classes():
+    total = 0
+    for i in range(N // 4):
+
+        class Local:
+            def __init__(self, k):
+                self.k = k
+
+        one, made = Local(i), (Local, Vec)[i % 2](i, *[1] * (i % 2))
+        Local = None
+        if i % 10 == 0:
+            gc.collect()
+        total += one.k + getattr(made, "k", 0)
+        if i % 30 == 0:
+            show("local class", type(one).__name__, type(made).__name__)
+    show("local classes", total)
+
+
 def add_up(v, depth):
     if depth == 0:
         return v
@@ -530,12 +622,15 @@ for _ in range(2):
     orders()
     nested()
     ends()
+    exits_that_are_taken_often()
     a_finalizer_comes_later()
     classes_change()
     weak()
     fails()
     lookers()
     kinds()
+    slots()
+    local_classes()
     recursion()
     generators()
     loops_in_loops()

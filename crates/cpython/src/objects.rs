@@ -133,17 +133,18 @@ pub unsafe fn decref(object: *mut PyObject) {
     unsafe { pyo3_ffi::Py_XDECREF(object) }
 }
 
-/// An instance of a class whose instances have inline values, with these; null where there is none at a place. Their references are handed
-/// over, but where it fails.
+/// An instance of a class that is nothing but inline values or slots: a word for each, null where there is nothing, from behind its head
+/// on. Their references are handed over, but where it fails.
 pub unsafe fn new_instance(class: *mut PyObject, values: &[*mut PyObject]) -> *mut PyObject {
-    let has = |(place, value): (usize, &*mut PyObject)| i64::from(!value.is_null()) << place;
-    let places = values.iter().enumerate().map(has).fold(0, |places, one| places | one);
-    // SAFETY: the module's contract; the instance has room for as many values as were in its place when the trace was recorded.
+    const HEAD: usize = size_of::<PyObject>() / size_of::<usize>();
+    let has = |(place, value): (usize, &*mut PyObject)| i64::from(!value.is_null()) << (HEAD + place);
+    let words = values.iter().enumerate().map(has).fold(0, |words, one| words | one);
+    // SAFETY: the module's contract; the instance has these words, as it had when the trace was recorded.
     unsafe {
-        let instance = crate::helpers::instances::new_instance_with(class, places, 0, 0);
+        let instance = crate::helpers::instances::new_instance_with(class, words, 0, 0);
         if !instance.is_null() {
-            let first = instance.byte_offset(layout::INLINE_FIRST as isize).cast::<*mut PyObject>();
-            for (place, value) in values.iter().enumerate() {
+            let first = instance.cast::<*mut PyObject>().add(HEAD);
+            for (place, value) in values.iter().enumerate().filter(|(_, value)| !value.is_null()) {
                 first.add(place).write(*value);
             }
         }

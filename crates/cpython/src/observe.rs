@@ -13,6 +13,7 @@ mod generators;
 pub(crate) mod known;
 mod leaf_calls;
 mod lists;
+mod making;
 mod names;
 mod operands;
 mod outcomes;

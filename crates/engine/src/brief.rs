@@ -121,7 +121,8 @@ impl Slots {
         let mut made = 0;
         for (_, make) in &fills {
             match make {
-                Make::New(_, New::Tuple(_)) | Make::Generator(_) => return None,
+                // They have parts, which others may share.
+                Make::New(_, New::Tuple(_) | New::Function(_) | New::Instance(_)) | Make::Generator(_) => return None,
                 // Their numbers are their order.
                 Make::New(number, _) if *number != made => return None,
                 Make::New(..) => made += 1,

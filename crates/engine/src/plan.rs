@@ -57,7 +57,7 @@ pub enum New {
     Tuple(Vec<Make>),
     /// Code, globals, closure or null.
     Function(Vec<Make>),
-    /// Class, and the inline values.
+    /// Its words: null, its class, and its values.
     Instance(Vec<Make>),
     RangeIter([Wanted; 3]),
 }
@@ -456,11 +456,11 @@ impl ObjectMaker<'_> {
     }
 
     unsafe fn instance(&mut self, parts: &[Make]) -> *mut PyObject {
-        // SAFETY: the caller's; the first part is a class whose instances have at least so many inline values.
+        // SAFETY: the caller's; the second part is a class whose instances have at least so many words.
         unsafe {
             let parts: SmallVec<[_; 8]> = parts.iter().map(|part| (part, self.object(part))).collect();
             let failed = parts.iter().any(|(part, object)| object.is_null() && !matches!(part, Make::Null));
-            let [(_, class), values @ ..] = &parts[..] else { return null_mut() };
+            let [_, (_, class), values @ ..] = &parts[..] else { return null_mut() };
             let values: SmallVec<[_; 8]> = values.iter().map(|(_, object)| *object).collect();
             let instance = if failed { null_mut() } else { objects::new_instance(*class, &values) };
             objects::decref(*class);

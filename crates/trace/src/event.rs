@@ -175,7 +175,7 @@ pub struct Making {
     pub inline: Option<(i32, i32)>,
     /// Number of inline values that have a name.
     pub values: u32,
-    /// Whether an instance is nothing but its inline values, and no code of its class runs when it ends.
+    /// Whether an instance is nothing but its values, all inline or all in slots, and no code of the class runs when it ends.
     pub bare: bool,
 }
 

@@ -269,7 +269,7 @@ pub struct Functions {
     pub dict_attribute: u64,
     /// Of a class: a new instance, as `object.__new__` makes it.
     pub new_instance: u64,
-    /// Of a class, and a bit for each inline value that will be stored right away: a new instance that says it has those.
+    /// Of a class, and a bit for each word of an instance that will be stored right away: a new instance that says it has those.
     pub new_instance_with: u64,
     /// Of any object: a new dict.
     pub new_keywords: u64,

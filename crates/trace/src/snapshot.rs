@@ -51,7 +51,7 @@ pub enum Source {
     Tuple(Rc<Vec<Source>>, BoxId),
     /// A function to be made: code, globals, and closure or null.
     Function(Rc<Vec<Source>>, BoxId),
-    /// An instance to be made: its class, and what is in each of its inline values up to the last one that is set.
+    /// An instance to be made: its words, of which the first is null, and the second its class.
     Instance(Rc<Vec<Source>>, BoxId),
     /// The iterator of a `range` to be made: next value, step, values left. Only where a trace made it.
     RangeIter(Rc<[Val; 3]>, BoxId),

@@ -12,21 +12,20 @@ pub unsafe extern "C" fn new_instance(class: *mut PyObject) -> *mut PyObject {
     unsafe { ffi::PyType_GenericAlloc(class.cast(), 0) }
 }
 
-/// The same of a class whose instances have inline values, with a bit for each value that the caller stores before anybody can look: the
-/// instance says that it has these, and that they came in the order of their places.
-///
-/// It fails like an allocation where the class has no such values any more, which is when the trace is no longer valid.
-pub unsafe extern "C" fn new_instance_with(class: *mut PyObject, places: i64, _: i64, _: i64) -> *mut PyObject {
+/// The same with a bit for each word of the instance that the caller stores before anybody can look: where these are inline values, the
+/// instance says that it has them, and that they came in the order of their places.
+pub unsafe extern "C" fn new_instance_with(class: *mut PyObject, words: i64, _: i64, _: i64) -> *mut PyObject {
     // SAFETY: as above; what is written lies within the instance, as its head says how many values it has room for.
     unsafe {
         let instance = new_instance(class);
-        if instance.is_null() || places == 0 {
+        let places = words as u64 >> (layout::INLINE_FIRST / 8);
+        if instance.is_null() || places == 0 || (*ffi::Py_TYPE(instance)).tp_flags & layout::TYPE_INLINE_VALUES == 0 {
             return instance;
         }
         let values = instance.byte_offset(layout::INLINE_VALUES as isize).cast::<layout::DictValues>();
         let capacity = (*values).capacity;
         let order = (&raw mut (*values).values).cast::<*mut PyObject>().add(capacity.into()).cast::<u8>();
-        let (mut size, mut rest) = (0, places as u64);
+        let (mut size, mut rest) = (0, places);
         while rest != 0 && size < capacity {
             order.add(size.into()).write(rest.trailing_zeros() as u8);
             size += 1;

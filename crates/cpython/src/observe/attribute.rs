@@ -421,7 +421,8 @@ pub(super) unsafe fn names_of(ty: *mut ffi::PyTypeObject) -> Shadow {
 
 /// The displacement of a slot in instances of a class, where the descriptor is that of a plain `__slots__` entry. A class
 /// may also have one that was made for another class, and then has no such slot.
-unsafe fn member(descriptor: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Option<i32> {
+/// Where a slot is, if this descriptor is of one of this class or of a base.
+pub(super) unsafe fn member(descriptor: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Option<i32> {
     // SAFETY: an exact member descriptor has this layout.
     unsafe {
         if objects::type_of(descriptor) != type_address!(PyMemberDescr_Type) {

@@ -1,24 +1,24 @@
 //! What a call calls.
 
-use super::attribute::{has_plain_getattr, interned, look_up, shared_names};
+use super::attribute::{has_plain_getattr, interned, look_up};
 use super::leaf_calls::leaf_call;
 use super::{Assumption, Calls, ListUse, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, hook, objects};
-use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Making, Native};
+use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Native};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 /// A call as the stack has it.
 pub(super) struct Arguments<'a> {
-    callable: *mut PyObject,
-    receiver: *mut PyObject,
+    pub(super) callable: *mut PyObject,
+    pub(super) receiver: *mut PyObject,
     /// Without the receiver.
-    positional: &'a [*mut PyObject],
-    names: &'a [*mut PyObject],
+    pub(super) positional: &'a [*mut PyObject],
+    pub(super) names: &'a [*mut PyObject],
 }
 
 impl Arguments<'_> {
@@ -90,7 +90,7 @@ impl Observer {
     }
 
     /// A call of a Python function. `bound` is 1 where an object comes before the arguments.
-    unsafe fn python_call(
+    pub(super) unsafe fn python_call(
         &mut self,
         function: *mut PyObject,
         bound_self: *mut PyObject,
@@ -276,52 +276,6 @@ impl Observer {
             self.assumptions.push(Assumption::Dict { dict: defaults as u64, key: name as u64 });
             let found = ffi::PyDict_GetItemWithError(defaults, name);
             (!found.is_null()).then_some(found)
-        }
-    }
-
-    /// A call of a class that makes an instance as `type.__call__` and `object.__new__` do.
-    unsafe fn making(&mut self, call: &Arguments<'_>, calls: &mut dyn Calls) -> Result<Making, &'static str> {
-        const ABSTRACT: u64 = 1 << 20;
-        // SAFETY: a class is alive; what is found in it lives as long as it does not change.
-        unsafe {
-            let class = call.callable.cast::<ffi::PyTypeObject>();
-            let raw = &*class;
-            let object = &raw const ffi::PyBaseObject_Type;
-            let same =
-                |a: Option<ffi::newfunc>, b: Option<ffi::newfunc>| a.map(|f| f as usize) == b.map(|f| f as usize);
-            if ffi::Py_TYPE(call.callable) as u64 != type_address!(PyType_Type) || raw.tp_vectorcall.is_some() {
-                return Err("a class that makes instances in its own way");
-            }
-            if !same(raw.tp_new, (*object).tp_new) {
-                return Err("a class with a __new__ of its own");
-            }
-            if raw.tp_alloc.map(|f| f as usize) != Some(ffi::PyType_GenericAlloc as *const () as usize)
-                || raw.tp_flags & ABSTRACT != 0
-                || raw.tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0
-            {
-                return Err("a class that makes instances in its own way");
-            }
-            let found = look_up(class, interned(c"__init__"));
-            let init = if objects::type_of(found) == type_address!(PyFunction_Type) {
-                let bound = 1 + u32::from(!call.receiver.is_null());
-                Some(self.python_call(found, null_mut(), bound, call, calls)?)
-            } else if raw.tp_init.map(|f| f as usize) == (*object).tp_init.map(|f| f as usize) {
-                if call.positional.len() + call.names.len() + usize::from(!call.receiver.is_null()) > 0 {
-                    return Err("a class that takes no arguments");
-                }
-                None
-            } else {
-                return Err("a class with an __init__ that is no Python function");
-            };
-            self.assume_type(class);
-            let inline = raw.tp_flags & layout::TYPE_INLINE_VALUES != 0;
-            Ok(Making {
-                class: class as u64,
-                init,
-                inline: inline.then_some((layout::INLINE_VALID, layout::MANAGED_DICT)),
-                values: if inline { shared_names(class) } else { 0 },
-                bare: inline && raw.tp_finalize.is_none() && raw.tp_del.is_none(),
-            })
         }
     }
 

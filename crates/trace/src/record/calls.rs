@@ -1,6 +1,7 @@
 //! Calls: Python functions are inlined, builtins that traces know become uops.
 
 use super::numbers::Number;
+use super::virtual_instances::class_of;
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::Op;
 use crate::event::{Detail, Event, Kind, KnownCall, Operand};
@@ -226,7 +227,7 @@ impl Recorder<'_> {
             Sym::Float(..) if objects.float == ty => {}
             Sym::Bool(_) if objects.bool_ == ty => {}
             Sym::Tuple(..) if objects.tuple == ty => {}
-            Sym::Instance(parts, _) if matches!(parts.first(), Some(Sym::Const(class)) if class.object == ty) => {}
+            Sym::Instance(parts, _) if class_of(parts).is_some_and(|class| class.object == ty) => {}
             _ => return Err(AbortReason::Unstable("a constant that was another one")),
         }
         Ok(())

@@ -38,7 +38,7 @@ impl Recorder<'_> {
         if making.init.is_none() && !args.is_empty() {
             return Err(AbortReason::Inconsistent("arguments"));
         }
-        if self.may_be_virtual(making) {
+        if self.may_be_virtual(making, &callable) {
             let drops = self.guard_discard(&[callable]);
             let instance = self.describe_instance(making.class);
             let itself = Self::duplicate(&instance);

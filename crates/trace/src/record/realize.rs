@@ -6,6 +6,7 @@
 //! Making can leave the trace only where memory runs out.
 
 use super::state::{Own, Owners};
+use super::virtual_instances::{FIRST_VALUE, class_of};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::event::Operand;
 use crate::ir::{Region, Val};
@@ -58,10 +59,7 @@ impl Recorder<'_> {
             // The last one, which is the one that its maker looks at.
             match sym {
                 Sym::Tuple(items, i) if *i == id => found = Some((items.to_vec(), None)),
-                Sym::Instance(parts, i) if *i == id => {
-                    let class = if let Some(Sym::Const(class)) = parts.first() { Some(*class) } else { None };
-                    found = Some((parts.to_vec(), class));
-                }
+                Sym::Instance(parts, i) if *i == id => found = Some((parts.to_vec(), class_of(parts))),
                 _ => {}
             }
         });
@@ -128,7 +126,7 @@ impl Recorder<'_> {
         }
         let length = self.e.int(parts.len() as i64);
         let know = |this: &mut Self, whole: Val| match class {
-            Some(_) => this.know_values(whole, &vals[1..]),
+            Some(_) => this.know_values(whole, &vals),
             None => this.know_tuple(whole, &vals, length),
         };
         know(self, whole);
@@ -153,8 +151,7 @@ impl Recorder<'_> {
         // The new object takes over what the last slot owned, unless somebody has borrowed that.
         let last = instances.pop().unwrap_or_default();
         let (first, region, skipped) = match class {
-            // Its class is not a part that it has by itself.
-            Some(_) => (self.host.layout.values_first - 8, Region::Attributes, 1),
+            Some(_) => (0, Region::Attributes, FIRST_VALUE),
             None => (self.host.layout.tuple_items, Region::Fixed, 0),
         };
         for (position, (item, val)) in last.iter().zip(&vals).enumerate().skip(skipped) {

@@ -9,6 +9,7 @@
 use super::label::{Carries, GONE, LabelState, Slot};
 use super::snapshots::first_place;
 use super::state::{IterState, Local, Own, Sym};
+use super::virtual_instances::{CLASS, class_part};
 use super::written::Wrote;
 use super::{AbortReason, Failure, Recorded, Recorder, Step};
 use crate::event::{Kind, Operand};
@@ -397,10 +398,13 @@ impl Recorder<'_> {
                 if let Some(known) = tuples.get(&id) {
                     return Ok(Self::duplicate(known));
                 }
-                let items = items
-                    .iter()
-                    .map(|item| self.resume(item, map, holders, borrowed, tuples))
-                    .collect::<Step<Vec<_>>>()?;
+                let is_instance = matches!(source, Source::Instance(..));
+                let part = |(at, item): (usize, &Source)| match item {
+                    // It need not be a constant of the program's.
+                    Source::Const(class) if is_instance && at == CLASS => Ok(class_part(*class)),
+                    item => self.resume(item, map, holders, borrowed, tuples),
+                };
+                let items = items.iter().enumerate().map(part).collect::<Step<Vec<_>>>()?;
                 let items = std::rc::Rc::new(items);
                 let tuple = match source {
                     Source::Function(..) => Sym::Function(items, id),

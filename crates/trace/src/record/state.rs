@@ -59,7 +59,7 @@ pub enum Sym {
     /// A new function that was not made: its code, its globals, and its closure or nothing. Only on the operand stack, where it
     /// waits for its call.
     Function(Rc<Vec<Sym>>, BoxId),
-    /// An instance that was not made: its class, and what is in each of its inline values up to the last one that is set.
+    /// An instance that was not made: its words up to the last one that is set. The first is null, the second its class.
     Instance(Rc<Vec<Sym>>, BoxId),
     /// The iterator of a `range` that was not made: next value, step, values left.
     RangeIter(Val, Val, Val, BoxId),

@@ -1,12 +1,12 @@
 //! Instances that are not made.
 //!
 //! A vector that is added to another one is an object that lives for an expression. What a trace needs of it are its attributes, which it
-//! has in registers. So the call of a class describes the new instance ([`Sym::Instance`]): its class, and what is in each of its inline
-//! values. Loads and stores of attributes look there, methods are found by the class, and what takes it as an object makes one
+//! has in registers. So the call of a class describes the new instance ([`Sym::Instance`]): its class, and what is in each word of it, inline
+//! values or slots. Loads and stores of attributes look there, methods are found by the class, and what takes it as an object makes one
 //! ([`realize`](super::realize)), as an exit does. Slots that hold the same instance each have a description, like those of a tuple, and
 //! a store changes all of them.
 //!
-//! What holds: values are set in the order of their places, which is the order in which a dict of the instance would have them; an
+//! What holds: inline values are set in the order of their places, which is the order in which a dict of the instance would have them; an
 //! instance whose attributes come in another order is made. No part of an instance leads back to it. Its class has no `__del__`, so that
 //! nobody sees when it ends, and nobody can have a weak reference to it.
 //!
@@ -16,27 +16,32 @@ use super::label::Slot;
 use super::state::{Own, PER_FRAME};
 use super::{AbortReason, LabelState, Recorder, Step, Sym};
 use crate::bytecode::{JumpIf, Op};
-use crate::event::{Attribute, Detail, Event, KnownCall, Making, Operand, Shadow};
+use crate::event::{Attribute, Detail, Event, Kind, KnownCall, Making, Operand, Shadow};
 use crate::ir::{Region, Val};
 use crate::opt::heap::Place;
 use crate::snapshot::{BoxId, Then};
 use decal_uops::Uop;
 use std::rc::Rc;
 
-/// The most attributes that an instance has which is not made: each is in all snapshots.
-const MOST: usize = 16;
+/// Where the class is among the parts of an instance: as in memory.
+pub(super) const CLASS: usize = 1;
+
+/// Where its values begin. Inline values have a head of a word, which is null here.
+pub(super) const FIRST_VALUE: usize = 2;
+
+/// The most words of an instance that is not made: each is in all snapshots.
+const MOST: usize = 20;
 
 impl Recorder<'_> {
-    /// Whether a new instance need not be made.
-    pub(super) fn may_be_virtual(&self, making: Making) -> bool {
-        making.bare && self.options.optimize && !self.general
+    /// Whether a new instance need not be made. Its class must be kept by something else than the instance.
+    pub(super) fn may_be_virtual(&self, making: Making, class: &Sym) -> bool {
+        making.bare && matches!(class, Sym::Const(_)) && self.options.optimize && !self.general
     }
 
     /// An instance without attributes.
     pub(super) fn describe_instance(&mut self, class: u64) -> Sym {
-        let class = Operand { object: class, ty: 0, kind: crate::event::Kind::Type, bits: 0 };
         let id = self.new_box();
-        Sym::Instance(Rc::new(vec![Sym::Const(class)]), id)
+        Sym::Instance(Rc::new(vec![Sym::Null, class_part(class)]), id)
     }
 
     /// Before an instruction: instances that it could not take as they are become objects.
@@ -67,12 +72,12 @@ impl Recorder<'_> {
             // An entry frame's result goes to somebody who wants an object.
             (Op::Return, _) => self.frames.len() > 1 && self.here().generator.is_none(),
             (Op::LoadAttr { method, .. }, Detail::Attribute(attribute)) => match attribute {
-                Attribute::Inline { .. } | Attribute::Constant { .. } => true,
+                Attribute::Inline { .. } | Attribute::Slot { .. } | Attribute::Constant { .. } => true,
                 Attribute::Method { .. } | Attribute::ClassMethod { .. } => method,
                 _ => false,
             },
             (Op::StoreAttr { .. }, Detail::Attribute(attribute)) => match nth {
-                1 => matches!(attribute, Attribute::Inline { .. }),
+                1 => matches!(attribute, Attribute::Inline { .. } | Attribute::Slot { .. }),
                 _ => true,
             },
             (Op::Call(count), Detail::Enter(_) | Detail::New(_)) => nth <= count + 1,
@@ -142,22 +147,20 @@ impl Recorder<'_> {
 
     /// The object of an instance, in which nothing is yet but that it has these parts.
     pub(super) fn allocate_instance(&mut self, class: Operand, parts: &[Sym]) -> Val {
-        let values = parts.get(1..).unwrap_or_default();
-        let has = |(place, value): (usize, &Sym)| i64::from(*value != Sym::Null) << place;
-        let places = values.iter().enumerate().map(has).fold(0, |places, one| places | one);
-        let (object, places, zero) = (self.e.object(class.object, 0), self.e.int(places), self.e.int(0));
+        let has = |(at, part): (usize, &Sym)| i64::from(at >= FIRST_VALUE && *part != Sym::Null) << at;
+        let words = parts.iter().enumerate().map(has).fold(0, |words, one| words | one);
+        let (object, words, zero) = (self.e.object(class.object, 0), self.e.int(words), self.e.int(0));
         let (snap, function) = (self.raise_snap(), self.host.functions.new_instance_with);
-        let args = [object, places, zero, zero];
+        let args = [object, words, zero, zero];
         let new = self.e.effect(Uop::call_slice, &args, 0, function, Region::Fixed, Some(snap));
         self.e.set_type(new, class.object);
         new
     }
 
     /// Notes what is in an instance that was just made, by one of its names.
-    pub(super) fn know_values(&mut self, instance: Val, values: &[Val]) {
-        let layout = self.host.layout.clone();
-        for (position, val) in values.iter().enumerate() {
-            let place = Place { base: instance, index: None, disp: layout.values_first + 8 * position as i32 };
+    pub(super) fn know_values(&mut self, instance: Val, words: &[Val]) {
+        for (at, val) in words.iter().enumerate().skip(FIRST_VALUE) {
+            let place = Place { base: instance, index: None, disp: 8 * at as i32 };
             self.e.heap().learn(Region::Attributes, place, *val);
         }
     }
@@ -167,7 +170,7 @@ impl Recorder<'_> {
         let unstable = AbortReason::Unstable("a constant that was another one");
         let Sym::Instance(parts, _) = &owner else { return Err(AbortReason::Inconsistent("instance")) };
         let result = match attribute {
-            Attribute::Inline { disp, .. } => match self.part_at(disp).and_then(|at| parts.get(at)) {
+            Attribute::Inline { disp, .. } | Attribute::Slot { disp } => match parts.get(part_at(disp)) {
                 None | Some(Sym::Null) => return Err(unstable),
                 Some(part) => Self::duplicate(part),
             },
@@ -198,12 +201,6 @@ impl Recorder<'_> {
         self.discard(&[owner])
     }
 
-    /// Which part an inline value is.
-    fn part_at(&self, disp: i32) -> Option<usize> {
-        let first = self.host.layout.values_first;
-        usize::try_from((disp - first) / 8 + 1).ok().filter(|at| *at > 0)
-    }
-
     /// Guards that an instance that is not made has nothing of its own in place of what its class has.
     pub(super) fn guard_lacks(&mut self, parts: &[Sym], shadow: Shadow) -> Step<()> {
         match shadow {
@@ -213,7 +210,7 @@ impl Recorder<'_> {
                 self.e.pure(Uop::guard_word32, &[], names as i32, address, Some(snap));
                 Ok(())
             }
-            Shadow::Value { disp, .. } => match self.part_at(disp).and_then(|at| parts.get(at)) {
+            Shadow::Value { disp, .. } => match parts.get(part_at(disp)) {
                 None | Some(Sym::Null) => Ok(()),
                 Some(_) => Err(AbortReason::Unstable("a constant that was another one")),
             },
@@ -226,11 +223,15 @@ impl Recorder<'_> {
     pub(super) fn store_into_parts(&mut self, attribute: Attribute, event: &Event) -> Step<bool> {
         let (owner, value) = (self.peek(1)?, self.peek(2)?);
         let Sym::Instance(parts, id) = &owner else { return Ok(false) };
-        let Attribute::Inline { disp, .. } = attribute else { return Err(AbortReason::Inconsistent("attribute")) };
-        let at = self.part_at(disp).ok_or(AbortReason::Inconsistent("attribute"))?;
+        let (disp, ordered) = match attribute {
+            Attribute::Inline { disp, .. } => (disp, true),
+            Attribute::Slot { disp } => (disp, false),
+            _ => return Err(AbortReason::Inconsistent("attribute")),
+        };
+        let at = part_at(disp);
         let old = parts.get(at).cloned().unwrap_or(Sym::Null);
-        let in_order = old != Sym::Null || at >= parts.len() && at <= MOST;
-        if !in_order || !is_part(&value, *id) {
+        let in_order = !ordered || old != Sym::Null || at >= parts.len();
+        if !in_order || !(FIRST_VALUE..MOST).contains(&at) || !is_part(&value, *id) {
             self.realize(1, Operand::NULL)?;
             self.renew_snap(event);
             return Ok(false);
@@ -261,6 +262,21 @@ impl Recorder<'_> {
         self.discard(&replaced)?;
         Ok(true)
     }
+}
+
+/// The class of an instance with these parts.
+pub(super) fn class_of(parts: &[Sym]) -> Option<Operand> {
+    if let Some(Sym::Const(class)) = parts.get(CLASS) { Some(*class) } else { None }
+}
+
+/// The class as a part.
+pub(super) fn class_part(class: u64) -> Sym {
+    Sym::Const(Operand { object: class, ty: 0, kind: Kind::Type, bits: 0 })
+}
+
+/// Which part the word at this displacement is.
+fn part_at(disp: i32) -> usize {
+    (disp / 8) as usize
 }
 
 /// Names a part of the instance in a slot, where a label carries it.
