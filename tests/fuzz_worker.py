@@ -161,7 +161,7 @@ def work(batch: list[tuple[bytes, list[Way]]], report: TextIO) -> None:
             tell(at=number, way=index)
             threshold = int(way.get(COLLECTOR, "0"))
             if threshold:
-                # Several times, as the collector does not come at the same places again, and with decal fewer objects are made.
+                # The collector does not come at the same places again: with decal fewer objects are made.
                 tells = False
                 for other in (threshold, threshold, threshold + 1, threshold + 3, 2 * threshold + 5):
                     with collecting(other):
