@@ -231,6 +231,38 @@ fn inlined_method() {
     assert_snapshot!(record(&pass.back_to(0)).text());
 }
 
+/// `while True: v = P(v.x + 1)`, whose `__init__` stores it into a slot.
+fn counting_instances(bare: bool) -> Recording {
+    let slot = Detail::Attribute(Attribute::Slot { disp: 16 });
+    let class = object(Kind::Type, 0x60_0000, 0);
+    let (before, after) = (instance(), object(Kind::Other, 0x30_0100, 0));
+    let mut pass = Pass::new(1);
+    let init = pass.code("P.__init__", 2, 2);
+    let pass = pass
+        .global(class, true)
+        .load(&[0])
+        .with(Op::LoadAttr { name: 1, method: false }, &[before], slot)
+        .constant(int(1))
+        .binary(BinaryOp::Add, int(3000), int(1))
+        .make(class, init, bare, &[int(3001)])
+        .load(&[1, 0])
+        .with(Op::StoreAttr { name: 1 }, &[int(3001), after, NULL], slot)
+        .with(Op::ReturnConst(0), &[], Detail::Const(NONE));
+    pass.forget_frame().store(0, after, before).back_to(0)
+}
+
+#[test]
+fn an_instance_that_is_made_once() {
+    let text = record(&counting_instances(true)).text();
+    assert_eq!(text.matches("call_").count(), 0, "none is made but at exits");
+    assert_snapshot!(text);
+}
+
+#[test]
+fn an_instance_that_is_made_each_time() {
+    assert_snapshot!(record(&counting_instances(false)).text());
+}
+
 /// `while a < n: a, b = b, a + b`: values change places, nothing is packed.
 #[test]
 fn tuple_swap() {

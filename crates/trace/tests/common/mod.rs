@@ -4,7 +4,7 @@
 use decal_trace::allocated::{Allocated, ExitIndex};
 use decal_trace::balance::balance;
 use decal_trace::bytecode::{BinaryOp, CompareOp, JumpIf, Op};
-use decal_trace::event::{Callee, Code, CodeId, Detail, Ending, Event, Kind, KnownCall, Operand, Recording};
+use decal_trace::event::{Callee, Code, CodeId, Detail, Ending, Event, Kind, KnownCall, Making, Operand, Recording};
 use decal_trace::host::{Functions, Host, Layout, Leaf, Objects};
 use decal_trace::ir::{Inst, Start, Trace, Val};
 use decal_trace::record::{Abort, Options, Parent, Recorded, root, side};
@@ -403,6 +403,16 @@ impl Pass {
         operands.extend(arguments);
         let callee = Callee { function: function.object, code, bound_self: 0 };
         self = self.with(Op::Call(arguments.len() as u32), &operands, Detail::Enter(callee));
+        self.frames.push((code, 0));
+        self.op(Op::Nop, &[])
+    }
+    /// A call of a class whose `__init__`, this code, is entered.
+    pub fn make(mut self, class: Operand, code: CodeId, bare: bool, arguments: &[Operand]) -> Pass {
+        let mut operands = vec![class, NULL];
+        operands.extend(arguments);
+        let init = Some(Callee { function: function(3).object, code, bound_self: 0 });
+        let making = Making { class: class.object, init, inline: None, values: 0, bare };
+        self = self.with(Op::Call(arguments.len() as u32), &operands, Detail::New(making));
         self.frames.push((code, 0));
         self.op(Op::Nop, &[])
     }
