@@ -292,11 +292,12 @@ class Quiet:
 def exits_that_are_taken_often():
     total = 0
     for i in range(5 * N):
-        holder = Node(Quiet(i), 0)
+        holder = Node(Quiet(1), 0)
+        other = Node(i, holder.right)
+        if i % 3 == 0:
+            total += other.left * Quiet.ended
+        total += holder.left.i
         holder = Node(i, 0)
-        total += holder.left + sys.getrefcount(holder)
-        holder = Node(i + 1000, (i, Node(Quiet(i), 1)))
-        holder = Node(i + 2000, i + 3000)
         total += holder.left + sys.getrefcount(holder)
     show("often", total, Quiet.ended)
 
