@@ -96,7 +96,7 @@ pub struct Operand {
     pub kind: Kind,
     /// Its value, as 64 bits: of `Int` the number, of `Float` the double's bits, of `Bool` 0 or 1, of
     /// `Str`, `List`, `Tuple`, `Bytes`, `ByteArray`, `Dict` the length, of `Array` the type code, of `RangeIter` 1 where
-    /// there is one reference to it, of `TextIter` the [form](crate::host::form) of its string where the next character is an ASCII one;
+    /// there is one reference to it, and 2 more where its step is 1, of `TextIter` the [form](crate::host::form) of its string where the next character is an ASCII one;
     /// else 0. Objects that can change are as they were when seen, so that this is a hint for them; for constants it is the value.
     pub bits: u64,
 }

@@ -132,7 +132,7 @@ impl Recorder<'_> {
         for other in others {
             self.e.pure(Uop::guard_not_same, &[iterator, other], 0, 0, Some(snap));
         }
-        let sole = kind == Kind::RangeIter && seen.bits == 1;
+        let sole = kind == Kind::RangeIter && seen.bits & 1 == 1;
         self.iters.push(IterState { iterator, kind, next, left, dirty: false, sole, within: None });
         self.iters.len() - 1
     }
@@ -209,7 +209,12 @@ impl Recorder<'_> {
         }
         self.e.pure(Uop::guard_gt_int, &[left, zero], 0, 0, Some(snap));
         let disp = self.host.layout.range_iter_step;
-        let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+        let mut step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+        if seen.bits & 2 != 0 {
+            let one = self.e.int(1);
+            self.e.pure(Uop::guard_eq_int, &[step, one], 0, 0, Some(snap));
+            step = one;
+        }
         let fewer = self.one_less(left);
         let after = self.e.pure(Uop::wrap_add_int, &[next, step], 0, 0, None);
         self.iters[at] = IterState {

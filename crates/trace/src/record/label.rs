@@ -525,7 +525,12 @@ impl Recorder<'_> {
                 let snap = self.snap();
                 self.e.effect(Uop::guard_last, &[iterator], 0, 0, Region::Counts, Some(snap));
                 let disp = self.host.layout.range_iter_step;
-                let step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+                let mut step = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+                let known = self.e.range_of(step);
+                if known.lo == known.hi {
+                    // The loop has asked.
+                    step = self.e.int(known.lo);
+                }
                 let id = self.new_box();
                 self.frame_at(index).stack[slot] = Sym::RangeIter(next, step, left, id);
                 self.iters.remove(position);

@@ -188,16 +188,17 @@ impl Recorder<'_> {
 
     /// Iterators of ranges that the label has as numbers are taken apart, where nobody else holds them.
     fn settle_ranges(&mut self, label: &LabelState, head: u32) -> Attempt<()> {
-        let mut wanted = Vec::new();
+        let (mut wanted, mut steps) = (Vec::new(), Vec::new());
         for ((depth, want), (_, have)) in label.all_frames().zip(self.numbered_frames()) {
             for (slot, pair) in want.stack.iter().zip(&have.stack).enumerate() {
-                if let (Sym::RangeIter(..), Sym::Obj(..) | Sym::Unchanged) = pair {
+                if let (Sym::RangeIter(_, step, ..), Sym::Obj(..) | Sym::Unchanged) = pair {
                     wanted.push((depth as u32, true, slot as u32));
+                    steps.push(label.constants.get(step).copied());
                 }
             }
         }
         let ty = self.host.objects.range_iter;
-        for slot in &wanted {
+        for (slot, step) in wanted.iter().zip(steps) {
             if *self.slot_mut(*slot) == Sym::Unchanged && slot.0 == 0 {
                 let (frame, disp) = (self.e.frame(), self.stack_disp(slot.2));
                 let iterator = self.e.load(Uop::load_obj_unchecked, frame, None, disp, Region::Frame, None);
@@ -210,6 +211,12 @@ impl Recorder<'_> {
             let snap = self.snap();
             self.e.guard_type(iterator, ty, snap);
             self.iter_state(iterator, Operand { kind: Kind::RangeIter, ty, bits: 1, ..Operand::NULL });
+            if let Some(bits) = step {
+                let disp = self.host.layout.range_iter_step;
+                let its = self.e.load(Uop::load_int, iterator, None, disp, Region::Fixed, None);
+                let wanted = self.e.int(bits as i64);
+                self.e.pure(Uop::guard_eq_int, &[its, wanted], 0, 0, Some(snap));
+            }
         }
         if !wanted.is_empty() {
             self.look_at(head);
