@@ -214,6 +214,48 @@ class Node:
         return self.left, self.right
 
 
+def carried_objects():
+    words = [f"word {k}" * k for k in range(7)]
+    lists = [[k] for k in range(5)]
+    total, last, best = 0, None, Node("", 0)
+    for i in range(N):
+        token = Node(words[i % 7], i % 100)
+        if token.left != words[3]:
+            total += len(token.left) + token.right
+        if token.right > best.right:
+            best = token
+        if i % 57 == 0:
+            last = token
+            show("carried objects", vars(last), vars(best), last is best, token is best)
+    show("carried objects", total, vars(last), vars(best), vars(token))
+    one, two = Node(lists[0], lists[1]), Node(lists[2], lists[2])
+    for i in range(N):
+        one, two = two, Node(one.right, lists[i % 5])
+        one.left = two.right
+        two.right.append(i)
+        if len(two.right) > 20:
+            del two.right[3:]
+    show("carried lists", vars(one), vars(two), one.left is two.right, [sys.getrefcount(one) for one in lists])
+    kept, both = lists[3], None
+    for i in range(N):
+        both = Node(kept, kept)
+        kept = both.left if i % 3 else lists[i % 5]
+        both.right = (kept, i) if i % 111 == 5 else kept
+    show("carried twice", vars(both), both.left is kept, [sys.getrefcount(one) for one in lists])
+    kind = None
+    for i in range(N):
+        kind = Node(kind if i % 50 == 0 else None, (i, str(i), None, 0.5, True)[i // 100])
+        if i % 99 == 1:
+            kind = Node(kind, kind.right)
+        kind = Node(None, kind.right)
+    show("carried kinds", vars(kind))
+    for i in range(N):
+        ends = Node(Quiet(i), lists[i % 5])
+        if i % 2:
+            ends.left = Quiet.ended
+    show("carried ends", vars(ends), [sys.getrefcount(one) for one in lists])
+
+
 class Noisy:
     def __init__(self, name):
         self.name = name
@@ -621,6 +663,7 @@ for _ in range(2):
     large()
     locals_of_the_loop()
     carried()
+    carried_objects()
     escapes()
     orders()
     nested()

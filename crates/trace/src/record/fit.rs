@@ -6,7 +6,7 @@
 
 use super::Recorder;
 use super::label::{Carries, GONE, LabelState, SUSPENDED, Slot};
-use super::state::{IterState, Own, Sym};
+use super::state::{IterState, Own, PER_FRAME, Sym};
 use super::virtual_instances::part_slot;
 use crate::event::Kind;
 use crate::ir::Val;
@@ -127,7 +127,7 @@ impl Recorder<'_> {
         let mut args = Vec::new();
         for carries in &label.phis {
             let arg = match carries {
-                Carries::Number(slot) | Carries::Object(slot) | Carries::Borrowed(slot) => {
+                Carries::Number(slot) | Carries::Object(slot) | Carries::Part(slot) | Carries::Borrowed(slot) => {
                     fitting.values.get(&(*slot, 0)).copied()
                 }
                 Carries::RangeNext(slot) => fitting.values.get(&(*slot, 1)).copied(),
@@ -216,6 +216,7 @@ impl Fitting<'_> {
                 let held = *own == Own::Container || matches!(own, Own::Slot(home) if in_place(*home));
                 held && self.give(slot, 0, *val)
             }
+            (Sym::Obj(_, Own::Owned), Sym::Obj(val, Own::Owned)) if slot.2 >= PER_FRAME => self.give(slot, 0, *val),
             (Sym::Bool(_), Sym::Bool(val)) => self.give(slot, 0, *val),
             (Sym::Bool(_), Sym::Const(c)) if c.kind == Kind::Bool => self.give(slot, 0, e.int(c.bits as i64)),
             (Sym::RangeIter(_, step, _, a), Sym::RangeIter(next, my_step, left, b)) => {
@@ -227,6 +228,10 @@ impl Fitting<'_> {
             }
             (Sym::Const(a), Sym::Const(b)) => a.object == b.object,
             (Sym::Instance(parts, a), Sym::Instance(mine, b)) => {
+                if self.pairs.get(a) == Some(b) {
+                    // Another slot has it, too, and was compared.
+                    return true;
+                }
                 let fits = |(at, (part, mine))| self.fits(e, part_slot(slot, at), part, mine, false);
                 parts.len() == mine.len() && parts.iter().zip(&**mine).enumerate().all(fits) && self.same_box(*a, *b)
             }

@@ -34,6 +34,8 @@ pub enum Carries {
     Number(Slot),
     /// The object in this slot, with a reference.
     Object(Slot),
+    /// The object in this part of an instance that is not made, with a reference.
+    Part(Slot),
     /// The number in this local of the entry frame, as an object that a container or the local's memory keeps alive.
     Borrowed(Slot),
     /// The next value of the virtual iterator of a `range` in this slot.
@@ -132,7 +134,7 @@ impl LabelState {
             Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
             Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Gen(_) => {}
             Sym::Instance(parts, _) => std::rc::Rc::make_mut(parts).iter_mut().for_each(|part| match part {
-                Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) => renumber(val),
+                Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
                 _ => {}
             }),
             Sym::Tuple(..) | Sym::Function(..) => {}
@@ -202,6 +204,7 @@ impl Recorder<'_> {
         self.end_turn(head)?;
         let kept = self.carried_instances(|recorder, slot| !recorder.varying.contains(&slot));
         self.settle_instances_at(head, &kept)?;
+        self.own_parts(&kept, head)?;
         if !self.leaves_generators {
             self.adopt_generators(head)?;
         }
@@ -279,6 +282,15 @@ impl Recorder<'_> {
                             Sym::Int(val, id) => (Class::Int, val, Some(id)),
                             Sym::Float(val, id) => (Class::Float, val, Some(id)),
                             Sym::Bool(val) => (Class::Int, val, None),
+                            Sym::Obj(val, _) => {
+                                let is_it =
+                                    |(known, place, _): &(BoxId, usize, usize)| (*known, *place) == (instance, at);
+                                if !parts_carried.iter().any(is_it) {
+                                    let phi = add(Class::Obj, val, Carries::Part(part_slot(slot, at)));
+                                    parts_carried.push((instance, at, phi));
+                                }
+                                continue;
+                            }
                             _ => continue,
                         };
                         let known = id.and_then(|id| boxes.get(&id).copied());
@@ -375,6 +387,7 @@ impl Recorder<'_> {
         }
         for (instance, at, phi) in parts_carried {
             let is_it = |sym: &Sym| matches!(sym, Sym::Instance(_, id) if *id == instance);
+            let mut own = Own::Owned;
             self.each_sym(is_it, &mut |sym| {
                 if let Sym::Instance(parts, _) = sym
                     && let Some(part) = std::rc::Rc::make_mut(parts).get_mut(at)
@@ -382,6 +395,8 @@ impl Recorder<'_> {
                     *part = match part {
                         Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
                         Sym::Bool(_) => Sym::Bool(vals[phi]),
+                        // The first of its descriptions owns it.
+                        Sym::Obj(..) => Sym::Obj(vals[phi], std::mem::replace(&mut own, Own::Virtual)),
                         _ => Sym::Int(vals[phi], fresh[phi]),
                     };
                 }
@@ -746,6 +761,7 @@ impl Recorder<'_> {
         self.end_turn(label.head)?;
         let kept = self.instances_of(label);
         self.settle_instances_at(label.head, &kept)?;
+        self.own_parts(&kept, label.head)?;
         self.settle_borrowed(label, label.head)?.map_or(Ok(()), |slot| Err(Failure::Varying([slot].into())))?;
         self.settle_objects(label.head, &label.varying, &label.types)?;
         // Those that the label does not carry are loaded anew in the next turn.

@@ -53,7 +53,7 @@ impl Recorder<'_> {
     }
 
     /// The parts of a tuple or an instance of the state, and the class where it is an instance.
-    fn parts_of(&mut self, id: BoxId) -> Step<(Vec<Sym>, Option<Operand>)> {
+    pub(super) fn parts_of(&self, id: BoxId) -> Step<(Vec<Sym>, Option<Operand>)> {
         let mut found = None;
         self.visit_syms(&mut |sym| {
             // The last one, which is the one that its maker looks at.

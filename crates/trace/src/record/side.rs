@@ -536,6 +536,7 @@ impl Recorder<'_> {
         let unseen = mine.is_empty() && label.granted.ranges.keys().any(|val| !label.phi_vals.contains(val));
         let kept = self.instances_of(label);
         self.settle_instances_at(head, &kept)?;
+        self.own_parts(&kept, head)?;
         if self.settle_objects(head, &label.varying, &label.types).is_err() || !self.place_stack(label, head)? {
             return Ok(self.unjoined("the stack".to_string()));
         }
