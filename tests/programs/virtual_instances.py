@@ -256,6 +256,63 @@ def carried_objects():
     show("carried ends", vars(ends), [sys.getrefcount(one) for one in lists])
 
 
+class Ray:
+    def __init__(self, origin, direction, note=None):
+        self.origin = origin
+        self.direction = direction
+        self.note = note
+
+    def at(self, t):
+        return self.origin + self.direction * t
+
+
+def carried_within():
+    total, eye, words = 0, Vec(0.0, 1.0, -5.0), ["one", "two", "three"]
+    for i in range(N):
+        ray = Ray(eye, Vec(i * 0.5, 0.5, 1.0), words[i % 3])
+        total += ray.at(2.0) * ray.direction
+        if i % 123 == 7:
+            show("carried within", vars(ray.direction), ray.origin is eye, ray.note)
+    show("carried within", total, vars(ray.direction), ray.note)
+    ray = Ray(Vec(0, 0, 0), Vec(1, 2, 3))
+    for i in range(N):
+        p, d = ray.at(1), ray.direction
+        if p.x > 10 or p.x < 0:
+            d = Vec(-d.x, d.y, d.z)
+        ray = Ray(p, d, words[i % 3] if i % 7 else d)
+        if i % 100 == 50:
+            show("bounces", vars(p), ray.origin is p, ray.direction is d, ray.note is d)
+    show("bounces", vars(ray.origin), vars(ray.direction), ray.origin is p, ray.direction is d, type(ray.note))
+    one = two = Vec(1, 1, 1)
+    for i in range(N):
+        pair = Ray(one, two)
+        one, two = pair.direction, pair.origin + Vec(i, 1, 0)
+        pair.origin = two
+        if i % 90 == 30:
+            one.x = 7
+            pair.note = pair.direction
+    show("carried pairs", vars(one), vars(two), pair.origin is two, pair.direction is one, pair.note is one)
+    deep = None
+    for i in range(N):
+        deep = Ray(Ray(Ray(Vec(i, 1), Vec(2, i)), i), i)
+        total += deep.origin.origin.origin.x
+        tree = Ray(deep.origin, deep.origin)
+        if i % 150 == 3:
+            show("deep", tree.origin is tree.direction, tree.origin.origin is deep.origin.origin)
+    show("deep", total, vars(deep.origin.origin.direction), tree.origin is deep.origin)
+    lists = [[k] for k in range(3)]
+    for i in range(N):
+        inner = Ray(lists[i % 3], i)
+        outer = Ray(inner, lists[i % 3])
+        outer.origin.note = outer.direction
+        total += len(inner.note) + inner.direction
+        if i % 140 == 9:
+            lists[0] = outer
+            show("in a list", lists[0].origin is inner, lists[0].direction is inner.note)
+            lists[0] = [i]
+    show("within lists", total, outer.origin is inner, inner.note, [sys.getrefcount(one) for one in lists])
+
+
 class Noisy:
     def __init__(self, name):
         self.name = name
@@ -664,6 +721,7 @@ for _ in range(2):
     locals_of_the_loop()
     carried()
     carried_objects()
+    carried_within()
     escapes()
     orders()
     nested()

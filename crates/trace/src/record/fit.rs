@@ -5,9 +5,9 @@
 //! one to one.
 
 use super::Recorder;
+use super::carried_instances::{is_part, part_slot};
 use super::label::{Carries, GONE, LabelState, SUSPENDED, Slot};
-use super::state::{IterState, Own, PER_FRAME, Sym};
-use super::virtual_instances::part_slot;
+use super::state::{IterState, Own, Sym};
 use crate::event::Kind;
 use crate::ir::Val;
 use crate::opt::emit::Emitter;
@@ -216,7 +216,7 @@ impl Fitting<'_> {
                 let held = *own == Own::Container || matches!(own, Own::Slot(home) if in_place(*home));
                 held && self.give(slot, 0, *val)
             }
-            (Sym::Obj(_, Own::Owned), Sym::Obj(val, Own::Owned)) if slot.2 >= PER_FRAME => self.give(slot, 0, *val),
+            (Sym::Obj(_, Own::Owned), Sym::Obj(val, Own::Owned)) if is_part(slot) => self.give(slot, 0, *val),
             (Sym::Bool(_), Sym::Bool(val)) => self.give(slot, 0, *val),
             (Sym::Bool(_), Sym::Const(c)) if c.kind == Kind::Bool => self.give(slot, 0, e.int(c.bits as i64)),
             (Sym::RangeIter(_, step, _, a), Sym::RangeIter(next, my_step, left, b)) => {

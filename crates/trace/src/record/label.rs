@@ -5,11 +5,11 @@
 //! and what cannot stay in registers from turn to turn is put into memory. Whether a later state is the same again is
 //! asked in [`fit`](super::fit), at the end of the loop's body and at the end of side traces ([`side`](mod@super::side)).
 
+use super::carried_instances::{CarriedPart, carried_parts};
 use super::iteration::ANY_INDEX;
 use super::pictured::Pictured;
 use super::renew::Attempt;
 use super::state::{FrameState, IterState, Local, Own, PER_FRAME, Sym};
-use super::virtual_instances::part_slot;
 use super::written::Places;
 use super::{AbortReason, Failure, Recorder, Step};
 use crate::event::{Kind, Operand};
@@ -129,16 +129,13 @@ impl LabelState {
     pub(super) fn renumbered(&self, number: &impl Fn(Val) -> Option<Val>) -> LabelState {
         let mut label = self.clone();
         let renumber = |val: &mut Val| *val = number(*val).unwrap_or(GONE);
-        let sym = |sym: &mut Sym| match sym {
+        let plain = |sym: &mut Sym| match sym {
             Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
             Sym::RangeIter(next, step, left, _) => [next, step, left].into_iter().for_each(renumber),
             Sym::Unchanged | Sym::Null | Sym::Const(_) | Sym::Gen(_) => {}
-            Sym::Instance(parts, _) => std::rc::Rc::make_mut(parts).iter_mut().for_each(|part| match part {
-                Sym::Int(val, _) | Sym::Float(val, _) | Sym::Bool(val) | Sym::Obj(val, _) => renumber(val),
-                _ => {}
-            }),
-            Sym::Tuple(..) | Sym::Function(..) => {}
+            Sym::Tuple(..) | Sym::Function(..) | Sym::Instance(..) => {}
         };
+        let sym = |sym: &mut Sym| with_parts(sym, &plain);
         for frame in label.frames.iter_mut().chain(&mut label.suspended) {
             frame.generator.iter_mut().flat_map(Generator::values_mut).for_each(renumber);
             for local in &mut frame.locals {
@@ -170,6 +167,14 @@ impl LabelState {
         label.granted = renumbered_granted(&self.granted, number);
         LabelState { phis, phi_vals, needed: OnceCell::new(), ..label }
     }
+}
+
+/// Applies `change` to what a slot holds, and to the parts of an instance that was not made.
+fn with_parts(sym: &mut Sym, change: &impl Fn(&mut Sym)) {
+    if let Sym::Instance(parts, _) = sym {
+        std::rc::Rc::make_mut(parts).iter_mut().for_each(|part| with_parts(part, change));
+    }
+    change(sym);
 }
 
 /// What is taken for granted of a value that is gone is asked by nobody, but for what memory holds, what is known of a number and
@@ -241,7 +246,7 @@ impl Recorder<'_> {
         let mut phis = Vec::new();
         let mut boxes: BTreeMap<BoxId, usize> = BTreeMap::new();
         let mut carried: Vec<(Slot, usize)> = Vec::new();
-        let mut parts_carried: Vec<(BoxId, usize, usize)> = Vec::new();
+        let mut parts_carried: Vec<(CarriedPart, usize)> = Vec::new();
         let mut add = |class: Class, val: Val, carries: Carries| {
             entries.push((class, val, matches!(carries, Carries::Borrowed(_))));
             phis.push(carries);
@@ -277,28 +282,27 @@ impl Recorder<'_> {
                     continue;
                 }
                 Sym::Instance(parts, instance) => {
-                    for (at, part) in parts.iter().enumerate() {
-                        let (class, val, id) = match *part {
+                    for part in carried_parts(slot, instance, &parts) {
+                        if parts_carried.iter().any(|(known, _)| part.is_same(known)) {
+                            continue;
+                        }
+                        let (class, val, id) = match part.sym {
                             Sym::Int(val, id) => (Class::Int, val, Some(id)),
                             Sym::Float(val, id) => (Class::Float, val, Some(id)),
                             Sym::Bool(val) => (Class::Int, val, None),
-                            Sym::Obj(val, _) => {
-                                let is_it =
-                                    |(known, place, _): &(BoxId, usize, usize)| (*known, *place) == (instance, at);
-                                if !parts_carried.iter().any(is_it) {
-                                    let phi = add(Class::Obj, val, Carries::Part(part_slot(slot, at)));
-                                    parts_carried.push((instance, at, phi));
-                                }
-                                continue;
-                            }
+                            Sym::Obj(val, _) => (Class::Obj, val, None),
                             _ => continue,
                         };
+                        let carries = match class {
+                            Class::Obj => Carries::Part(part.slot),
+                            _ => Carries::Number(part.slot),
+                        };
                         let known = id.and_then(|id| boxes.get(&id).copied());
-                        let phi = known.unwrap_or_else(|| add(class, val, Carries::Number(part_slot(slot, at))));
+                        let phi = known.unwrap_or_else(|| add(class, val, carries));
                         if let Some(id) = id {
                             boxes.insert(id, phi);
                         }
-                        parts_carried.push((instance, at, phi));
+                        parts_carried.push((part, phi));
                     }
                     continue;
                 }
@@ -385,22 +389,8 @@ impl Recorder<'_> {
                 _ => Sym::Int(vals[phi], fresh[phi]),
             };
         }
-        for (instance, at, phi) in parts_carried {
-            let is_it = |sym: &Sym| matches!(sym, Sym::Instance(_, id) if *id == instance);
-            let mut own = Own::Owned;
-            self.each_sym(is_it, &mut |sym| {
-                if let Sym::Instance(parts, _) = sym
-                    && let Some(part) = std::rc::Rc::make_mut(parts).get_mut(at)
-                {
-                    *part = match part {
-                        Sym::Float(..) => Sym::Float(vals[phi], fresh[phi]),
-                        Sym::Bool(_) => Sym::Bool(vals[phi]),
-                        // The first of its descriptions owns it.
-                        Sym::Obj(..) => Sym::Obj(vals[phi], std::mem::replace(&mut own, Own::Virtual)),
-                        _ => Sym::Int(vals[phi], fresh[phi]),
-                    };
-                }
-            });
+        for (part, phi) in &parts_carried {
+            self.carry_part(part, vals[*phi], fresh[*phi]);
         }
         let mut next = first_iter;
         for iter in &mut self.iters {

@@ -20,6 +20,7 @@ mod arrays;
 mod attributes;
 mod build;
 mod calls;
+mod carried_instances;
 mod chars;
 mod consts;
 mod consume;

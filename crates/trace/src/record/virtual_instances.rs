@@ -12,9 +12,8 @@
 //!
 //! Cost: a store looks through all slots of the state.
 
-use super::label::Slot;
-use super::state::{Own, PER_FRAME};
-use super::{AbortReason, LabelState, Recorder, Step, Sym};
+use super::state::Own;
+use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::{JumpIf, Op};
 use crate::event::{Attribute, Detail, Event, Kind, KnownCall, Making, Operand, Shadow};
 use crate::ir::{Region, Val};
@@ -114,82 +113,6 @@ impl Recorder<'_> {
             this.snap = this.build_snapshot(head, Then::Resume);
             this.raise_snap = None;
         })
-    }
-
-    /// Instances that a label can carry: their attributes are numbers, constants or objects that exist, and nothing holds them but locals
-    /// and operand stacks of frames that are no generators', in slots that `may` be such.
-    pub(super) fn carried_instances(&self, may: impl Fn(&Self, Slot) -> bool) -> Vec<BoxId> {
-        let (mut kept, mut refused) = (Vec::new(), Vec::new());
-        self.visit_places(&mut |sym, place| {
-            if let (Sym::Instance(_, id), Some(_)) = (sym, place) {
-                refused.push(*id);
-            }
-        });
-        for (slot, sym) in self.slots() {
-            let Sym::Instance(parts, id) = sym else { continue };
-            let of_generator = self.frames.get(slot.0 as usize).is_none_or(|frame| frame.generator.is_some());
-            let carries = |part: &Sym| match part {
-                Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Const(_) | Sym::Null => true,
-                // What the trace knows of iterators and generators goes by their names.
-                Sym::Obj(val, _) => {
-                    self.iters.iter().all(|iter| iter.iterator != *val) && self.frame_of(part).is_none()
-                }
-                _ => false,
-            };
-            if of_generator || slot.0 == 0 && slot.1 || !parts.iter().all(carries) || !may(self, slot) {
-                refused.push(id);
-            } else if !kept.contains(&id) {
-                kept.push(id);
-            }
-        }
-        kept.retain(|id| !refused.contains(id));
-        kept
-    }
-
-    /// Those that a label carries in the same slots.
-    pub(super) fn instances_of(&self, label: &LabelState) -> Vec<BoxId> {
-        self.carried_instances(|_, slot| label.has_instance(slot))
-    }
-
-    /// Gives the first description of each of these instances a reference of its own to each object that it has, which nobody borrows:
-    /// what the next turn has there is another one.
-    pub(super) fn own_parts(&mut self, kept: &[BoxId], head: u32) -> Step<()> {
-        for id in kept {
-            let count = self.parts_of(*id)?.0.len();
-            for at in FIRST_VALUE..count {
-                let Some(Sym::Obj(val, _)) = self.parts_of(*id)?.0.get(at).cloned() else { continue };
-                let mut owned = false;
-                self.visit_places(&mut |sym, place| {
-                    owned |= place == Some((*id, at)) && matches!(sym, Sym::Obj(_, Own::Owned));
-                });
-                let name = if owned && !self.is_shared_part(*id, at, val) { val } else { self.another(val) };
-                let (mut own, mut replaced) = (Own::Owned, false);
-                let is_it = |sym: &Sym| matches!(sym, Sym::Instance(_, known) if known == id);
-                self.each_sym(is_it, &mut |sym| {
-                    if let Sym::Instance(parts, _) = sym
-                        && let Some(part) = Rc::make_mut(parts).get_mut(at)
-                    {
-                        replaced |= matches!(part, Sym::Obj(_, Own::Owned));
-                        *part = Sym::Obj(name, std::mem::replace(&mut own, Own::Virtual));
-                    }
-                });
-                if name != val && replaced && !self.hand_over(val, Own::Virtual) {
-                    self.decref_plain(val);
-                }
-            }
-        }
-        self.snap = self.build_snapshot(head, Then::Resume);
-        self.raise_snap = None;
-        Ok(())
-    }
-
-    /// Whether another slot or part has this object, which an instance has here, by the same name.
-    fn is_shared_part(&self, id: BoxId, at: usize, val: Val) -> bool {
-        let mut shared = false;
-        self.visit_places(&mut |sym, place| {
-            shared |= matches!(sym, Sym::Obj(known, _) if *known == val) && place != Some((id, at));
-        });
-        shared
     }
 
     /// The object of an instance, in which nothing is yet but that it has these parts.
@@ -324,11 +247,6 @@ pub(super) fn class_part(class: u64) -> Sym {
 /// Which part the word at this displacement is.
 fn part_at(disp: i32) -> usize {
     (disp / 8) as usize
-}
-
-/// Names a part of the instance in a slot, where a label carries it.
-pub(super) fn part_slot((frame, stack, index): Slot, at: usize) -> Slot {
-    (frame, stack, index + at as u32 * PER_FRAME)
 }
 
 /// Whether this can be a part of the instance with this identity.
