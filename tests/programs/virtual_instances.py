@@ -256,6 +256,23 @@ def carried_objects():
     show("carried ends", vars(ends), [sys.getrefcount(one) for one in lists])
 
 
+def identities():
+    total, kept = 0, Node(0, 0)
+    for i in range(N):
+        one, two = Node(i, 1), Node(i, 1)
+        same = one
+        total += (one == two) + (one == same) * 2 + (one != two) * 4 + (kept == one) * 8 + (two != kept) * 16
+        total += 1 if one else 2
+        total += (not two) + (one is same) + (one in (two, same)) + (one == i) + (two != i)
+        chain = Node(Node(Node(None, 1), 2), i)
+        while chain:
+            total += chain.right
+            chain = chain.left
+        if i % 77 == 3:
+            kept = two
+    show("identities", total, kept.left)
+
+
 class Ray:
     def __init__(self, origin, direction, note=None):
         self.origin = origin
@@ -722,6 +739,7 @@ for _ in range(2):
     carried()
     carried_objects()
     carried_within()
+    identities()
     escapes()
     orders()
     nested()

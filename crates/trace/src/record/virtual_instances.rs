@@ -62,7 +62,7 @@ impl Recorder<'_> {
     /// Whether an instruction knows what to do with an instance that is not made, as its nth operand from the top.
     fn takes_instance(&self, event: &Event, nth: u32) -> bool {
         match (event.op, event.detail) {
-            (_, Detail::Special(_)) => true,
+            (_, Detail::Special(_) | Detail::Identity(..) | Detail::Truthy(_)) => true,
             (Op::StoreFast(_) | Op::StoreFastLoadFast(..) | Op::PopTop, _) => true,
             // In memory there may be no room between the two for what lets go of the objects before.
             (Op::StoreFastStoreFast(..), _) => self.place(0).is_none(),
