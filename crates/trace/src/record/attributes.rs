@@ -266,7 +266,7 @@ impl Recorder<'_> {
         if self.e.constant_of(old) == Some(0) {
             return Err(AbortReason::Unstable("a constant that was another one"));
         }
-        let drops = self.guard_kept(&[owner_sym]);
+        let drops = self.guard_kept_beside(&[owner_sym], old, seen_old, &value);
         self.replace(owner, None, disp, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
         self.drop_all(&drops);
         Ok(())

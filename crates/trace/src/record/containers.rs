@@ -178,7 +178,7 @@ impl Recorder<'_> {
                 let snap = self.snap();
                 let items = self.e.load(Uop::load_raw, base, None, layout.list_items, Region::ListHead, None);
                 let old = self.e.load(Uop::load_item, items, Some(at), 0, Region::ListItems, Some(snap));
-                let drops = self.guard_kept(&[container, index]);
+                let drops = self.guard_kept_beside(&[container, index], old, seen_old, &value);
                 self.replace(
                     items,
                     Some(at),

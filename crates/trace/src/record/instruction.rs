@@ -5,6 +5,7 @@
 //! and a failure has the recording begun anew, with the general form at this place; for all others the state is kept and put back.
 
 use super::general::has_general_form;
+use super::locals::is_shared;
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym, numbers};
 use crate::bytecode::{GeneralOp, Op};
@@ -404,6 +405,10 @@ impl Recorder<'_> {
             if !self.is_plain(*dropped) {
                 self.e.pure(Uop::guard_not_same, &[*dropped, *kept], 0, 0, Some(snap));
             }
+        }
+        // Each alone may go; what all of them held together may be the last of another object.
+        if kept.len() + drops.len() > 1 && !(drops.is_empty() && is_shared(old_a) && is_shared(old_b)) {
+            self.guard_drops(&[kept, drops.clone()].concat());
         }
         let top = self.pop()?;
         self.prepared = true;

@@ -66,7 +66,11 @@ impl Recorder<'_> {
         if !leaf.changes {
             dropped.push(receiver);
         }
-        drops.extend(self.guard_discard(&dropped));
+        let arguments = self.guard_discard(&dropped);
+        if !drops.is_empty() && !arguments.is_empty() {
+            self.guard_drops(&[&drops[..], &arguments].concat());
+        }
+        drops.extend(arguments);
         if leaf.check != 0 {
             let asked = *vals.get(leaf.asks as usize).ok_or(AbortReason::Inconsistent("arguments"))?;
             let snap = self.raise_snap();

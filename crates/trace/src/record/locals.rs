@@ -13,7 +13,7 @@ use crate::snapshot::Then;
 use decal_uops::Uop;
 
 /// Whether somebody else was seen to hold what is in a local, which is not plain.
-fn is_shared(old: Operand) -> bool {
+pub(super) fn is_shared(old: Operand) -> bool {
     !old.kind.is_plain() && old.bits == Operand::SHARED
 }
 

@@ -542,6 +542,18 @@ impl Recorder<'_> {
         drops
     }
 
+    /// The same beside the drop of `old`, which `value` replaces: what dies with that may have held the reference that remained.
+    pub(super) fn guard_kept_beside(&mut self, syms: &[Sym], old: Val, seen_old: Operand, value: &Sym) -> Vec<Val> {
+        let drops = self.guard_kept(syms);
+        if !seen_old.kind.is_plain() && drops.iter().any(|val| !self.is_plain(*val)) {
+            let mut together = drops.clone();
+            together.push(old);
+            collect_owned(std::slice::from_ref(value), &mut together);
+            self.guard_drops(&together);
+        }
+        drops
+    }
+
     /// The second half: the drops. None of them is the last of an object that may not die here. A result that is borrowed
     /// from one of them must be on the state.
     pub(super) fn drop_all(&mut self, vals: &[Val]) {
