@@ -95,6 +95,11 @@ impl Engine {
         });
     }
 
+    /// From now on an executor ends with a change of this.
+    pub fn relies(&mut self, id: usize, address: u64, key: u64) {
+        self.relying.entry(address).or_default().entry(key).or_default().push(id);
+    }
+
     fn change(&mut self, what: Changed) {
         let (address, key) = match what {
             Changed::Handlers => return self.leave_to_handlers(),
@@ -105,9 +110,11 @@ impl Engine {
         if let Some(observation) = &mut self.observation {
             counts |= observation.change(what);
         }
-        if let Some(list) = self.relying.get(&address) {
-            let hit: Vec<usize> =
-                list.iter().filter(|(known, _)| key == 0 || *known == key).map(|(_, id)| *id).collect();
+        if let Some(by_key) = self.relying.get(&address) {
+            let hit: Vec<usize> = match key {
+                0 => by_key.values().flatten().copied().collect(),
+                key => by_key.get(&key).cloned().unwrap_or_default(),
+            };
             counts |= !hit.is_empty();
             for id in hit {
                 self.invalidate(id);
@@ -189,9 +196,12 @@ impl Engine {
         if !links::is_under_way(&executor) {
             self.bury(&executor);
         }
-        self.relying.retain(|_, list| {
-            list.retain(|(_, id)| !gone.contains(id));
-            !list.is_empty()
+        self.relying.retain(|_, by_key| {
+            by_key.retain(|_, list| {
+                list.retain(|id| !gone.contains(id));
+                !list.is_empty()
+            });
+            !by_key.is_empty()
         });
         let threshold = self.threshold(executor.offset);
         let location = self.locate(place, || Location::new(threshold));

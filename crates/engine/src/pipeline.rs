@@ -604,13 +604,13 @@ fn build(
             Assumption::Type(ty) => (*ty, 0),
             Assumption::Function(function) => (*function, 0),
         };
-        engine.relying.entry(address).or_default().push((key, id));
+        engine.relies(id, address, key);
     }
     for dict in watched {
-        engine.relying.entry(dict).or_default().push((DIES, id));
+        engine.relies(id, dict, DIES);
     }
     for code in executor.covers.borrow().iter() {
-        engine.relying.entry(*code as u64).or_default().push((0, id));
+        engine.relies(id, *code as u64, 0);
     }
     engine.log(4, || format!("trace {id} with registers\n{}", executor.allocated));
     if engine.options.debug >= 5 || engine.options.perf_map {

@@ -80,8 +80,9 @@ pub struct Engine {
     pub observation: Option<Box<Observation>>,
     /// Memory for the events of the next pass.
     pub events: Vec<Event>,
-    /// Executors by the address that they rely on, with the dict key if it is a dict.
-    pub relying: FxHashMap<u64, Vec<(u64, usize)>>,
+    /// Executors by the address that they rely on, and by the key if that is a dict (else 0): programs write globals often that
+    /// no trace relies on, of dicts with many that some do.
+    pub relying: FxHashMap<u64, FxHashMap<u64, Vec<usize>>>,
     /// How often something that traces took as fixed has changed, by address and dict key.
     pub changes: FxHashMap<(u64, u64), u32>,
     /// Levels at rest.

@@ -440,6 +440,7 @@ fn tells_where(uop: Uop) -> bool {
         Uop::call_fast
             | Uop::guard_droppable_all
             | Uop::renew_int
+            | Uop::dict_place
             | Uop::context
             | Uop::call_native
             | Uop::push_frame

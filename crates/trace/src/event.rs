@@ -10,6 +10,7 @@ use crate::snapshot::Returns;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+pub use decal_uops::DictEntry;
 
 /// A code object, by its index in [`Recording::codes`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -426,7 +427,12 @@ pub enum Attribute {
         disp: i32,
     },
     /// In the instance's dict, which it has one of its own.
-    Dict,
+    Dict {
+        /// Of the pointer to the dict.
+        disp: i32,
+        /// Where the dict has it, as the uop `dict_place` takes it; 0 where that is not known.
+        entry: i32,
+    },
     /// A function found on the class: a method of the owner. A function of Python, or one in C that gets its `self` first.
     Method {
         /// The function.
@@ -461,8 +467,9 @@ pub enum Detail {
     None,
     /// `LoadGlobal`: the value, from a dict that is watched; an operand of kind `Null` where it cannot be watched.
     Global(Operand),
-    /// `LoadGlobal` of a name whose value changes often: the dict and the name.
-    GlobalIn(u64, u64),
+    /// `LoadGlobal` of a name whose value changes often: the dict, the name, and where the dict has it, as the uop `dict_place` takes it.
+    #[allow(missing_docs)]
+    GlobalIn { dict: u64, name: u64, entry: i32 },
     /// `MAKE_FUNCTION`: the globals, and the code's name and qualified name.
     Function(Operand, [u64; 2]),
     /// `LoadConst`, `ReturnConst`: the constant.

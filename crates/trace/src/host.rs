@@ -41,6 +41,10 @@ pub struct Layout {
     pub values: i32,
     pub values_capacity: i32,
     pub values_size: i32,
+    /// Of a dict: the byte that is 0 while nobody watches it.
+    pub dict_watchers: i32,
+    /// Of a container: the word that is 0 while the collector does not know it.
+    pub collector_word: i32,
     pub values_first: i32,
     /// Of a bound method: the function and the object.
     pub method_function: i32,
@@ -258,15 +262,13 @@ pub struct Functions {
     pub new_empty_cell: u64,
     /// `PyBool_FromLong`.
     pub new_bool: u64,
-    /// Of a dict with `str` keys and a name: the value, or null without an exception.
-    pub dict_value: u64,
     /// Of function and object: a bound method.
     pub new_method: u64,
     /// Of an instance and a name: whether the instance lacks such an attribute of its own; -1 without an exception where that would
     /// have to run Python code.
     pub lacks_attribute: u64,
-    /// Of an instance with a dict and a name: the attribute, or null without an exception.
-    pub dict_attribute: u64,
+    /// See `dict_place` in the uop table.
+    pub dict_place: u64,
     /// Of a class: a new instance, as `object.__new__` makes it.
     pub new_instance: u64,
     /// Of a class, and a bit for each word of an instance that will be stored right away: a new instance that says it has those.

@@ -18,4 +18,4 @@ mod table;
 pub use class::{Class, FloatReg, ImmKind, IntReg, Obj, Raw, Word};
 pub use context::{ARGUMENTS, Context, FLOAT_REGS, INT_REGS, SPILL_SLOTS, offset};
 pub use machine::{Machine, SideExit};
-pub use table::{ALL, Effects, Form, ImmInfo, OperandInfo, Uop, UopInfo, execute, meaning};
+pub use table::{ALL, DictEntry, Effects, Form, ImmInfo, OperandInfo, Uop, UopInfo, execute, meaning};

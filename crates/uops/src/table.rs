@@ -10,7 +10,7 @@
 //! * loads and stores take a base address and a displacement in bytes; which part of the heap they
 //!   touch is a property of the instruction in the trace (its region), not of the uop;
 //! * object layouts are not known here: displacements come in as immediates. The exceptions are the
-//!   reference count at offset 0, the type at offset 8, and the digits of an `int`, which are the
+//!   reference count at offset 0, the type at offset 8, the digits of an `int`, and the keys of a dict, which are the
 //!   same in CPython 3.12 to 3.14; the `cpython` crate verifies them when decal is enabled;
 //! * reference counts are read and written with 32 bits. The upper half is 0, and to read 64 bits of which 32 were just written
 //!   takes ten times as long: a processor hands a store on to a load only where that lies within.
@@ -289,6 +289,34 @@ const EXACT: i64 = 1 << 53;
 const LONG_TAG: u64 = 16;
 /// Where the digits of an `int` are, 30 bits each in 32.
 const LONG_DIGITS: u64 = 24;
+
+/// Where a dict has the address of its keys.
+const DICT_KEYS: u64 = 32;
+/// Where keys say how large they are: bytes for the logarithms of the table's length and size, and the kind, which is 1 where all are `str`.
+const KEYS_SHAPE: u64 = 8;
+/// Where their table begins, which the entries follow: 16 bytes each, key and value.
+const KEYS_TABLE: u32 = 32;
+
+/// Where an entry of keys that are all `str` lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DictEntry {
+    /// Logarithm of the size of the table before the entries, in bytes.
+    pub log2_index_bytes: u8,
+    /// The number of the entry.
+    pub index: u32,
+}
+
+impl DictEntry {
+    /// As the uop `dict_place` takes it; 0, which fits no dict, where it is too far away.
+    pub fn pack(self) -> i32 {
+        let table = 1_u32.checked_shl(self.log2_index_bytes.into()).unwrap_or(u32::MAX);
+        let at = self.index.checked_mul(16).and_then(|at| at.checked_add(table)?.checked_add(KEYS_TABLE));
+        match at {
+            Some(at @ ..=0xff_ffff) => (u32::from(self.log2_index_bytes) << 24 | at) as i32,
+            _ => 0,
+        }
+    }
+}
 
 uops! {
     // ---- constants and moves ------------------------------------------------------------------
@@ -685,6 +713,24 @@ uops! {
         m.store64(both.wrapping_add(8), old.0);
         let r = m.release(function, both);
         if r == 0 { Err(SideExit) } else { Ok(Obj(r)) }
+    };
+    /// Where a dict keeps the value of a `str`: the address. It was seen in the entry that `entry` says, as [`DictEntry`] packs it, of keys that
+    /// are all `str`; where it is not there, `function` looks, whose argument is the address of both. Exits where that gives null.
+    dict_place(dict: obj, name: obj; entry: imm32, function: imm64) -> [raw or exit] [Free, raises, writes] |m| {
+        let keys = m.load64(dict.0.wrapping_add(DICT_KEYS));
+        let wanted = entry as u32 >> 24 | 1 << 8;
+        if (m.load32(keys.wrapping_add(KEYS_SHAPE)) >> 8) & 0xffff == wanted {
+            let at = keys.wrapping_add(u64::from(entry as u32 & 0xff_ffff));
+            if m.load64(at) == name.0 {
+                return Ok(Raw(at.wrapping_add(8)));
+            }
+        }
+        m.cold();
+        let both = m.context().wrapping_add(crate::offset::ARGUMENTS as u64);
+        m.store64(both, dict.0);
+        m.store64(both.wrapping_add(8), name.0);
+        let r = m.release(function, both);
+        if r == 0 { Err(SideExit) } else { Ok(Raw(r)) }
     };
     /// Calls a C function of one object; a null result is an exception.
     call_obj_1(a: obj; function: imm64) -> [obj or exit] [Fixed, raises, writes] |m| {

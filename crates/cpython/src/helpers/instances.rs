@@ -2,7 +2,7 @@
 
 use crate::capi as ffi;
 use crate::version::layout;
-use crate::{PyObject, objects};
+use crate::PyObject;
 use std::ffi::c_int;
 use std::ptr::null_mut;
 
@@ -42,26 +42,29 @@ pub unsafe extern "C" fn new_keywords(_: *mut PyObject) -> *mut PyObject {
     unsafe { ffi::PyDict_New() }
 }
 
+/// Where instances of a class have the address of their dict.
+pub(crate) unsafe fn dict_disp(ty: *mut ffi::PyTypeObject) -> Option<i32> {
+    // SAFETY: a live class.
+    let (flags, disp) = unsafe { ((*ty).tp_flags, (*ty).tp_dictoffset) };
+    if flags & layout::TYPE_MANAGED_DICT != 0 {
+        return Some(layout::MANAGED_DICT);
+    }
+    i32::try_from(disp).ok().filter(|disp| *disp > 0)
+}
+
 /// The dict of an instance, where it has one of its own whose keys are all `str`: looking a name up runs no Python code then.
 /// The second result says whether that is known.
 unsafe fn dict_of(instance: *mut PyObject) -> (*mut PyObject, bool) {
     // SAFETY: the type says where its instances have a dict.
     unsafe {
         let ty = ffi::Py_TYPE(instance);
-        let flags = (*ty).tp_flags;
-        let disp = if flags & layout::TYPE_MANAGED_DICT != 0 {
-            if flags & layout::TYPE_INLINE_VALUES != 0
-                && *instance.byte_offset(layout::INLINE_VALID as isize).cast::<u8>() == 1
-            {
-                return (null_mut(), false);
-            }
-            layout::MANAGED_DICT as isize
-        } else if (*ty).tp_dictoffset > 0 {
-            (*ty).tp_dictoffset
-        } else {
+        if (*ty).tp_flags & layout::TYPE_INLINE_VALUES != 0
+            && *instance.byte_offset(layout::INLINE_VALID as isize).cast::<u8>() == 1
+        {
             return (null_mut(), false);
-        };
-        let dict = *instance.byte_offset(disp).cast::<*mut PyObject>();
+        }
+        let Some(disp) = dict_disp(ty) else { return (null_mut(), false) };
+        let dict = *instance.byte_offset(disp as isize).cast::<*mut PyObject>();
         if dict.is_null() {
             return (dict, true);
         }
@@ -78,32 +81,5 @@ pub unsafe extern "C" fn lacks_attribute(instance: *mut PyObject, name: *mut PyO
             (dict, true) if dict.is_null() => 1,
             (dict, true) => (ffi::PyDict_Contains(dict, name) == 0).into(),
         }
-    }
-}
-
-/// An attribute in the dict of an instance: a new reference, or null without an exception.
-pub unsafe extern "C" fn dict_attribute(instance: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
-    // SAFETY: a live instance and a str.
-    unsafe {
-        let (dict, known) = dict_of(instance);
-        if dict.is_null() || !known {
-            return null_mut();
-        }
-        let value = ffi::PyDict_GetItemWithError(dict, name);
-        objects::incref(value);
-        value
-    }
-}
-
-/// What a dict with `str` keys only has under a name: a new reference, or null without an exception.
-pub unsafe extern "C" fn dict_value(dict: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
-    // SAFETY: a live dict and a str.
-    unsafe {
-        if !crate::observe::is_plain_dict(dict) {
-            return null_mut();
-        }
-        let value = ffi::PyDict_GetItemWithError(dict, name);
-        objects::incref(value);
-        value
     }
 }

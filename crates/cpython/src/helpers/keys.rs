@@ -8,6 +8,8 @@ use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::layout::{Dict, Entry, Set, SetEntry, Str, UnicodeEntry};
 use crate::{PyObject, objects};
+use decal_trace::event::DictEntry;
+use std::ptr::null_mut;
 
 /// How deep tuples within tuples may be.
 const TUPLES: u32 = 3;
@@ -247,6 +249,43 @@ pub(super) unsafe fn in_dict(dict: *mut PyObject, key: *mut PyObject) -> Lookup<
             return Lookup::Unknown;
         }
         probe(dict, hash(key), |other| equal(other, key))
+    }
+}
+
+/// See the uop of this name.
+pub unsafe extern "C" fn dict_place(both: *const [*mut PyObject; 2]) -> *mut *mut PyObject {
+    // SAFETY: a live dict, or what somebody took for one, and a `str`.
+    unsafe {
+        let [dict, name] = *both;
+        match crate::observe::is_plain_dict(dict) {
+            true => match in_dict(dict, name) {
+                Lookup::Found(place) => place.value,
+                _ => null_mut(),
+            },
+            false => null_mut(),
+        }
+    }
+}
+
+/// Where a dict with `str` keys only has a name: the place, and its entry as the uop takes it.
+pub(crate) unsafe fn entry_of(dict: *mut PyObject, name: *mut PyObject) -> Option<(*mut *mut PyObject, i32)> {
+    // SAFETY: as above; the entries follow the table.
+    unsafe {
+        let place = dict_place(&[dict, name]);
+        if place.is_null() {
+            return None;
+        }
+        let keys = (*dict.cast::<Dict>()).keys;
+        let log2_index_bytes = (*keys).log2_index_bytes;
+        let entries = (&raw const (*keys).indices).cast::<u8>().add(1 << log2_index_bytes).cast::<UnicodeEntry>();
+        if (*keys).kind != 1 || !(*dict.cast::<Dict>()).values.is_null() {
+            return Some((place, 0));
+        }
+        let index = (place as usize - entries as usize) / size_of::<UnicodeEntry>();
+        // An equal name that is another object is looked for each time.
+        let same = (*entries.add(index)).key == name;
+        let entry = DictEntry { log2_index_bytes, index: index as u32 };
+        Some((place, if same { entry.pack() } else { 0 }))
     }
 }
 

@@ -9,6 +9,7 @@
 
 use super::{Assumption, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
+use crate::helpers::{instances, keys};
 use crate::host::type_address;
 use crate::version::layout;
 use crate::version::symbols::symbols;
@@ -140,15 +141,24 @@ impl Observer {
         ty: *mut ffi::PyTypeObject,
         name: *mut PyObject,
     ) -> Option<Attribute> {
-        // SAFETY: a live instance; the new reference is dropped while the dict holds the object.
+        // SAFETY: a live instance.
+        unsafe { self.dict_place(owner, ty, name).map(|(attribute, _)| attribute) }
+    }
+
+    /// The same, with the object.
+    unsafe fn dict_place(
+        &mut self,
+        owner: *mut PyObject,
+        ty: *mut ffi::PyTypeObject,
+        name: *mut PyObject,
+    ) -> Option<(Attribute, *mut PyObject)> {
+        // SAFETY: a live instance; the class says where its dict is.
         unsafe {
-            let value = crate::helpers::instances::dict_attribute(owner, name);
-            if value.is_null() {
-                return None;
-            }
-            objects::decref(value);
+            let disp = instances::dict_disp(ty)?;
+            let dict = *owner.byte_offset(disp as isize).cast::<*mut PyObject>();
+            let (place, entry) = if dict.is_null() { None } else { keys::entry_of(dict, name) }?;
             self.assume_type(ty);
-            Some(Attribute::Dict)
+            Some((Attribute::Dict { disp, entry }, *place))
         }
     }
 
@@ -241,7 +251,11 @@ impl Observer {
                     Some(found) => found,
                     None => unsupported("a new attribute"),
                 },
-                Instance::Dict | Instance::NoDict(_) => unsupported("an attribute in an instance's dict"),
+                Instance::Dict => match self.dict_place(owner, ty, name) {
+                    Some(found) => found,
+                    None => unsupported("a new attribute in an instance's dict"),
+                },
+                Instance::NoDict(_) => unsupported("a new attribute in an instance's dict"),
                 Instance::Bare => unsupported("an attribute that cannot be set"),
             }
         }

@@ -2,6 +2,7 @@
 
 use super::{Assumption, Calls, Observer, operand};
 use crate::capi as ffi;
+use crate::helpers::keys;
 use crate::host::type_address;
 use crate::version::layout;
 use crate::{PyObject, objects};
@@ -57,7 +58,8 @@ impl Observer {
                 let value = ffi::PyDict_GetItemWithError(dict, name);
                 let fixed = Assumption::Dict { dict: dict as u64, key: name as u64 };
                 if calls.is_volatile(fixed) && !value.is_null() {
-                    return Detail::GlobalIn(dict as u64, name as u64);
+                    let entry = keys::entry_of(dict, name).map_or(0, |(_, entry)| entry);
+                    return Detail::GlobalIn { dict: dict as u64, name: name as u64, entry };
                 }
                 self.assumptions.push(fixed);
                 if !value.is_null() {

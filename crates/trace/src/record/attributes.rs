@@ -32,7 +32,7 @@ impl Recorder<'_> {
     }
 
     /// What is in an instance at this place.
-    fn attribute_value(&mut self, owner: Val, disp: i32) -> Step<Sym> {
+    pub(super) fn attribute_value(&mut self, owner: Val, disp: i32) -> Step<Sym> {
         let snap = self.snap();
         let val = self.e.load(Uop::load_obj, owner, None, disp, Region::Attributes, Some(snap));
         // A new instance has nothing there yet.
@@ -86,7 +86,12 @@ impl Recorder<'_> {
                 let owner = self.owner(&owner_sym, seen)?;
                 self.attribute_value(owner, disp)?
             }
-            Attribute::Dict => return self.load_from_dict(owner_sym, seen, method, event),
+            Attribute::Dict { disp, entry } => {
+                let owner = self.owner(&owner_sym, seen)?;
+                let (dict, name) = (self.dict_of(owner, disp)?, self.name_of(event)?);
+                let place = self.dict_place(dict, name, entry);
+                self.attribute_value(place, 0)?
+            }
             Attribute::Method { function, shadow } => {
                 self.instance_owner(&owner_sym, seen, shadow, event)?;
                 if !method {
@@ -169,9 +174,8 @@ impl Recorder<'_> {
                 }
             }
             Shadow::NoDict { disp } => {
-                let dict = self.e.load(Uop::load_int, owner, None, disp, Region::AttributeState, None);
-                let zero = self.e.int(0);
-                self.e.pure(Uop::guard_eq_int, &[dict, zero], 0, 0, Some(snap));
+                let dict = self.e.load(Uop::load_obj_unchecked, owner, None, disp, Region::AttributeState, None);
+                self.e.pure(Uop::guard_is, &[dict], 0, 0, Some(snap));
             }
             Shadow::InDict => {
                 let (name, raise) = (self.name_of(event)?, self.raise_snap());
@@ -195,19 +199,33 @@ impl Recorder<'_> {
         Ok(self.e.object(name, self.host.objects.str_))
     }
 
-    /// An attribute in the dict of an instance.
-    fn load_from_dict(&mut self, owner_sym: Sym, seen: Operand, method: bool, event: &Event) -> Step<()> {
-        let owner = self.owner(&owner_sym, seen)?;
-        let name = self.name_of(event)?;
-        let drops = self.guard_discard(&[owner_sym]);
-        let (raise, function) = (self.raise_snap(), self.host.functions.dict_attribute);
-        let val = self.e.effect(Uop::call_obj_2, &[owner, name], 0, function, Region::Fixed, Some(raise));
-        self.push(Sym::Obj(val, Own::Owned));
-        if method {
-            self.push(Sym::Null);
+    /// Where a dict has a name. It is asked for each time: C functions change dicts, too.
+    pub(super) fn dict_place(&mut self, dict: Val, name: Val, entry: i32) -> Val {
+        let (snap, function) = (self.snap(), self.host.functions.dict_place);
+        self.e.effect(Uop::dict_place, &[dict, name], entry, function, Region::Fixed, Some(snap))
+    }
+
+    /// The dict of an instance, which has one of its own.
+    fn dict_of(&mut self, owner: Val, disp: i32) -> Step<Val> {
+        let snap = self.snap();
+        let dict = self.e.load(Uop::load_obj, owner, None, disp, Region::AttributeState, Some(snap));
+        if self.e.constant_of(dict) == Some(0) {
+            return Err(AbortReason::Unstable("a constant that was another one"));
         }
-        self.drop_all(&drops);
-        Ok(())
+        Ok(dict)
+    }
+
+    /// Guards that a value in a dict may be replaced without telling anybody: nobody watches, and the collector knows the dict where it
+    /// is to know the value.
+    fn guard_replaceable(&mut self, dict: Val, seen: Operand) {
+        let (snap, layout) = (self.snap(), self.host.layout.clone());
+        let watchers = self.e.effect(Uop::load_u8, &[dict], layout.dict_watchers, 0, Region::Fixed, None);
+        let zero = self.e.int(0);
+        self.e.pure(Uop::guard_eq_int, &[watchers, zero], 0, 0, Some(snap));
+        if !seen.kind.is_plain() {
+            let tracked = self.e.effect(Uop::load_int, &[dict], layout.collector_word, 0, Region::Fixed, None);
+            self.e.pure(Uop::guard_ne_int, &[tracked, zero], 0, 0, Some(snap));
+        }
     }
 
     /// A method as an object, which is not called at once.
@@ -244,30 +262,34 @@ impl Recorder<'_> {
         };
         let owner = self.owner(&owner_sym, seen)?;
         let snap = self.snap();
-        let disp = match attribute {
+        let (base, disp) = match attribute {
             Attribute::Inline { disp, valid_disp, dict_disp } => {
                 self.guard_inline_values(owner, valid_disp);
                 // A dict of the instance's own may be watched, or iterated over: CPython stores there.
-                let dict = self.e.load(Uop::load_int, owner, None, dict_disp, Region::AttributeState, None);
-                let zero = self.e.int(0);
-                self.e.pure(Uop::guard_eq_int, &[dict, zero], 0, 0, Some(snap));
-                disp
+                let dict = self.e.load(Uop::load_obj_unchecked, owner, None, dict_disp, Region::AttributeState, None);
+                self.e.pure(Uop::guard_is, &[dict], 0, 0, Some(snap));
+                (owner, disp)
             }
-            Attribute::Slot { disp } => disp,
+            Attribute::Slot { disp } => (owner, disp),
+            Attribute::Dict { disp, entry } => {
+                let (dict, name) = (self.dict_of(owner, disp)?, self.name_of(event)?);
+                self.guard_replaceable(dict, seen_value);
+                (self.dict_place(dict, name, entry), 0)
+            }
             Attribute::Unsupported(how) => return Err(AbortReason::Attribute(how)),
-            Attribute::Method { .. } | Attribute::ClassMethod { .. } | Attribute::Constant { .. } | Attribute::Dict => {
+            Attribute::Method { .. } | Attribute::ClassMethod { .. } | Attribute::Constant { .. } => {
                 return Err(AbortReason::Attribute("not stored in the instance"));
             }
         };
         if seen_old.kind == Kind::Null {
             return self.store_new(owner_sym, owner, attribute, &value, seen_value);
         }
-        let old = self.e.load(Uop::load_obj, owner, None, disp, Region::Attributes, Some(snap));
+        let old = self.e.load(Uop::load_obj, base, None, disp, Region::Attributes, Some(snap));
         if self.e.constant_of(old) == Some(0) {
             return Err(AbortReason::Unstable("a constant that was another one"));
         }
         let drops = self.guard_kept_beside(&[owner_sym], old, seen_old, &value);
-        self.replace(owner, None, disp, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
+        self.replace(base, None, disp, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
         self.drop_all(&drops);
         Ok(())
     }

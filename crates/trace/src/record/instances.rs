@@ -69,16 +69,16 @@ impl Recorder<'_> {
     /// What is in a new instance.
     fn know_instance(&mut self, new: Val, making: Making) {
         let Some((valid_disp, dict_disp)) = making.inline else { return };
-        let (zero, one) = (self.e.int(0), self.e.int(1));
+        let (zero, one, null) = (self.e.int(0), self.e.int(1), self.e.object(0, 0));
         let size = self.host.layout.values_size;
         for (region, disp, val) in [
             (Region::AttributeState, valid_disp, one),
-            (Region::AttributeState, dict_disp, zero),
+            (Region::AttributeState, dict_disp, null),
             (Region::AttributeOrder, size, zero),
         ] {
             self.e.heap().learn(region, Place { base: new, index: None, disp }, val);
         }
-        let (null, first) = (self.e.object(0, 0), self.host.layout.values_first);
+        let first = self.host.layout.values_first;
         for index in 0..making.values as i32 {
             let place = Place { base: new, index: None, disp: first + 8 * index };
             self.e.heap().learn(Region::Attributes, place, null);

@@ -11,11 +11,11 @@ use decal_uops::Uop;
 
 impl Recorder<'_> {
     pub(super) fn load_global(&mut self, push_null: bool, event: &Event) -> Step<()> {
-        if let Detail::GlobalIn(dict, name) = event.detail {
+        if let Detail::GlobalIn { dict, name, entry } = event.detail {
             let (dict, name) = (self.e.object(dict, 0), self.e.object(name, self.host.objects.str_));
-            let (snap, function) = (self.raise_snap(), self.host.functions.dict_value);
-            let val = self.e.effect(Uop::call_obj_2, &[dict, name], 0, function, Region::Fixed, Some(snap));
-            self.push(Sym::Obj(val, Own::Owned));
+            let place = self.dict_place(dict, name, entry);
+            let value = self.attribute_value(place, 0)?;
+            self.push(value);
             if push_null {
                 self.push(Sym::Null);
             }

@@ -225,6 +225,7 @@ fn usable(uop: Uop) -> bool {
             | Uop::call_any_4
             | Uop::guard_droppable_all
             | Uop::renew_int
+            | Uop::dict_place
             | Uop::push_frame
             | Uop::pop_frame
             | Uop::guard_undisturbed
