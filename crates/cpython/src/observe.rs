@@ -277,6 +277,13 @@ impl Observer {
                 }
                 Op::LoadConst(index) | Op::ReturnConst(index) => return self.constant(index),
                 Op::LoadGlobal { name, .. } => return self.global(name, calls),
+                Op::General(GeneralOp::StoreGlobal, name) => {
+                    self.take_stack(1);
+                    if let Some((found, old)) = self.stored_global(name, calls) {
+                        self.take_replaced(old);
+                        return found;
+                    }
+                }
                 Op::LoadDeref(slot) => return self.cell(slot),
                 Op::StoreDeref(slot) => {
                     self.take_stack(1);

@@ -14,7 +14,7 @@ use rustc_hash::FxHashSet;
 use std::cell::Cell;
 use std::ffi::c_int;
 use std::mem::transmute;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What changes. CPython calls just before the change, with the GIL held.
@@ -54,6 +54,14 @@ pub struct Watchers {
 
 /// The engine's function; 0 while nothing is registered.
 static CHANGED: AtomicUsize = AtomicUsize::new(0);
+/// The bit that a dict which decal watches has in its byte of watchers.
+static DICT_WATCHER: AtomicU8 = AtomicU8::new(0);
+
+/// See [`DICT_WATCHER`].
+pub(crate) fn dict_watcher() -> u8 {
+    DICT_WATCHER.load(Ordering::Relaxed)
+}
+
 /// Addresses of watched dicts and functions.
 static WATCHED: Mutex<Option<Watched>> = Mutex::new(None);
 
@@ -160,6 +168,7 @@ impl Watchers {
         // SAFETY: the GIL is held; the callbacks have the types that CPython wants.
         unsafe {
             watchers.dict = (symbols.add_dict_watcher)(dict_changes);
+            DICT_WATCHER.store(1_u8.checked_shl(watchers.dict as u32).unwrap_or(0), Ordering::Relaxed);
             if watchers.dict >= 0 {
                 watchers.types = (symbols.add_type_watcher)(type_changes);
             }

@@ -5,7 +5,7 @@ use crate::capi as ffi;
 use crate::helpers::keys;
 use crate::host::type_address;
 use crate::version::layout;
-use crate::{PyObject, objects};
+use crate::{PyObject, objects, watch};
 use decal_trace::event::{Detail, Operand};
 
 impl Observer {
@@ -68,6 +68,24 @@ impl Observer {
             }
         }
         Detail::Global(Operand::NULL)
+    }
+
+    /// A global that changes often, is there, and is watched by nobody else. And its value.
+    pub(super) unsafe fn stored_global(&mut self, name: u32, calls: &mut dyn Calls) -> Option<(Detail, *mut PyObject)> {
+        // SAFETY: the frame's dict is alive.
+        unsafe {
+            let (name, dict) = (self.name(name), self.frame.globals());
+            let others = !watch::dict_watcher();
+            if name.is_null()
+                || !is_plain_dict(dict)
+                || (*dict.cast::<layout::Dict>()).watchers as u8 & others != 0
+                || !calls.is_volatile(Assumption::Dict { dict: dict as u64, key: name as u64 })
+            {
+                return None;
+            }
+            let (place, entry) = keys::entry_of(dict, name)?;
+            Some((Detail::GlobalTo { dict: dict as u64, name: name as u64, entry, others }, *place))
+        }
     }
 
     pub(super) unsafe fn cell(&mut self, slot: u32) -> Detail {

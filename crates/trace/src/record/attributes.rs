@@ -215,12 +215,13 @@ impl Recorder<'_> {
         Ok(dict)
     }
 
-    /// Guards that a value in a dict may be replaced without telling anybody: nobody watches, and the collector knows the dict where it
-    /// is to know the value.
-    fn guard_replaceable(&mut self, dict: Val, seen: Operand) {
+    /// Guards that a value in a dict may be replaced without telling anybody: none of these watches, and the collector knows the dict
+    /// where it is to know the value.
+    pub(super) fn guard_replaceable(&mut self, dict: Val, seen: Operand, watchers: u8) {
         let (snap, layout) = (self.snap(), self.host.layout.clone());
-        let watchers = self.e.effect(Uop::load_u8, &[dict], layout.dict_watchers, 0, Region::Fixed, None);
-        let zero = self.e.int(0);
+        let byte = self.e.effect(Uop::load_u8, &[dict], layout.dict_watchers, 0, Region::Fixed, None);
+        let (mask, zero) = (self.e.int(watchers.into()), self.e.int(0));
+        let watchers = self.e.pure(Uop::and_int, &[byte, mask], 0, 0, None);
         self.e.pure(Uop::guard_eq_int, &[watchers, zero], 0, 0, Some(snap));
         if !seen.kind.is_plain() {
             let tracked = self.e.effect(Uop::load_int, &[dict], layout.collector_word, 0, Region::Fixed, None);
@@ -273,7 +274,7 @@ impl Recorder<'_> {
             Attribute::Slot { disp } => (owner, disp),
             Attribute::Dict { disp, entry } => {
                 let (dict, name) = (self.dict_of(owner, disp)?, self.name_of(event)?);
-                self.guard_replaceable(dict, seen_value);
+                self.guard_replaceable(dict, seen_value, u8::MAX);
                 (self.dict_place(dict, name, entry), 0)
             }
             Attribute::Unsupported(how) => return Err(AbortReason::Attribute(how)),

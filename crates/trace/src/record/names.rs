@@ -10,6 +10,25 @@ use crate::ir::{Region, Val};
 use decal_uops::Uop;
 
 impl Recorder<'_> {
+    /// Stores a global that changes often. No trace takes it for a constant, so that decal's watcher need not hear of it.
+    pub(super) fn store_global(&mut self, event: &Event) -> Step<()> {
+        let Detail::GlobalTo { dict, name, entry, others } = event.detail else {
+            return Err(AbortReason::Instruction("a global that traces may take for a constant"));
+        };
+        let [seen, seen_old] = match event.operands.as_slice() {
+            [a, b, ..] => [*a, *b],
+            _ => return Err(AbortReason::Inconsistent("missing operands")),
+        };
+        self.own_numbers(1, event)?;
+        let value = self.pop()?;
+        let (dict, name) = (self.e.object(dict, 0), self.e.object(name, self.host.objects.str_));
+        self.guard_replaceable(dict, seen, others);
+        let place = self.dict_place(dict, name, entry);
+        let snap = self.snap();
+        let old = self.e.load(Uop::load_obj, place, None, 0, Region::Attributes, Some(snap));
+        self.replace(place, None, 0, Region::Attributes, &value, seen, old, seen_old, seen_old.bits == 1)
+    }
+
     pub(super) fn load_global(&mut self, push_null: bool, event: &Event) -> Step<()> {
         if let Detail::GlobalIn { dict, name, entry } = event.detail {
             let (dict, name) = (self.e.object(dict, 0), self.e.object(name, self.host.objects.str_));
