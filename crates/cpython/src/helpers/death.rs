@@ -161,7 +161,7 @@ unsafe fn is_plain_instance_type(ty: *mut ffi::PyTypeObject) -> bool {
 
 /// Whether an object that dies is an instance of a plain class, with nothing but plain objects in its attributes: most that die in
 /// loops are.
-unsafe fn holds_plain(object: *mut PyObject) -> bool {
+unsafe fn holds_plain(object: *mut PyObject, alone: bool) -> bool {
     const HEAD: isize = size_of::<PyObject>() as isize;
     // SAFETY: a live object; where its type says so, and they are valid, its attributes are right behind its head.
     unsafe {
@@ -176,24 +176,33 @@ unsafe fn holds_plain(object: *mut PyObject) -> bool {
             return false;
         }
         let first = object.byte_offset(layout::INLINE_FIRST as isize).cast::<*mut PyObject>();
-        let mut values = std::slice::from_raw_parts(first, byte(layout::INLINE_CAPACITY).into()).iter();
-        values.all(|value| value.is_null() || is_immortal(*value) || is_plain(*value))
+        let values = std::slice::from_raw_parts(first, byte(layout::INLINE_CAPACITY).into());
+        hold_plain(values, alone)
             && is_plain_instance_type(ty)
             && !has_weak_references(object)
             && (*object.byte_offset(layout::MANAGED_DICT as isize).cast::<*mut PyObject>()).is_null()
     }
 }
 
+/// Whether nothing but plain objects ends with all these, one reference to each of which goes away. Where nothing else dies (`alone`),
+/// an object that has more references than there are items stays.
+unsafe fn hold_plain(items: &[*mut PyObject], alone: bool) -> bool {
+    // SAFETY: live objects or null.
+    let kept = |item| unsafe { is_immortal(item) || alone && ffi::Py_REFCNT(item) as usize > items.len() };
+    // SAFETY: as above.
+    items.iter().all(|item| item.is_null() || unsafe { is_plain(*item) } || kept(*item))
+}
+
 /// Whether nothing but plain objects ends with this list, tuple or set, which has no weak references.
-unsafe fn container_holds_plain(object: *mut PyObject) -> bool {
+unsafe fn container_holds_plain(object: *mut PyObject, alone: bool) -> bool {
     // SAFETY: a live object; layouts are those of the exact types that are asked for.
     unsafe {
         let plain = |item: *mut PyObject| item.is_null() || is_immortal(item) || is_plain(item);
         let ty = objects::type_of(object);
         if ty == type_address!(PyList_Type) {
-            super::sequences::items(object).iter().all(|item| plain(*item))
+            hold_plain(super::sequences::items(object), alone)
         } else if ty == type_address!(PyTuple_Type) {
-            objects::tuple_items(object).iter().all(|item| plain(*item))
+            hold_plain(objects::tuple_items(object), alone)
         } else if ty == type_address!(PySet_Type) {
             let raw = &*object.cast::<layout::Set>();
             let entries = std::slice::from_raw_parts(raw.table, raw.mask as usize + 1);
@@ -326,9 +335,13 @@ pub unsafe fn may_die_all(list: *const *mut PyObject, count: usize) -> c_int {
             let references = ffi::Py_REFCNT(object) as usize;
             references > count || references > list.iter().filter(|other| **other == object).count()
         };
-        let alone = |object: *mut PyObject| container_holds_plain(object) || holds_plain(object);
+        let alone = count == 1;
+        let goes_alone = |object| container_holds_plain(object, alone) || holds_plain(object, alone);
         let at_once = |object: *mut PyObject| {
-            is_immortal(object) || is_plain(object) || survives(object) || ffi::Py_REFCNT(object) == 1 && alone(object)
+            is_immortal(object)
+                || is_plain(object)
+                || survives(object)
+                || ffi::Py_REFCNT(object) == 1 && goes_alone(object)
         };
         if list.iter().all(|object| at_once(*object)) {
             return 1;

@@ -365,7 +365,15 @@ impl Recorder<'_> {
         for item in items.into_iter().rev() {
             self.push(item);
         }
-        self.discard(&[sequence])
+        // Nobody need ask how it dies: all that it holds has got references of the stack by then.
+        let mut drops = std::mem::take(&mut self.shells);
+        if let Sym::Obj(val, Own::Owned) = sequence
+            && !self.hand_over(val, Own::Virtual)
+        {
+            drops.push(val);
+        }
+        self.drop_all(&drops);
+        Ok(())
     }
 
     /// Whether membership in a tuple may become comparisons of numbers.
