@@ -93,6 +93,8 @@ pub struct Location {
     pub hint: Hint,
     /// See `hint`.
     pub hinted: u32,
+    /// How often its executor was made anew because a way beside it led to a long loop in a call.
+    pub elsewhere: u32,
     /// How sparing passes are with calls that they follow; see [`crate::observe::Observation`].
     pub sparing: u8,
     /// How deep a function's recursion is followed.
@@ -127,6 +129,12 @@ const MAX_FREED: u32 = 6;
 /// How often an executor is made anew because side traces could not join it.
 const MAX_HINTED: u32 = 3;
 
+/// How often an executor is made anew because a way beside it leads to a long loop in a call: which way the next pass takes is chance.
+const MAX_ELSEWHERE: u32 = 8;
+
+/// Turns in one of which that pass begins.
+const ELSEWHERE_TURNS: u32 = 13;
+
 /// The most sparing passes follow no calls.
 pub const MAX_SPARING: u8 = 3;
 
@@ -150,6 +158,7 @@ impl Location {
             long: false,
             hint: Hint::default(),
             hinted: 0,
+            elsewhere: 0,
             sparing: 0,
             unroll: Unroll::Short,
             last: None,
@@ -224,6 +233,19 @@ impl Location {
         self.left = 0;
         self.invalidated = self.invalidated.saturating_sub(1);
         self.state = State::Counting(1);
+    }
+
+    /// Its executor is gone because a way beside it leads to a long loop in a call, and is made anew soon: the same turn of a short loop
+    /// may take the same way each time.
+    pub fn leads_elsewhere(&mut self, dice: u32) {
+        self.elsewhere += 1;
+        self.invalidated = self.invalidated.saturating_sub(1);
+        self.state = State::Counting(1 + dice % ELSEWHERE_TURNS);
+    }
+
+    /// Whether that may happen once more.
+    pub fn may_lead_elsewhere(&self) -> bool {
+        self.elsewhere < MAX_ELSEWHERE
     }
 
     /// Whether it is worth while to make its executor anew because of this hint.

@@ -142,6 +142,8 @@ pub struct Observation {
     pub short: FxHashSet<(usize, u32)>,
     /// How often the pass came to the heads of hot loops in calls, by frame and offset.
     turns: FxHashMap<(u64, u32), u32>,
+    /// Whether a loop in a call turned too often to be followed, and is not one that the trace could close.
+    pub loops_in_call: bool,
     /// How sparing it is with calls that it follows: 1 leaves out functions with loops, 2 deep ones too, 3 all.
     sparing: u8,
     /// Something that was taken as fixed has changed, or cannot be watched.
@@ -222,6 +224,7 @@ pub unsafe fn begin(
         thread: unsafe { Thread::current() },
         arrival: None,
         short: FxHashSet::default(),
+        loops_in_call: false,
         turns: FxHashMap::default(),
         sparing,
         stale: false,

@@ -8,7 +8,7 @@
 //! machine code fails (no memory, trace too large), the trace runs in the trace interpreter.
 
 use crate::callbacks::panic_text;
-use crate::executor::{Alive, Executor, exits};
+use crate::executor::{Alive, Executor, Exit, exits};
 use crate::links;
 use crate::location::{Location, MAX_SPARING, Never, State, Unroll};
 use crate::native;
@@ -215,7 +215,7 @@ fn root(
                         location.sparing = MAX_SPARING;
                     }
                     // To see a long pass in vain costs as much as several short ones.
-                    if abort.reason == record::AbortReason::LeftLoop {
+                    if abort.reason == AbortReason::LeftLoop {
                         location.left += (observation.recording.events.len() / 100).min(6) as u32;
                     }
                     location.failed(abort.reason, line, threshold, tries, dice);
@@ -336,15 +336,47 @@ fn side(
         Err(failure) => {
             let (reason, line) = describe(engine, observation, &failure);
             engine.log(1, || format!("exit {} of trace {} not continued: line {line}: {reason}", exit.0, parent.id));
+            if observation.loops_in_call && leads_elsewhere(engine, &root, &trunk, site) {
+                return None;
+            }
             let tries = site.tries.get() + 1;
             site.tries.set(tries);
-            let again = tries < engine.options.max_tries && matches!(failure, Failure::Abort(_));
-            let pause = engine.options.exit_threshold.saturating_mul(8u32.saturating_pow(tries)).max(8);
+            // That a pass left the loop was bad luck, and an exit that is taken that often is worth one more.
+            let unlucky = matches!(&failure, Failure::Abort(abort) if abort.reason == AbortReason::LeftLoop);
+            let again = unlucky || tries < engine.options.max_tries && matches!(failure, Failure::Abort(_));
+            let pause = engine.options.exit_threshold.saturating_mul(longer(tries, engine.options.max_tries)).max(8);
             site.countdown.set(if again { pause + engine.roll() % pause } else { 0 });
             *site.used().last.borrow_mut() = Some((reason, line));
             None
         }
     }
+}
+
+/// The part of a loop's turns that lead to a long loop in a call, where that is the one to close.
+const ELSEWHERE: u64 = 16;
+
+/// Has a root trace made anew beside which there is a way, taken often, that spends its time in a loop in a call: only a root trace can
+/// close that, and the next pass may go that way. Whether it is.
+fn leads_elsewhere(engine: &mut Engine, root: &Executor, trunk: &Executor, site: &Exit) -> bool {
+    let often = site.taken.get().saturating_mul(ELSEWHERE) >= root.times_entered() + root.turns.get();
+    let plain = trunk.id == root.id && root.recorded.label.as_ref().is_some_and(|label| label.depth() == 1);
+    let place = (root.code as usize, root.offset);
+    if !often || !plain || !engine.locations.get(&place).is_some_and(Location::may_lead_elsewhere) {
+        return false;
+    }
+    engine.log(1, || format!("trace {} is made anew: a loop in a call, on a way beside it, turns more often", root.id));
+    engine.invalidate(root.id);
+    let dice = engine.roll();
+    if let Some(location) = engine.locations.get_mut(&place) {
+        location.leads_elsewhere(dice);
+    }
+    true
+}
+
+/// How many times the threshold the pause is after so many failures: longer and longer, and slowly so behind those that all get.
+fn longer(tries: u32, max_tries: u32) -> u32 {
+    let more = tries.saturating_sub(max_tries);
+    8u32.saturating_pow(tries - more).saturating_mul(2u32.saturating_pow(more))
 }
 
 /// A recursion that was followed deeper and takes too many ways for that is followed less deep again.

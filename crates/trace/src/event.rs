@@ -7,10 +7,10 @@
 
 use crate::bytecode::Op;
 use crate::snapshot::Returns;
+pub use decal_uops::DictEntry;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-pub use decal_uops::DictEntry;
 
 /// A code object, by its index in [`Recording::codes`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

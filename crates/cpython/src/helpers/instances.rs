@@ -1,8 +1,8 @@
 //! Making instances, and dicts for them.
 
+use crate::PyObject;
 use crate::capi as ffi;
 use crate::version::layout;
-use crate::PyObject;
 use std::ffi::c_int;
 use std::ptr::null_mut;
 

@@ -145,7 +145,8 @@ impl Observation {
                 // A loop of a few turns is followed as it goes.
                 let turns = self.turns.entry((frame, offset)).or_default();
                 *turns += 1;
-                return (*turns > MAX_UNROLLED).then_some(Progress::Finished);
+                self.loops_in_call = *turns > MAX_UNROLLED;
+                return self.loops_in_call.then_some(Progress::Finished);
             }
             let long = engine.locations.get(&(code as usize, offset)).is_some_and(|location| location.long);
             let few = match (long, hot) {
