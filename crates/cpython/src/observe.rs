@@ -321,7 +321,7 @@ impl Observer {
                     if let Some(character) = self.character(self.top(2), self.top(1)) {
                         return character;
                     }
-                    return self.key_detail(2, 1);
+                    return self.entry().map_or_else(|| self.key_detail(2, 1), |(entry, _)| entry);
                 }
                 Op::ToBool => {
                     self.take_stack(1);
@@ -335,6 +335,10 @@ impl Observer {
                 Op::StoreSubscript => {
                     self.take_stack(3);
                     self.as_list(2, ListUse::Store);
+                    if let Some((entry, old)) = self.entry() {
+                        self.take_replaced(old);
+                        return entry;
+                    }
                     self.take_replaced(self.replaced_item());
                     return self.key_detail(2, 1);
                 }
@@ -434,6 +438,19 @@ impl Observer {
             }
         }
         Detail::None
+    }
+
+    /// Where the dict below the top of the stack has the `str` on top, and what it has there.
+    unsafe fn entry(&self) -> Option<(Detail, *mut PyObject)> {
+        // SAFETY: stack objects are alive.
+        unsafe {
+            let (dict, key) = (self.top(2), self.top(1));
+            if dict.is_null() || key.is_null() || objects::type_of(key) != type_address!(PyUnicode_Type) {
+                return None;
+            }
+            let (place, entry) = crate::helpers::keys::entry_of(dict, key)?;
+            (entry != 0).then(|| (Detail::Entry(entry), *place))
+        }
     }
 
     /// Whether looking a key up may run Python code; both by their places on the stack.

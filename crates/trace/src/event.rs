@@ -470,6 +470,8 @@ pub enum Detail {
     /// `LoadGlobal` of a name whose value changes often: the dict, the name, and where the dict has it, as the uop `dict_place` takes it.
     #[allow(missing_docs)]
     GlobalIn { dict: u64, name: u64, entry: i32 },
+    /// `Subscript` and `StoreSubscript` of a dict: where it has the key, as the uop `dict_place` takes it.
+    Entry(i32),
     /// `StoreGlobal` of such a name, of which watchers need not be told: the same, and the bits of watchers that are others than decal's.
     #[allow(missing_docs)]
     GlobalTo { dict: u64, name: u64, entry: i32, others: u8 },
@@ -534,7 +536,7 @@ impl Resumed {
 /// * `LoadFastCheck`, `LoadFastAndClear`, `DeleteFast`: the local.
 /// * `Binary`, `Compare`, `Is`, `Contains`, `Subscript`: left, right.
 /// * `StoreGlobal`: value, and with [`Detail::GlobalTo`] the old value, whose `bits` are 1 where there is one reference to it, else 0.
-/// * `StoreSubscript`: value, container, index, and for lists the item that is replaced (else null).
+/// * `StoreSubscript`: value, container, index, and for lists, and with [`Detail::Entry`] for dicts, the item that is replaced (else null).
 /// * `LoadSuperAttr`: `super`, class, object. `LoadAttr`: owner. `StoreAttr`: value, owner, and the attribute's old value (else null).
 ///   The `bits` of what these two replace are 1 where there is one reference to it, else 0.
 /// * `Negative`, `Positive`, `Invert`, `Not`, `ToBool`, `PopJump`, `GetIter`, `ForIter`, `PopTop`,

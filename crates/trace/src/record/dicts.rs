@@ -26,6 +26,13 @@ impl Recorder<'_> {
         let (key, dict) = (self.pop()?, self.pop()?);
         self.guard_exact(&dict, seen)?;
         let base = self.object(&dict)?;
+        if let (Sym::Const(name), Detail::Entry(entry)) = (&key, event.detail) {
+            let name = self.e.object(name.object, name.ty);
+            let place = self.dict_place(base, name, entry);
+            let value = self.attribute_value(place, 0)?;
+            self.push(value);
+            return self.discard(&[dict]);
+        }
         let leaf = self.host.leaf.clone();
         if let Some(number) = self.number_key(&key, seen_key)? {
             let drops = self.guard_discard(&[dict, key]);
@@ -57,8 +64,32 @@ impl Recorder<'_> {
         self.object(key)
     }
 
+    /// `dict["name"] = value`, where the dict was seen to have that.
+    fn replace_dict_item(&mut self, entry: i32, event: &Event) -> Step<()> {
+        let [seen_value, seen, _, seen_old] = match event.operands.as_slice() {
+            [a, b, c, d, ..] => [*a, *b, *c, *d],
+            _ => return Err(AbortReason::Inconsistent("missing operands")),
+        };
+        self.own_numbers(3, event)?;
+        let (key, dict, value) = (self.pop()?, self.pop()?, self.pop()?);
+        let Sym::Const(name) = key else { return Err(AbortReason::Inconsistent("key")) };
+        self.guard_exact(&dict, seen)?;
+        let (base, name) = (self.object(&dict)?, self.e.object(name.object, name.ty));
+        self.guard_replaceable(base, seen_value, u8::MAX);
+        let place = self.dict_place(base, name, entry);
+        let snap = self.snap();
+        let old = self.e.load(Uop::load_obj, place, None, 0, Region::Attributes, Some(snap));
+        let drops = self.guard_kept_beside(&[dict], old, seen_old, &value);
+        self.replace(place, None, 0, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
+        self.drop_all(&drops);
+        Ok(())
+    }
+
     /// `dict[key] = value`.
     pub(super) fn store_dict_item(&mut self, event: &Event) -> Step<()> {
+        if let (Sym::Const(_), Detail::Entry(entry)) = (self.peek(1)?, event.detail) {
+            return self.replace_dict_item(entry, event);
+        }
         let [seen_value, seen, seen_key] = match event.operands.as_slice() {
             [a, b, c, ..] => [*a, *b, *c],
             _ => return Err(AbortReason::Inconsistent("missing operands")),
