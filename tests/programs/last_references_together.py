@@ -1,4 +1,4 @@
-"""Two references that one instruction drops are the last two to a third object: it dies in the line, and in the order, of CPython."""
+"""Two references that one instruction drops are the last two to a third object: when and where it dies."""
 
 import sys
 
