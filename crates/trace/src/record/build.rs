@@ -137,11 +137,10 @@ impl Recorder<'_> {
 
     pub(super) fn build_const_key_map(&mut self, event: &Event) -> Step<()> {
         // A side trace may begin here, with the keys on the stack.
-        let Sym::Const(keys) = self.pop()? else {
-            return Err(AbortReason::Instruction("BUILD_CONST_KEY_MAP (of keys on the stack)"));
-        };
+        let other = AbortReason::Instruction("BUILD_CONST_KEY_MAP (of keys on the stack)");
+        let Sym::Const(keys) = self.pop()? else { return Err(other) };
         let rec = self.rec;
-        let keys = rec.tuples.get(&keys.object).ok_or(AbortReason::Inconsistent("keys"))?;
+        let keys = rec.tuples.get(&keys.object).ok_or(other)?;
         let seen = taken(event)?.split_last().map_or(&[][..], |(_, values)| values);
         if keys.len() != seen.len() {
             return Err(AbortReason::Inconsistent("keys"));
