@@ -434,6 +434,29 @@ class Triple(Pair):
             self.z = z
         super().__init__(x, y)
 
+
+class Late:
+    # Its instances get most of their attributes when the class has no more places for them: these go into dicts.
+    def __init__(self, v):
+        self.v = v
+
+    def up(self, k):
+        self.w = clip(self.w + k)
+        return self
+
+
+LATE = []
+COUNT = PART = 0
+
+
+def reset_names():
+    global COUNT, PART
+    COUNT, PART = 0, 0.5
+    LATE[:] = [Late(i) for i in range(40)]
+    for each in LATE:
+        each.w = each.u = each.v
+        each.t = 0.5
+
 """
 
 RUN = """
@@ -461,6 +484,7 @@ def run(number, case, mischief):
         shaped.__defaults__ = (1, 2)
         swapped.__code__ = swapped_1.__code__
         MISCHIEF[:] = mischief
+        reset_names()
         gc.collect()
         try:
             result = case(60, *start)
@@ -509,7 +533,7 @@ class Writer:
         self.in_loop = False
         self.odd = {
             kind
-            for kind in ("raise", "frames", "drop", "classes", "modules", "deques", "pairs")
+            for kind in ("raise", "frames", "drop", "classes", "modules", "deques", "pairs", "names")
             if random.random() < 0.6
         }
 
@@ -624,6 +648,13 @@ class Writer:
                         "g.extra = i", "x = list(vars(g))", "x = g is h", "g.me = g", "g = Pair((g.x, i), h.x)", "h = Pair(Pair(i, x), 3)", "x = h.x.y", "del g.y",
                         "xs[0] = g.x", "xs[-1] = g", "e = g", "x = g.made", "Pair.made = i", "g.made = i", "f = (g, h)", "g, h = f", "g = Pair(Ends('n'))", "x = isinstance(g, Triple)",
                         f"g = Pair({a}); h = g * {b}; x = h.x", "for g in (g, Pair(i)): x = g.x", "x = [q.x for q in (g, h)]", "g = h = Pair(i)", "x = type(g) is Pair", "g.x = g.x"]  # fmt: skip
+        if "names" in self.odd:
+            choices += ["l = LATE[i % 3]", f"l.w = {a}", "total += l.w", "x = l.t", "l.t = l.t + 0.5", "l = l.up(1)", f"l = LATE[0].up({a})", "l.w = Ends('lw')",
+                        "y = l.u", "l.u = (l, i)", "l.u = l", "del l.u", "l.extra = i", "l.w += 1", "l.up = add", "x = l.u is l", "x = vars(l)", "l.v = l.t = l.w",
+                        "l.__dict__ = {'w': i, 'v': 2, 't': 0.5, 'u': l}", "l.__dict__[i % 3] = 1", "l.__dict__.pop('t')", "l.t = 1.5", "l.w = i", "l = Late(i)",
+                        f"j['k'] = {a}", "total += j['k']", "x = j['m']", "j['m'] = e", "j['m'] = j", "j['k'] += 1", "j['m'] = Ends('jm')", "del j['m']",
+                        "j = {'m': x, 'k': 1}", "j.clear()", "j.pop('k', None)", "j['k'] = j['m'] = i", "j[i] = 1", "x = j.get('k')", "y = 'm' in j", "j = {'k': 2, 'm': i}",
+                        "COUNT += 1", "PART = PART + 0.5", "x = COUNT", "COUNT = i", "total += COUNT", f"PART = {a}", "COUNT = Ends('c')", "y = PART", "x = COUNT = (COUNT, i)[1]"]  # fmt: skip
         if "frames" in self.odd:
             choices += [
                 "x = len(locals())",
@@ -740,17 +771,19 @@ class Writer:
     def case(self) -> str:
         """The function."""
         self.line(0, f"def case_{self.number}(n, a, b):")
+        self.line(1, "global COUNT, PART")
         self.line(1, f"first = case_{self.number}.__code__.co_firstlineno")
         self.line(1, "steps = total = i = 0; x = a; y = b; s = '123'; xs = [1, a, 2.5]; d = {'k': 1, 2: b}")
         self.line(1, "o = Base(a); p = Other(1, b); u = Vec(1, a); v = Vec(b, 2); e = f = t = None; add = lambda q: q")
         self.line(1, "m = module(0); z = deque([1, a, 2.5]); g = Pair(1); h = Pair(a, b)")
+        self.line(1, "l = LATE[0]; j = {'k': 1, 'm': a}")
         self.loop(1, 0, "n")
         if self.chance(30):
             self.left = 6
             self.loop(1, 0, "n")
         self.line(
             1,
-            "return a, b, x, y, total, s, xs, d, o, p, u, v, e, g, h, sys.getrefcount(o), sys.getrefcount(g), sys.getrefcount(xs), len(z)",
+            "return a, b, x, y, total, s, xs, d, o, p, u, v, e, g, h, j, COUNT, PART, l.__dict__, sys.getrefcount(o), sys.getrefcount(g), sys.getrefcount(xs), len(z)",
         )
         return "\n".join(self.lines)
 
