@@ -22,7 +22,7 @@ pub fn number([tag, digits]: [u64; 2]) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::eval::heap::Heap;
-    use decal_uops::{Machine, Uop, execute};
+    use decal_uops::{DictEntry, Machine, Uop, execute};
 
     #[test]
     fn as_unboxing_has_it() {
@@ -95,5 +95,32 @@ mod tests {
         {
             assert!(asks(may_die), "{may_die:?}");
         }
+    }
+
+    #[test]
+    fn as_places_in_dicts_have_it() {
+        const FUNCTION: u64 = 0x100;
+        const ELSEWHERE: u64 = 0x7770;
+        let (dict, keys, name) = (0x8000, 0x9000, 0xa000);
+        // What the entry with this index holds, of keys of this kind with a table of so many bytes; the name was seen in the third.
+        let place = |index: u64, log2_index_bytes: u64, kind: u64| {
+            let mut heap = Heap::new();
+            heap.define(FUNCTION, |heap, [both, ..]| {
+                assert_eq!([heap.load64(both), heap.load64(both + 8)], [0x8000, 0xa000]);
+                ELSEWHERE
+            });
+            heap.store64(dict + 32, keys);
+            heap.store64(keys + 8, log2_index_bytes | log2_index_bytes << 8 | kind << 16);
+            heap.store64(keys + 32 + (1 << log2_index_bytes) + 16 * index, name);
+            let entry = DictEntry { log2_index_bytes: 3, index: 2 }.pack();
+            execute(Uop::dict_place, &mut heap, &[dict, name, 0, 0], entry, FUNCTION).ok()
+        };
+        assert_eq!(place(2, 3, 1), Some(keys + 32 + 8 + 16 * 2 + 8));
+        for (index, log2_index_bytes, kind) in [(1, 3, 1), (2, 4, 1), (2, 3, 0), (2, 3, 2)] {
+            assert_eq!(place(index, log2_index_bytes, kind), Some(ELSEWHERE));
+        }
+        // Too far away, which no dict is.
+        assert_eq!(DictEntry { log2_index_bytes: 3, index: 1 << 20 }.pack(), 0);
+        assert_eq!(DictEntry { log2_index_bytes: 40, index: 0 }.pack(), 0);
     }
 }
