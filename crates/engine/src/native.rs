@@ -40,7 +40,7 @@ const SHORT: usize = 80;
 pub const MOST_WAYS: usize = 24;
 
 /// Exits that a door knows.
-const KNOWN: usize = 16;
+const KNOWN: usize = 64;
 
 /// An exit that returns, and its result.
 #[derive(Clone, Copy, Debug)]
