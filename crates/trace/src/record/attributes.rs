@@ -4,6 +4,7 @@
 //! executor. Attributes of instances are loads and stores of the instance's inline values or slots, behind a guard of the
 //! type and of the values' state.
 
+use super::named::Named;
 use super::numbers::one;
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
@@ -32,7 +33,7 @@ impl Recorder<'_> {
     }
 
     /// What is in an instance at this place.
-    pub(super) fn attribute_value(&mut self, owner: Val, disp: i32) -> Step<Sym> {
+    fn attribute_value(&mut self, owner: Val, disp: i32) -> Step<Sym> {
         let snap = self.snap();
         let val = self.e.load(Uop::load_obj, owner, None, disp, Region::Attributes, Some(snap));
         // A new instance has nothing there yet.
@@ -89,8 +90,7 @@ impl Recorder<'_> {
             Attribute::Dict { disp, entry } => {
                 let owner = self.owner(&owner_sym, seen)?;
                 let (dict, name) = (self.dict_of(owner, disp)?, self.name_of(event)?);
-                let place = self.dict_place(dict, name, entry);
-                self.attribute_value(place, 0)?
+                self.load_named(dict, name, entry)?
             }
             Attribute::Method { function, shadow } => {
                 self.instance_owner(&owner_sym, seen, shadow, event)?;
@@ -199,12 +199,6 @@ impl Recorder<'_> {
         Ok(self.e.object(name, self.host.objects.str_))
     }
 
-    /// Where a dict has a name. It is asked for each time: C functions change dicts, too.
-    pub(super) fn dict_place(&mut self, dict: Val, name: Val, entry: i32) -> Val {
-        let (snap, function) = (self.snap(), self.host.functions.dict_place);
-        self.e.effect(Uop::dict_place, &[dict, name], entry, function, Region::Fixed, Some(snap))
-    }
-
     /// The dict of an instance, which has one of its own.
     fn dict_of(&mut self, owner: Val, disp: i32) -> Step<Val> {
         let snap = self.snap();
@@ -213,20 +207,6 @@ impl Recorder<'_> {
             return Err(AbortReason::Unstable("a constant that was another one"));
         }
         Ok(dict)
-    }
-
-    /// Guards that a value in a dict may be replaced without telling anybody: none of these watches, and the collector knows the dict
-    /// where it is to know the value.
-    pub(super) fn guard_replaceable(&mut self, dict: Val, seen: Operand, watchers: u8) {
-        let (snap, layout) = (self.snap(), self.host.layout.clone());
-        let byte = self.e.effect(Uop::load_u8, &[dict], layout.dict_watchers, 0, Region::Fixed, None);
-        let (mask, zero) = (self.e.int(watchers.into()), self.e.int(0));
-        let watchers = self.e.pure(Uop::and_int, &[byte, mask], 0, 0, None);
-        self.e.pure(Uop::guard_eq_int, &[watchers, zero], 0, 0, Some(snap));
-        if !seen.kind.is_plain() {
-            let tracked = self.e.effect(Uop::load_int, &[dict], layout.collector_word, 0, Region::Fixed, None);
-            self.e.pure(Uop::guard_ne_int, &[tracked, zero], 0, 0, Some(snap));
-        }
     }
 
     /// A method as an object, which is not called at once.
@@ -263,19 +243,19 @@ impl Recorder<'_> {
         };
         let owner = self.owner(&owner_sym, seen)?;
         let snap = self.snap();
-        let (base, disp) = match attribute {
+        let disp = match attribute {
             Attribute::Inline { disp, valid_disp, dict_disp } => {
                 self.guard_inline_values(owner, valid_disp);
                 // A dict of the instance's own may be watched, or iterated over: CPython stores there.
                 let dict = self.e.load(Uop::load_obj_unchecked, owner, None, dict_disp, Region::AttributeState, None);
                 self.e.pure(Uop::guard_is, &[dict], 0, 0, Some(snap));
-                (owner, disp)
+                disp
             }
-            Attribute::Slot { disp } => (owner, disp),
+            Attribute::Slot { disp } => disp,
             Attribute::Dict { disp, entry } => {
-                let (dict, name) = (self.dict_of(owner, disp)?, self.name_of(event)?);
-                self.guard_replaceable(dict, seen_value, u8::MAX);
-                (self.dict_place(dict, name, entry), 0)
+                let named =
+                    Named { dict: self.dict_of(owner, disp)?, name: self.name_of(event)?, entry, watchers: u8::MAX };
+                return self.store_named(named, &value, [seen_value, seen_old], &[owner_sym]);
             }
             Attribute::Unsupported(how) => return Err(AbortReason::Attribute(how)),
             Attribute::Method { .. } | Attribute::ClassMethod { .. } | Attribute::Constant { .. } => {
@@ -285,12 +265,12 @@ impl Recorder<'_> {
         if seen_old.kind == Kind::Null {
             return self.store_new(owner_sym, owner, attribute, &value, seen_value);
         }
-        let old = self.e.load(Uop::load_obj, base, None, disp, Region::Attributes, Some(snap));
+        let old = self.e.load(Uop::load_obj, owner, None, disp, Region::Attributes, Some(snap));
         if self.e.constant_of(old) == Some(0) {
             return Err(AbortReason::Unstable("a constant that was another one"));
         }
         let drops = self.guard_kept_beside(&[owner_sym], old, seen_old, &value);
-        self.replace(base, None, disp, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
+        self.replace(owner, None, disp, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
         self.drop_all(&drops);
         Ok(())
     }

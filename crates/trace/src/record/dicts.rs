@@ -3,6 +3,7 @@
 //! All of it is done by C functions that refuse what could run Python code, such as keys that are not simple; the exit then
 //! goes back to the instruction's start. What they give has a reference of its own.
 
+use super::named::Named;
 use super::numbers::{Number, two};
 use super::state::{Own, is_small};
 use super::{AbortReason, Recorder, Step, Sym};
@@ -28,8 +29,7 @@ impl Recorder<'_> {
         let base = self.object(&dict)?;
         if let (Sym::Const(name), Detail::Entry(entry)) = (&key, event.detail) {
             let name = self.e.object(name.object, name.ty);
-            let place = self.dict_place(base, name, entry);
-            let value = self.attribute_value(place, 0)?;
+            let value = self.load_named(base, name, entry)?;
             self.push(value);
             return self.discard(&[dict]);
         }
@@ -75,14 +75,8 @@ impl Recorder<'_> {
         let Sym::Const(name) = key else { return Err(AbortReason::Inconsistent("key")) };
         self.guard_exact(&dict, seen)?;
         let (base, name) = (self.object(&dict)?, self.e.object(name.object, name.ty));
-        self.guard_replaceable(base, seen_value, u8::MAX);
-        let place = self.dict_place(base, name, entry);
-        let snap = self.snap();
-        let old = self.e.load(Uop::load_obj, place, None, 0, Region::Attributes, Some(snap));
-        let drops = self.guard_kept_beside(&[dict], old, seen_old, &value);
-        self.replace(place, None, 0, Region::Attributes, &value, seen_value, old, seen_old, seen_old.bits == 1)?;
-        self.drop_all(&drops);
-        Ok(())
+        let named = Named { dict: base, name, entry, watchers: u8::MAX };
+        self.store_named(named, &value, [seen_value, seen_old], &[dict])
     }
 
     /// `dict[key] = value`.

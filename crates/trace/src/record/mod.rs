@@ -41,6 +41,7 @@ mod leaf;
 mod lists;
 mod locals;
 mod moved;
+mod named;
 mod names;
 mod native;
 mod numbers;

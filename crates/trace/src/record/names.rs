@@ -2,6 +2,7 @@
 //!
 //! A global is a constant: its dict is watched, and a change invalidates the executor.
 
+use super::named::Named;
 use super::numbers::one;
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
@@ -22,18 +23,13 @@ impl Recorder<'_> {
         self.own_numbers(1, event)?;
         let value = self.pop()?;
         let (dict, name) = (self.e.object(dict, 0), self.e.object(name, self.host.objects.str_));
-        self.guard_replaceable(dict, seen, others);
-        let place = self.dict_place(dict, name, entry);
-        let snap = self.snap();
-        let old = self.e.load(Uop::load_obj, place, None, 0, Region::Attributes, Some(snap));
-        self.replace(place, None, 0, Region::Attributes, &value, seen, old, seen_old, seen_old.bits == 1)
+        self.store_named(Named { dict, name, entry, watchers: others }, &value, [seen, seen_old], &[])
     }
 
     pub(super) fn load_global(&mut self, push_null: bool, event: &Event) -> Step<()> {
         if let Detail::GlobalIn { dict, name, entry } = event.detail {
             let (dict, name) = (self.e.object(dict, 0), self.e.object(name, self.host.objects.str_));
-            let place = self.dict_place(dict, name, entry);
-            let value = self.attribute_value(place, 0)?;
+            let value = self.load_named(dict, name, entry)?;
             self.push(value);
             if push_null {
                 self.push(Sym::Null);
