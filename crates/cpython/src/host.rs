@@ -74,6 +74,8 @@ fn layout() -> Layout {
         generator_created: layout::generator_state::CREATED as u8,
         function_code: offset!(Function.code),
         function_closure: offset!(Function.closure),
+        function_dicts: [offset!(Function.globals), offset!(Function.builtins)],
+        function_defaults: offset!(Function.defaults),
         function_names: [offset!(Function.name), offset!(Function.qualname)],
         builtin_definition: offset_of!(ffi::PyCFunctionObject, m_ml) as i32,
         builtin_self: offset_of!(ffi::PyCFunctionObject, m_self) as i32,

@@ -196,7 +196,7 @@ pub struct PlainFunction {
 }
 
 /// A Python function that takes exactly `count` arguments by position and begins to run at once: no cells to be made,
-/// nothing that collects arguments, none left to a default.
+/// nothing that collects arguments, none left to a default. It may have cells of functions around it.
 pub unsafe fn plain_function(object: *mut PyObject, count: usize) -> Option<PlainFunction> {
     // SAFETY: an exact function has this layout, and its code too.
     unsafe {
@@ -204,13 +204,23 @@ pub unsafe fn plain_function(object: *mut PyObject, count: usize) -> Option<Plai
             return None;
         }
         let function = &*object.cast::<layout::Function>();
-        let code = &*function.code.cast::<layout::Code>();
-        let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS | layout::flags::SUSPENDS;
-        let plain = code.arg_count as usize == count
-            && (code.keyword_only_count | code.cell_vars | code.free_vars | (code.flags & others)) == 0
-            && crate::hook::is_plain(function.vectorcall);
+        let plain = plain_code(function.code, count) && crate::hook::is_plain(function.vectorcall);
         plain.then_some(PlainFunction { code: function.code, globals: function.globals, builtins: function.builtins })
     }
+}
+
+/// Whether functions of this code are such, when nobody has changed the way in which they are called.
+pub unsafe fn plain_code(code: *mut PyObject, count: usize) -> bool {
+    // SAFETY: a live code object.
+    let code = unsafe { &*code.cast::<layout::Code>() };
+    let others = layout::flags::VAR_ARGS | layout::flags::VAR_KEYWORDS | layout::flags::SUSPENDS;
+    code.arg_count as usize == count && (code.keyword_only_count | code.cell_vars | (code.flags & others)) == 0
+}
+
+/// Whether it is a code object.
+pub unsafe fn is_code(object: *mut PyObject) -> bool {
+    // SAFETY: the module's contract.
+    unsafe { pyo3_ffi::Py_TYPE(object) == &raw mut pyo3_ffi::PyCode_Type }
 }
 
 /// One more reference to an object; null stays null.
@@ -220,11 +230,11 @@ pub unsafe fn shared(object: *mut PyObject) -> *mut PyObject {
     object
 }
 
-/// How many positional arguments a Python function takes; none where the object is no function.
+/// How many positional arguments a Python function takes, or one of this code; none where the object is neither.
 pub unsafe fn parameters(object: *mut PyObject) -> Option<usize> {
     // SAFETY: as above.
     unsafe {
-        let code = function_code(object).cast::<layout::Code>();
+        let code = if is_code(object) { object } else { function_code(object) }.cast::<layout::Code>();
         (!code.is_null()).then(|| (*code).arg_count as usize)
     }
 }

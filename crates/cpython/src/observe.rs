@@ -96,6 +96,8 @@ pub enum Assumption {
     Type(u64),
     /// This function's code and defaults.
     Function(u64),
+    /// The code and defaults of all functions that have this code.
+    Functions(u64),
 }
 
 /// An event and what it relies on.

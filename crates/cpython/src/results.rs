@@ -28,7 +28,7 @@ pub unsafe fn settle(
     // SAFETY: the caller's.
     unsafe {
         match (returns, operands) {
-            (Returns::Value | Returns::Over(_) | Returns::Next(_) | Returns::Item, _) => Ok(result),
+            (Returns::Value | Returns::Called | Returns::Over(_) | Returns::Next(_) | Returns::Item, _) => Ok(result),
             (Returns::Discard(_), _) => {
                 objects::decref(result);
                 Ok(null_mut())

@@ -28,30 +28,49 @@ pub struct Shape {
     pub builtins: *mut PyObject,
     /// Local slots.
     pub locals: u32,
+    /// How many of them are for cells of functions around it, the last ones.
+    pub cells: u32,
     /// Words of its frame.
     pub words: usize,
 }
 
 impl Shape {
-    /// Of a Python function that is called with so many arguments in the plain way; none where it is not plain.
+    /// Of a Python function that is called with so many arguments in the plain way; none where it is not plain. Instead of a
+    /// function its code may be given: then function and dicts are left out.
     ///
     /// # Safety
     /// A live object.
-    pub unsafe fn new(function: *mut PyObject, count: usize) -> Option<Shape> {
+    pub unsafe fn new(callee: *mut PyObject, count: usize) -> Option<Shape> {
         // SAFETY: the caller's; a plain function has code of this layout.
         unsafe {
-            let plain = objects::plain_function(function, count)?;
-            let code = &*plain.code.cast::<layout::Code>();
+            let (function, code, globals, builtins) = if objects::is_code(callee) {
+                objects::plain_code(callee, count).then_some((null_mut(), callee, null_mut(), null_mut()))?
+            } else {
+                let plain = objects::plain_function(callee, count)?;
+                (callee, plain.code, plain.globals, plain.builtins)
+            };
+            let raw = &*code.cast::<layout::Code>();
             let wanted = layout::flags::OPTIMIZED | layout::flags::NEW_LOCALS;
-            (code.flags & wanted == wanted).then_some(Shape {
+            (raw.flags & wanted == wanted).then_some(Shape {
                 function,
-                code: plain.code,
-                globals: plain.globals,
-                builtins: plain.builtins,
-                locals: code.locals_plus as u32,
-                words: code.frame_size as usize,
+                code,
+                globals,
+                builtins,
+                locals: raw.locals_plus as u32,
+                cells: raw.free_vars as u32,
+                words: raw.frame_size as usize,
             })
         }
+    }
+
+    /// The shape for this function, where only its code was known.
+    ///
+    /// # Safety
+    /// A live function of this code.
+    pub unsafe fn with(&self, function: *mut PyObject) -> Shape {
+        // SAFETY: the caller's.
+        let its = unsafe { Shape::of(function) };
+        Shape { locals: self.locals, cells: self.cells, words: self.words, ..its }
     }
 }
 
@@ -64,7 +83,7 @@ impl Shape {
     pub unsafe fn of(function: *mut PyObject) -> Shape {
         // SAFETY: the caller's.
         let raw = unsafe { &*function.cast::<layout::Function>() };
-        Shape { function, code: raw.code, globals: raw.globals, builtins: raw.builtins, locals: 0, words: 0 }
+        Shape { function, code: raw.code, globals: raw.globals, builtins: raw.builtins, locals: 0, cells: 0, words: 0 }
     }
 }
 
@@ -78,13 +97,13 @@ pub unsafe fn size(code: *mut PyObject) -> (u32, usize) {
     (code.locals_plus as u32, code.frame_size as usize)
 }
 
-/// Words of a frame of this function.
+/// Words of a frame of this code.
 ///
 /// # Safety
-/// A live Python function.
-pub unsafe fn words(function: *mut PyObject) -> usize {
+/// A live code object.
+pub unsafe fn words(code: *mut PyObject) -> usize {
     // SAFETY: the caller's.
-    unsafe { (*objects::function_code(function).cast::<layout::Code>()).frame_size as usize }
+    unsafe { (*code.cast::<layout::Code>()).frame_size as usize }
 }
 
 /// The end of a thread's stack of frames.
@@ -138,12 +157,12 @@ impl Top {
     }
 }
 
-/// Fills in the locals of a frame that is not made: arguments, whose references are handed over, and nulls.
+/// Fills in the locals of a frame that is not made: arguments, whose references are handed over, nulls, and the function's cells.
 ///
 /// # Safety
-/// There is room for a frame of this shape.
+/// There is room for a frame of this shape; the function is alive, and of this code.
 #[inline]
-pub unsafe fn fill(frame: Frame, shape: &Shape, arguments: &[u64]) {
+pub unsafe fn fill(frame: Frame, shape: &Shape, function: *mut PyObject, arguments: &[u64]) {
     // SAFETY: the caller's.
     unsafe {
         let raw = frame.pointer();
@@ -154,6 +173,9 @@ pub unsafe fn fill(frame: Frame, shape: &Shape, arguments: &[u64]) {
         }
         for index in arguments.len()..shape.locals as usize {
             slots.add(index).write(null_mut());
+        }
+        if shape.cells != 0 {
+            copy_cells(frame, function, shape.locals);
         }
     }
 }
@@ -175,7 +197,7 @@ pub unsafe fn begin(frame: Frame, shape: &Shape, count: usize) -> *mut *mut PyOb
         }
         let closure = (*shape.function.cast::<layout::Function>()).closure;
         if !closure.is_null() {
-            fill_cells(slots, shape, closure);
+            fill_cells(slots, shape.locals, closure);
         }
         slots
     }
@@ -184,22 +206,22 @@ pub unsafe fn begin(frame: Frame, shape: &Shape, count: usize) -> *mut *mut PyOb
 /// Puts what a function takes from functions around it into the last of its slots, as its first instruction would.
 ///
 /// # Safety
-/// A frame of this shape, or room for one; the function is alive, and these slots hold nothing.
-pub unsafe fn copy_cells(frame: Frame, shape: &Shape) {
+/// A frame of this function, or room for one, with so many locals; the function is alive, and these slots hold nothing.
+pub unsafe fn copy_cells(frame: Frame, function: *mut PyObject, locals: u32) {
     // SAFETY: the caller's.
     unsafe {
-        let closure = (*shape.function.cast::<layout::Function>()).closure;
+        let closure = (*function.cast::<layout::Function>()).closure;
         if !closure.is_null() {
-            fill_cells((&raw mut (*frame.pointer()).slots).cast(), shape, closure);
+            fill_cells((&raw mut (*frame.pointer()).slots).cast(), locals, closure);
         }
     }
 }
 
-unsafe fn fill_cells(slots: *mut *mut PyObject, shape: &Shape, closure: *mut PyObject) {
+unsafe fn fill_cells(slots: *mut *mut PyObject, locals: u32, closure: *mut PyObject) {
     // SAFETY: the caller's. A function has as many cells as its code has places for them, the last ones.
     unsafe {
         let cells = objects::tuple_items(closure);
-        let first = shape.locals as usize - cells.len();
+        let first = locals as usize - cells.len();
         for (index, cell) in cells.iter().enumerate() {
             objects::incref(*cell);
             slots.add(first + index).write(*cell);

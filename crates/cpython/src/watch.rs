@@ -8,7 +8,7 @@
 
 use crate::observe::Assumption;
 use crate::version::symbols::{Symbols, symbols};
-use crate::{PyObject, Raised, handlers, hook, monitoring};
+use crate::{PyObject, Raised, handlers, hook, monitoring, objects};
 use pyo3_ffi::PyTypeObject;
 use rustc_hash::FxHashSet;
 use std::cell::Cell;
@@ -32,6 +32,8 @@ pub enum Changed {
     Type(u64),
     /// A watched function gets another code or other defaults, or dies.
     Function(u64),
+    /// A function of this code gets another code or other defaults. Of functions that are watched as such this is said, too.
+    Functions(u64),
     /// A code object dies (any one).
     CodeDies(u64),
     /// A signal gets a handler in Python, the first one: see [`handlers`].
@@ -124,6 +126,10 @@ unsafe extern "C" fn function_changes(event: c_int, function: *mut PyObject, _: 
     if event == FUNCTION_CREATED {
         return 0;
     }
+    if event != FUNCTION_DESTROYED {
+        // SAFETY: the function that is about to change.
+        tell(Changed::Functions(unsafe { objects::function_code(function) } as u64));
+    }
     let function = function as u64;
     if FUNCTIONS.load(Ordering::Relaxed) & function_bit(function) == 0 {
         return 0;
@@ -214,17 +220,27 @@ impl Watchers {
                         return Err(Unwatchable);
                     }
                 }
+                Assumption::Functions(_) => self.watch_functions()?,
                 Assumption::Function(function) => {
-                    if self.function.get() < 0 {
-                        self.function.set((self.symbols.add_function_watcher)(function_changes));
-                        if self.function.get() < 0 {
-                            return Err(self.unwatchable());
-                        }
-                    }
+                    self.watch_functions()?;
                     if let Some(watched) = watched().as_mut() {
                         watched.functions.insert(function);
                         FUNCTIONS.fetch_or(function_bit(function), Ordering::Relaxed);
                     }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Has CPython tell of functions.
+    unsafe fn watch_functions(&self) -> Result<(), Unwatchable> {
+        if self.function.get() < 0 {
+            // SAFETY: the caller's: the GIL is held.
+            unsafe {
+                self.function.set((self.symbols.add_function_watcher)(function_changes));
+                if self.function.get() < 0 {
+                    return Err(self.unwatchable());
                 }
             }
         }

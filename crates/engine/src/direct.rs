@@ -16,6 +16,7 @@ use crate::state::{self, Engine};
 use decal_cpython::frame;
 use decal_cpython::objects::{self, PlainFunction};
 use decal_cpython::thread::Thread;
+use decal_cpython::unmade;
 use decal_cpython::{PyObject, call_object};
 use std::ptr::null_mut;
 use std::rc::Rc;
@@ -77,6 +78,7 @@ unsafe fn run(
         for index in 0..count {
             let _ = frame.replace_local(index as u32, *arguments.add(index));
         }
+        unmade::copy_cells(frame, frame.function(), unmade::size(frame.code()).0);
         thread.take_recursion(1);
         thread.take_native_recursion(1);
         thread.set_current_frame(frame);

@@ -316,7 +316,7 @@ unsafe fn pass(call: &Call, gate: &Gate, shape: Shape, limit: usize) -> *mut PyO
             if admits_at_once(call, &shape, limit) != Some(std::ptr::from_ref(gate)) {
                 return frame::run(thread, frame, false).unwrap_or(null_mut());
             }
-            unmade::copy_cells(frame, &shape);
+            unmade::copy_cells(frame, shape.function, shape.locals);
             frame
         };
         executor.running.set(executor.running.get() + 1);

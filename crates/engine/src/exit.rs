@@ -153,7 +153,7 @@ unsafe fn leave_call(site: &Site, exit: &Exit, snapshot: &Snapshot<'_>, made: Ma
             let raised = &exit.used().raised;
             raised.set(raised.get() + 1);
         } else if let (Some(top), Some(described)) = (frames.last(), snapshot.frames.last()) {
-            let depth = described.stack.len() as u32;
+            let depth = described.depth();
             top.set_stack(depth, result);
             top.set_stack_depth(depth + 1);
             top.set_offset(described.after);
@@ -205,6 +205,8 @@ pub unsafe fn rebuild(
         for (depth, described) in snapshot.frames.iter().enumerate().skip(1) {
             let slots = others.iter().filter(|filled| filled.frame == depth);
             let below = frames.last().copied().filter(|_| !failed);
+            let caller = snapshot.frames.get(depth - 1).filter(|caller| caller.returns == Returns::Called);
+            let on_stack = caller.map_or(u32::MAX, |caller| caller.depth());
             let real = plan.real_frame(depth, values);
             if real != 0 {
                 // A general operation made it, and counted its call. It has its locals, where they are not in a generator.
@@ -222,6 +224,7 @@ pub unsafe fn rebuild(
                 }
                 inner.set_stack_depth(described.stack.len() as u32);
                 inner.set_offset(described.offset);
+                below.inspect(|below| give_up_function(*below, on_stack));
                 frames.push(inner);
                 continue;
             }
@@ -240,7 +243,13 @@ pub unsafe fn rebuild(
                     Some(inner)
                 }
                 None if plan.is_generator(depth) => None,
-                None => frame::push(site.thread, described.function as *mut PyObject, below).ok(),
+                None => {
+                    let function = match described.function {
+                        0 => below.stack(on_stack),
+                        function => function as *mut PyObject,
+                    };
+                    frame::push(site.thread, function, below).ok()
+                }
             });
             let Some(inner) = pushed else {
                 // The objects of this frame and of those that would follow have no place any more.
@@ -257,6 +266,7 @@ pub unsafe fn rebuild(
             }
             inner.set_stack_depth(described.stack.len() as u32);
             inner.set_offset(described.offset);
+            below.inspect(|below| give_up_function(*below, on_stack));
             frames.push(inner);
         }
         for (index, described) in snapshot.suspended.iter().enumerate() {
@@ -295,6 +305,19 @@ pub unsafe fn rebuild(
             return (None, failed);
         }
         (Some((frames, chains)), failed)
+    }
+}
+
+/// The function that a frame has called goes off its stack, where it is at this depth: the callee's frame has it.
+unsafe fn give_up_function(caller: Frame, depth: u32) {
+    if depth != u32::MAX {
+        // SAFETY: the caller's: the slot holds a reference; the callee's frame has another one.
+        unsafe {
+            let function = caller.stack(depth);
+            caller.set_stack(depth, null_mut());
+            caller.set_stack_depth(depth);
+            objects::decref(function);
+        }
     }
 }
 
@@ -353,7 +376,7 @@ fn observe_on(engine: &mut Engine, executor: &Rc<Executor>, index: usize, frames
             (*frame, if position == last { described.offset } else { described.after }, consumes)
         })
         .collect();
-    let stack = snapshot.frames.first().map_or(0, |frame| frame.stack.len() as u32);
+    let stack = snapshot.frames.first().map_or(0, |frame| frame.depth());
     let raises = exit.is_some_and(|exit| exit.raises);
     let purpose = Purpose::Side { parent: Rc::clone(executor), exit: ExitIndex(index as u32) };
     // SAFETY: the frames were just made or are in their callback.
@@ -404,7 +427,7 @@ unsafe fn take_result(
     result: Result<*mut PyObject, Raised>,
     inner: Frame,
 ) -> bool {
-    let depth = described.stack.len() as u32;
+    let depth = described.depth();
     let returns = described.returns;
     let guard = site.thread.unsilence();
     // SAFETY: behind the call the stack is the one without callable and arguments, and one value more; a new instance is that

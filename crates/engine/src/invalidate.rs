@@ -17,6 +17,9 @@ use decal_native::{CodeMemory, MemoryError};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The key of a code object that stands for the functions that have it: no name is at this address.
+pub const FUNCTIONS: u64 = 2;
+
 /// A change came while the engine was busy.
 static MISSED: AtomicBool = AtomicBool::new(false);
 
@@ -104,6 +107,7 @@ impl Engine {
         let (address, key) = match what {
             Changed::Handlers => return self.leave_to_handlers(),
             Changed::Dict { dict, key } => (dict, key),
+            Changed::Functions(code) => (code, FUNCTIONS),
             Changed::Type(address) | Changed::Function(address) | Changed::CodeDies(address) => (address, 0),
         };
         let mut counts = false;

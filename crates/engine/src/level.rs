@@ -132,7 +132,7 @@ pub unsafe fn make_callers(level: *mut Level) {
                     make(level, shape, Frame::current(Thread::from_address((*level).context.thread)), 0);
                 }
             } else if let (Some(below), Some(call)) = (make_call(caller), (*caller).call.as_ref()) {
-                make(level, &call.shape, below, call.inlined);
+                make(level, &call.shape.with((*level).pinned), below, call.inlined);
             }
             (*level).is_made = true;
         }

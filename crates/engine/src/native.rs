@@ -24,6 +24,7 @@ use decal_cpython::thread::Thread;
 use decal_cpython::unmade::{self, Shape, Top};
 use decal_cpython::{PyObject, delegation, objects};
 use decal_trace::allocated::{Allocated, Item, Place};
+use decal_trace::event::CodeId;
 use decal_trace::record::Recorded;
 use decal_trace::snapshot::Then;
 use decal_uops::{Context, Uop, offset};
@@ -207,7 +208,7 @@ impl Door {
 pub struct CallSite {
     /// The address of [`call`]: machine code finds it here.
     enter: u64,
-    /// What is called.
+    /// What is called. Without a function where any one of this code is: it comes behind the arguments.
     pub shape: Shape,
     /// The number of arguments.
     count: usize,
@@ -232,10 +233,10 @@ impl Engine {
     }
 }
 
-/// Makes the sites of a trace's native calls, and puts them in place of the functions. None where one cannot be.
+/// Makes the sites of a trace's native calls, and puts them in place of the functions or their code. None where one cannot be.
 ///
 /// # Safety
-/// The functions are alive.
+/// They are alive, and so is the code of calls that are inlined.
 #[expect(clippy::vec_box, reason = "machine code has their addresses")]
 pub unsafe fn sites(
     engine: &mut Engine,
@@ -245,6 +246,11 @@ pub unsafe fn sites(
     alive: &Rc<Alive>,
 ) -> Option<Vec<Box<CallSite>>> {
     let mut sites = Vec::new();
+    let codes = &recorded.trace.codes;
+    let words = |code: CodeId| -> Option<usize> {
+        // SAFETY: the caller's: code of calls that are inlined lives as long as the trace is valid.
+        Some(unsafe { unmade::words(codes.get(code.0 as usize)?.object as *mut PyObject) })
+    };
     for item in &mut allocated.items {
         let Item::Op(op) = item else { continue };
         if op.uop != Uop::call_native {
@@ -252,19 +258,17 @@ pub unsafe fn sites(
         }
         let index = op.exit?.0;
         let snapshot = recorded.trace.snaps.get(allocated.exits.get(op.exit?)?.snap)?;
-        let function = op.imm64 as *mut PyObject;
-        // SAFETY: the caller's; functions of inlined calls are alive as long as the trace is valid.
-        let (shape, words) = unsafe {
-            let count = objects::parameters(function)?;
-            let inner = snapshot.frames.iter().skip(1);
-            let words = inner.map(|frame| unmade::words(frame.function as *mut PyObject)).sum();
-            (Shape::new(function, count)?, words)
+        let callee = op.imm64 as *mut PyObject;
+        let words = snapshot.frames.iter().skip(1).map(|frame| words(frame.code)).sum::<Option<usize>>()?;
+        // SAFETY: the caller's.
+        let (shape, count) = unsafe {
+            let count = objects::parameters(callee)?;
+            (Shape::new(callee, count)?, count)
         };
         let site = Box::new(CallSite {
             enter: call as *const () as u64,
             shape,
-            // SAFETY: as above.
-            count: unsafe { objects::parameters(function)? },
+            count,
             door: engine.door(shape.code),
             alive: Rc::clone(alive),
             exit: u64::from(first_exit + index),
@@ -304,6 +308,11 @@ unsafe extern "C" fn call(context: *mut Context, site: *const CallSite) -> *mut 
         let level = context.cast::<Level>();
         let site = &*site;
         let shape = &site.shape;
+        let function = if shape.function.is_null() {
+            *(*context).arguments.get_unchecked(site.count) as *mut PyObject
+        } else {
+            shape.function
+        };
         (*level).call = site;
         let executor = site.door.executor.get();
         let same = executor == (*level).root;
@@ -317,15 +326,15 @@ unsafe extern "C" fn call(context: *mut Context, site: *const CallSite) -> *mut 
             look_again(level);
         }
         let left = (*level).left - site.inlined - 1;
-        if executor.is_null() || !may_call(&*executor, level, site, left, same) {
-            return call_slowly(level, site);
+        if executor.is_null() || !may_call(&*executor, level, site, function, left, same) {
+            return call_slowly(level, site, function);
         }
         let executor = &*executor;
         let frame = (*level).next.frame(site.words);
-        unmade::fill(frame, shape, (*context).arguments.get_unchecked(..site.count));
-        let pins = (*level).pinned != shape.function;
+        unmade::fill(frame, shape, function, (*context).arguments.get_unchecked(..site.count));
+        let pins = (*level).pinned != function;
         if pins {
-            objects::incref(shape.function);
+            objects::incref(function);
         }
         if !same {
             executor.running.set(executor.running.get() + 1);
@@ -337,7 +346,7 @@ unsafe extern "C" fn call(context: *mut Context, site: *const CallSite) -> *mut 
         (*above).next = (*level).next.above(site.words + shape.words);
         (*above).left = left;
         (*above).limit = (*level).limit;
-        (*above).pinned = shape.function;
+        (*above).pinned = function;
         (*above).context.frame = frame.address();
         (*above).context.iterations = 0;
         let result = go_through(&site.door, above);
@@ -470,7 +479,7 @@ unsafe fn end_slowly(
     // SAFETY: the caller's. The locals were cleared, but for what is left in them.
     unsafe {
         let executor = &*(*above).root;
-        let shape = &site.shape;
+        let (shape, function) = (&site.shape, (*above).pinned);
         let thread = Thread::from_address((*level).context.thread);
         let frame = Frame::from_address((*above).context.frame);
         let made = (*above).is_made;
@@ -478,7 +487,7 @@ unsafe fn end_slowly(
             thread.take_native_recursion(-1);
             thread.take_recursion(-site.inlined - 1);
         }
-        let last = pins && objects::is_last(shape.function);
+        let last = pins && objects::is_last(function);
         let simple =
             !made && !last && unmade::is_clear(frame, shape) && executor.valid.get() && site.alive.valid.get() != 0;
         if executor.running.get() == 0 && (!executor.valid.get() || executor.stale.get()) {
@@ -487,7 +496,7 @@ unsafe fn end_slowly(
         }
         if simple {
             if pins {
-                objects::decref(shape.function);
+                objects::decref(function);
             }
             return result;
         }
@@ -500,7 +509,7 @@ unsafe fn end_slowly(
             unmade::let_go(frame, shape);
         }
         if pins {
-            objects::decref(shape.function);
+            objects::decref(function);
         }
         thread.take_recursion(-site.inlined);
         (*level).result = result;
@@ -510,7 +519,14 @@ unsafe fn end_slowly(
 
 /// Whether the callee's trace may be entered. Nothing has run since the outermost trace was entered but traces.
 #[inline(always)]
-unsafe fn may_call(executor: &Executor, level: *mut Level, site: &CallSite, left: i32, same: bool) -> bool {
+unsafe fn may_call(
+    executor: &Executor,
+    level: *mut Level,
+    site: &CallSite,
+    function: *mut PyObject,
+    left: i32,
+    same: bool,
+) -> bool {
     // SAFETY: the caller's.
     unsafe {
         let context = &(*level).context;
@@ -520,7 +536,7 @@ unsafe fn may_call(executor: &Executor, level: *mut Level, site: &CallSite, left
             && is_above((*level).limit)
             && (*level).next.has_room(thread, site.words + site.shape.words)
             && (same || may_call_other(executor, thread))
-            && (site.checked.get() == executor.id || names_fit(executor, site))
+            && (site.checked.get() == executor.id || names_fit(executor, site, function))
     }
 }
 
@@ -531,8 +547,10 @@ unsafe fn may_call_other(executor: &Executor, thread: Thread) -> bool {
 }
 
 #[cold]
-fn names_fit(executor: &Executor, site: &CallSite) -> bool {
-    let fit = executor.names == (site.shape.globals as u64, site.shape.builtins as u64);
+unsafe fn names_fit(executor: &Executor, site: &CallSite, function: *mut PyObject) -> bool {
+    // SAFETY: the caller's: a live function. Where any one of a code is called, its dicts were compared.
+    let shape = unsafe { Shape::of(function) };
+    let fit = executor.names == (shape.globals as u64, shape.builtins as u64);
     if fit {
         site.checked.set(executor.id);
     }
@@ -633,13 +651,13 @@ fn counted(thread: Thread, run: impl FnOnce() -> Result<*mut PyObject, decal_cpy
 
 /// The call as CPython makes it, with all frames in place.
 #[cold]
-unsafe fn call_slowly(level: *mut Level, site: &CallSite) -> *mut PyObject {
+unsafe fn call_slowly(level: *mut Level, site: &CallSite, function: *mut PyObject) -> *mut PyObject {
     // SAFETY: the caller's: the references to the arguments are handed on.
     unsafe {
         let thread = Thread::from_address((*level).context.thread);
         let mut arguments = [null_mut(); decal_uops::ARGUMENTS + 1];
-        arguments[0] = site.shape.function;
-        objects::incref(site.shape.function);
+        arguments[0] = function;
+        objects::incref(function);
         for (index, argument) in (*level).context.arguments.iter().enumerate().take(site.count) {
             arguments[index + 1] = *argument as *mut PyObject;
         }

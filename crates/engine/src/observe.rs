@@ -307,6 +307,7 @@ impl Observation {
             }),
             Changed::Type(ty) => self.assumptions.contains(&Assumption::Type(ty)),
             Changed::Function(function) => self.assumptions.contains(&Assumption::Function(function)),
+            Changed::Functions(code) => self.assumptions.contains(&Assumption::Functions(code)),
             Changed::CodeDies(code) => {
                 let code = code as usize as *mut PyObject;
                 self.instrumented.retain(|(known, _)| *known != code);

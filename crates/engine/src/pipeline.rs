@@ -9,6 +9,7 @@
 
 use crate::callbacks::panic_text;
 use crate::executor::{Alive, Executor, Exit, exits};
+use crate::invalidate::FUNCTIONS;
 use crate::links;
 use crate::location::{Location, MAX_SPARING, Never, State, Unroll};
 use crate::native;
@@ -635,6 +636,7 @@ fn build(
             Assumption::Dict { dict, key } => (*dict, *key),
             Assumption::Type(ty) => (*ty, 0),
             Assumption::Function(function) => (*function, 0),
+            Assumption::Functions(code) => (*code, FUNCTIONS),
         };
         engine.relies(id, address, key);
     }

@@ -118,6 +118,20 @@ pub struct Callee {
     pub code: CodeId,
     /// Whether a `self` is put before the arguments (the callable was a bound method): its address, else 0.
     pub bound_self: u64,
+    /// What else to know it by than its address.
+    pub by_code: Option<ByCode>,
+}
+
+/// What a function within a function is known by, together with its code: each call of the outer function makes another one,
+/// so that the address of the one that was seen says little.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ByCode {
+    /// Its globals.
+    pub globals: u64,
+    /// Its builtins.
+    pub builtins: u64,
+    /// The tuple of its defaults, where the call takes some of them; else 0.
+    pub defaults: u64,
 }
 
 /// A Python function that a call calls natively: it has a trace from its start, or is about to get one.
@@ -127,6 +141,8 @@ pub struct Native {
     pub function: u64,
     /// How many arguments it takes, all of them given, what it is called on included.
     pub parameters: u32,
+    /// What else to know it by than its address: also its code object.
+    pub by_code: Option<(u64, ByCode)>,
 }
 
 /// What a local of a function has when it is entered.

@@ -84,6 +84,10 @@ pub struct Layout {
     pub function_names: [i32; 2],
     /// `func_code` of a function.
     pub function_code: i32,
+    /// Its globals and its builtins.
+    pub function_dicts: [i32; 2],
+    /// The tuple of its defaults.
+    pub function_defaults: i32,
     /// Of a builtin function: its definition in C, and the object that it is bound to.
     pub builtin_definition: i32,
     pub builtin_self: i32,

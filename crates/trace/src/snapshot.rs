@@ -68,6 +68,9 @@ pub enum Returns {
     /// It is pushed.
     #[default]
     Value,
+    /// The same where the function, which is known by its code alone, is on top of the trace's stack as long as it runs. The
+    /// interpreter has it in the callee's frame, and not on the stack any more.
+    Called,
     /// It must be `None` and goes away: the call was of `__init__`, and the new instance, which is the result of the
     /// whole call, is on top of the stack already.
     Instance,
@@ -114,13 +117,13 @@ impl Asked {
 }
 
 impl Returns {
-    /// How many operands go when the result is there.
+    /// How many operands go when the result is there. The function of [`Returns::Called`] is no operand.
     pub fn operands(self) -> usize {
         match self {
             Returns::Over(count) | Returns::Discard(count) => count.into(),
             Returns::Binary(..) | Returns::Compare(..) | Returns::Contains(_) => 2,
             Returns::Bool | Returns::Iterator => 1,
-            Returns::Value | Returns::Instance | Returns::Length | Returns::Next(_) => 0,
+            Returns::Value | Returns::Called | Returns::Instance | Returns::Length | Returns::Next(_) => 0,
             Returns::Item | Returns::Consume(_) => 0,
         }
     }
@@ -129,6 +132,7 @@ impl Returns {
     pub(crate) fn parts(self) -> (&'static str, [u32; 2]) {
         match self {
             Returns::Value => ("value", [0; 2]),
+            Returns::Called => ("called", [0; 2]),
             Returns::Instance => ("instance", [0; 2]),
             Returns::Over(count) => ("over", [count.into(), 0]),
             Returns::Discard(count) => ("discard", [count.into(), 0]),
@@ -151,6 +155,7 @@ impl Returns {
         let count = u8::try_from(first).ok();
         Some(match word {
             "value" => Returns::Value,
+            "called" => Returns::Called,
             "instance" => Returns::Instance,
             "over" => Returns::Over(count?),
             "discard" => Returns::Discard(count?),
@@ -244,7 +249,8 @@ impl Generator {
 pub struct Head {
     /// The frame's code.
     pub code: CodeId,
-    /// The function object's address; 0 for the entry frame and generators' frames, which exist.
+    /// The function object's address; 0 for the entry frame and generators' frames, which exist, and where the function
+    /// is on top of the stack of the frame below ([`Returns::Called`]).
     pub function: u64,
     /// The frame, where a general operation made it: it exists, is linked, and has its locals.
     pub real: Option<Val>,
@@ -268,6 +274,13 @@ pub struct Frame<'a> {
     /// The operand stack, bottom first. For an outer frame without callable and arguments, but with the operands that
     /// [`Returns`] speaks of.
     pub stack: &'a [Source],
+}
+
+impl Frame<'_> {
+    /// Depth of its operand stack, as the interpreter has it.
+    pub fn depth(&self) -> u32 {
+        (self.stack.len() - usize::from(self.returns == Returns::Called && !self.stack.is_empty())) as u32
+    }
 }
 
 impl std::ops::Deref for Frame<'_> {

@@ -281,10 +281,13 @@ fn snapshot(trace: &Trace, snap: Snapshot<'_>) -> Result<Option<Val>, Fault> {
     }
     let mut seen = Seen::default();
     let last = snap.frames.len() - 1;
+    let mut below = None;
     for (depth, frame) in snap.all_frames().enumerate() {
         let code = trace.codes.get(frame.code.0 as usize).ok_or(Fault::Code)?;
         let exists = depth == 0 || frame.generator.is_some_and(|generator| generator.object().is_some());
-        if (depth == 0 || frame.generator.is_some()) != (frame.function == 0)
+        let on_stack = depth <= last && below.replace(frame.returns) == Some(Returns::Called);
+        if (depth == 0 || frame.generator.is_some() || on_stack) != (frame.function == 0)
+            || (frame.returns == Returns::Called && frame.stack.is_empty())
             || (depth > last && frame.generator.is_none())
         {
             return Err(Fault::Function);

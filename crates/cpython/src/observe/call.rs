@@ -7,7 +7,7 @@ use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, hook, objects};
-use decal_trace::event::{Bind, Callee, Consumer, Detail, Generating, KnownCall, ListMethod, Native};
+use decal_trace::event::{Bind, ByCode, Callee, Consumer, Detail, Generating, Kind, KnownCall, ListMethod, Native};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -113,16 +113,55 @@ impl Observer {
                 Ok(code) => code,
                 Err(why) => {
                     if plain && calls.is_native(raw.code) {
-                        self.native = Some(Native { function: function as u64, parameters: count as u32 });
-                        self.assumptions.push(Assumption::Function(function as u64));
+                        let by_code = self.by_code(raw, &[]);
+                        self.assume_function(function, by_code.is_some());
+                        let by_code = by_code.map(|by_code| (raw.code as u64, by_code));
+                        let parameters = count as u32;
+                        self.native = Some(Native { function: function as u64, parameters, by_code });
                     }
                     return Err(why);
                 }
             };
-            self.binds = self.bind(raw, bound + call.positional.len() as u32, call.names)?;
-            self.assumptions.push(Assumption::Function(function as u64));
-            Ok(Callee { function: function as u64, code, bound_self: bound_self as u64 })
+            let binds = self.bind(raw, bound + call.positional.len() as u32, call.names)?;
+            let by_code = self.by_code(raw, &binds).filter(|_| bound_self.is_null());
+            self.binds = binds;
+            self.assume_function(function, by_code.is_some());
+            Ok(Callee { function: function as u64, code, bound_self: bound_self as u64, by_code })
         }
+    }
+
+    /// What a function is known by where its code says more than its address.
+    unsafe fn by_code(&self, function: &layout::Function, binds: &[Bind]) -> Option<ByCode> {
+        // SAFETY: the function is alive, and so is what it holds.
+        unsafe {
+            let code = &*function.code.cast::<layout::Code>();
+            let takes_defaults = binds.iter().any(|bind| matches!(bind, Bind::Default(_)));
+            let defaults = objects::tuple_items(function.defaults);
+            // A trace that keeps these keeps nothing that anybody would miss.
+            let plain = |object: &*mut PyObject| {
+                let kind = operand(*object).kind;
+                matches!(
+                    kind,
+                    Kind::None | Kind::Bool | Kind::Int | Kind::BigInt | Kind::Float | Kind::Str | Kind::Bytes
+                )
+            };
+            let by_code = code.flags & layout::flags::NESTED != 0
+                && (!takes_defaults || function.keyword_defaults.is_null() && defaults.iter().all(plain));
+            by_code.then_some(ByCode {
+                globals: function.globals as u64,
+                builtins: function.builtins as u64,
+                defaults: if takes_defaults { function.defaults as u64 } else { 0 },
+            })
+        }
+    }
+
+    unsafe fn assume_function(&mut self, function: *mut PyObject, by_code: bool) {
+        self.assumptions.push(if by_code {
+            // SAFETY: the caller's: an exact function.
+            Assumption::Functions(unsafe { objects::function_code(function) } as u64)
+        } else {
+            Assumption::Function(function as u64)
+        });
     }
 
     /// A call of a builtin that goes through a generator.
@@ -186,13 +225,13 @@ impl Observer {
                     if by_code { Bind::Closure(index as u32) } else { Bind::Cell(operand(*cell)) }
                 }),
             );
-            if !by_code {
-                self.assumptions.push(Assumption::Function(function as u64));
-            }
+            self.assume_function(function, by_code);
             self.binds = binds;
             let address = if by_code { 0 } else { function as u64 };
+            let by_code =
+                by_code.then_some(ByCode { globals: raw.globals as u64, builtins: raw.builtins as u64, defaults: 0 });
             Ok(Generating {
-                callee: Callee { function: address, code: id, bound_self: bound_self as u64 },
+                callee: Callee { function: address, code: id, bound_self: bound_self as u64, by_code },
                 at,
                 globals: raw.globals as u64,
                 names: [code.name as u64, code.qualname as u64],

@@ -85,6 +85,8 @@ pub mod flags {
     pub const VAR_ARGS: i32 = 0x4;
     /// `**kwargs`.
     pub const VAR_KEYWORDS: i32 = 0x8;
+    /// A function within a function.
+    pub const NESTED: i32 = 0x10;
     /// A generator, and nothing else of what follows.
     pub const GENERATOR: i32 = 0x20;
     /// A generator, coroutine, iterable coroutine or asynchronous generator.

@@ -1,6 +1,7 @@
 //! Calls and generators that a pass comes to: which of them are followed, and why the others are not.
 
 use super::{Observation, Purpose};
+use crate::invalidate::FUNCTIONS;
 use crate::location::Unroll;
 use crate::state::Engine;
 use decal_cpython::PyObject;
@@ -132,6 +133,7 @@ impl Calls for Inlining<'_> {
         let place = match what {
             Assumption::Dict { dict, key } => (dict, key),
             Assumption::Type(address) | Assumption::Function(address) => (address, 0),
+            Assumption::Functions(code) => (code, FUNCTIONS),
         };
         self.engine.changes.get(&place).is_some_and(|changes| *changes >= VOLATILE)
     }

@@ -35,6 +35,7 @@ impl Observation {
                 self.keep_operand(a);
                 self.keep_operand(b);
             }
+            Detail::Enter(callee) => self.keep(callee.by_code.map_or(0, |by_code| by_code.defaults)),
             // Exits make generators of these.
             Detail::Resume(resumed) if resumed.sole => {
                 if let Some(code) = self.codes.get(resumed.code.0 as usize) {

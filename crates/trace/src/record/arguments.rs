@@ -69,7 +69,11 @@ impl Recorder<'_> {
             }
             Sym::Const(_) => {}
             Sym::Obj(val, _) => {
-                let (val, snap) = (*val, self.snap());
+                let val = *val;
+                if let Some(by_code) = callee.by_code {
+                    return self.enter_by_code(callee, by_code, callable, args, event);
+                }
+                let snap = self.snap();
                 self.e.pure(Uop::guard_is, &[val], 0, callee.function, Some(snap));
             }
             _ => return Err(AbortReason::Call("not a function")),
@@ -184,12 +188,17 @@ impl Recorder<'_> {
         let (offset, next) = self.top().call;
         self.top().returns = Returns::Value;
         let mut takes = 0;
+        let function = if returns == Returns::Called { self.pop()? } else { Sym::Null };
         self.push(result);
         if returns == Returns::Instance {
             takes += 1;
         }
         for local in left.into_state().locals.into_iter().filter(|local| local.sym != Sym::Null) {
             self.push(local.sym);
+            takes += 1;
+        }
+        if function != Sym::Null {
+            self.push(function);
             takes += 1;
         }
         let code = self.here().code;

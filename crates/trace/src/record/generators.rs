@@ -269,12 +269,8 @@ impl Recorder<'_> {
             (Sym::Function(parts, _), 0) if is_code(parts, code.object) => None,
             (Sym::Obj(val, _), 0) => {
                 let (val, snap) = (*val, self.snap());
-                self.e.guard_type(val, self.host.objects.function, snap);
-                let disp = self.host.layout.function_code;
-                let its = self.e.load(Uop::load_obj, val, None, disp, Region::Fixed, Some(snap));
-                if self.e.constant_of(its) != Some(code.object) {
-                    self.e.pure(Uop::guard_is, &[its], 0, code.object, Some(snap));
-                }
+                let by_code = callee.by_code.ok_or(AbortReason::Inconsistent("function"))?;
+                self.guard_by_code(val, code.object, by_code);
                 for (disp, name) in self.host.layout.function_names.into_iter().zip(names) {
                     let its = self.e.load(Uop::load_obj, val, None, disp, Region::Fixed, Some(snap));
                     if self.e.constant_of(its) != Some(name) {

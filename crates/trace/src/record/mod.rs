@@ -19,6 +19,7 @@ mod arguments;
 mod arrays;
 mod attributes;
 mod build;
+mod by_code;
 mod calls;
 mod carried_instances;
 mod chars;

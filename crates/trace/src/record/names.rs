@@ -53,6 +53,9 @@ impl Recorder<'_> {
         if self.frames.len() == 1 {
             return Ok(()); // the frame was entered long ago, or its start was observed: memory has the cells
         }
+        if let Some(function) = self.function_below() {
+            return self.copy_cells_of(function, count);
+        }
         let cells = event.operands.clone();
         let locals = self.here().locals.len();
         let first = locals.checked_sub(count as usize).ok_or(AbortReason::Inconsistent("free variables"))?;

@@ -34,14 +34,21 @@ impl Recorder<'_> {
         }
         self.same_shape(count, event)?;
         let passed = count + u32::from(self.peek(count + 1)? != Sym::Null);
-        if passed != native.parameters || passed as usize > decal_uops::ARGUMENTS {
+        // A function that is known by its code alone is passed behind them.
+        if passed != native.parameters || passed as usize >= decal_uops::ARGUMENTS {
             return Err(AbortReason::Call("a recursion with other arguments"));
         }
+        let mut any = None;
         match self.peek(count + 2)? {
             Sym::Const(operand) if operand.object == native.function => {}
             Sym::Obj(val, _) => {
-                let snap = self.snap();
-                self.e.pure(Uop::guard_is, &[val], 0, native.function, Some(snap));
+                if let Some((code, by_code)) = native.by_code {
+                    self.guard_by_code(val, code, by_code);
+                    any = Some((val, code));
+                } else {
+                    let snap = self.snap();
+                    self.e.pure(Uop::guard_is, &[val], 0, native.function, Some(snap));
+                }
             }
             _ => return Err(AbortReason::Unstable("a constant that was another one")),
         }
@@ -64,6 +71,7 @@ impl Recorder<'_> {
         }
         self.own_borrowed();
         self.drop_all(&drops);
+        vals.extend(any.map(|(function, _)| function));
         for (at, val) in vals.into_iter().enumerate() {
             let place = offset::ARGUMENTS + 8 * at as i32;
             self.e.effect(Uop::set_context, &[val], place, 0, Region::Any, None);
@@ -73,7 +81,8 @@ impl Recorder<'_> {
         self.behind = Some(event.next);
         let snap = self.build_snapshot(event.offset, Then::Raise);
         self.behind = None;
-        let result = self.e.effect(Uop::call_native, &[], 0, native.function, Region::Any, Some(snap));
+        let callee = any.map_or(native.function, |(_, code)| code);
+        let result = self.e.effect(Uop::call_native, &[], 0, callee, Region::Any, Some(snap));
         for region in REGIONS.iter().copied().filter(|region| !matches!(region, Region::Fixed | Region::Frame)) {
             self.e.heap().clobber(region);
         }

@@ -60,14 +60,14 @@ impl Recorder<'_> {
             // Side trace after side trace would ask the same question again. Another call's return is another matter.
             return match returns {
                 _ if self.has_held() => Err(AbortReason::Call("it handles an exception")),
-                Returns::Value | Returns::Instance => self.leave_and_drop(event, returns),
+                Returns::Value | Returns::Called | Returns::Instance => self.leave_and_drop(event, returns),
                 _ => Err(AbortReason::Instruction("a return that ends an object whose end may run Python code")),
             };
         }
         // What the frame's locals own and the result, which is still on the stack, borrows goes to the result.
         let locals = std::mem::take(&mut self.frames[below + 1].locals);
         let mut dropped: Vec<Sym> = locals.into_iter().map(|local| local.sym).collect();
-        for _ in 0..returns.operands() {
+        for _ in 0..returns.operands() + usize::from(returns == Returns::Called) {
             dropped.push(self.pop_below()?);
         }
         let gone = made.is_some() || matches!(returns, Returns::Discard(_) | Returns::Instance);
@@ -107,7 +107,8 @@ impl Recorder<'_> {
         let objects = self.host.objects.clone();
         let snap = self.snap();
         match (returns, &sym) {
-            (Returns::Value | Returns::Over(_) | Returns::Discard(_) | Returns::Next(_), _) => {}
+            (Returns::Value | Returns::Called, _) => {}
+            (Returns::Over(_) | Returns::Discard(_) | Returns::Next(_), _) => {}
             (Returns::Item | Returns::Consume(_), _) => return Err(AbortReason::Inconsistent("generator")),
             (Returns::Iterator, Sym::Gen(_)) => {}
             (Returns::Instance, Sym::Const(operand)) if operand.object == objects.none => {}

@@ -100,7 +100,7 @@ impl Local {
 pub struct FrameState {
     /// Its code.
     pub code: CodeId,
-    /// Its function's address; 0 for frame 0 and generators.
+    /// Its function's address; 0 for frame 0 and generators, and where the function is on top of the stack below (`by_code.rs`).
     pub function: u64,
     /// The frame itself, while a general operation has it in memory.
     pub real: Option<Val>,

@@ -186,7 +186,11 @@ impl Recorder<'_> {
                 self.renew_snap(event);
                 below = frame;
             } else if depth > 0 {
-                let function = self.e.object(self.frames[depth].function, self.host.objects.function);
+                let function = match self.frames[depth].function {
+                    0 => self.frames[depth - 1].stack.last().and_then(Sym::object),
+                    function => Some(self.e.object(function, self.host.objects.function)),
+                };
+                let function = function.ok_or(AbortReason::Inconsistent("function"))?;
                 let (maker, raise) = (self.host.functions.push_frame, self.raise_snap());
                 let frame = self.e.effect(Uop::push_frame, &[below, function], 0, maker, Region::Any, Some(raise));
                 self.frames[depth].real = Some(frame);

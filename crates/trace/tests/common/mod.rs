@@ -70,6 +70,8 @@ pub fn host() -> Host {
         generator_over: 4,
         generator_globals: 96,
         function_closure: 72,
+        function_dicts: [16, 24],
+        function_defaults: 56,
         function_names: [32, 40],
     };
     let ty = |kind: Kind| type_of(kind);
@@ -402,7 +404,7 @@ impl Pass {
     pub fn enter(mut self, function: Operand, code: CodeId, receiver: Operand, arguments: &[Operand]) -> Pass {
         let mut operands = vec![function, receiver];
         operands.extend(arguments);
-        let callee = Callee { function: function.object, code, bound_self: 0 };
+        let callee = Callee { function: function.object, code, bound_self: 0, by_code: None };
         self = self.with(Op::Call(arguments.len() as u32), &operands, Detail::Enter(callee));
         self.frames.push((code, 0));
         self.op(Op::Nop, &[])
@@ -411,7 +413,7 @@ impl Pass {
     pub fn make(mut self, class: Operand, code: CodeId, bare: bool, arguments: &[Operand]) -> Pass {
         let mut operands = vec![class, NULL];
         operands.extend(arguments);
-        let init = Some(Callee { function: function(3).object, code, bound_self: 0 });
+        let init = Some(Callee { function: function(3).object, code, bound_self: 0, by_code: None });
         let making = Making { class: class.object, init, inline: None, values: 0, bare };
         self = self.with(Op::Call(arguments.len() as u32), &operands, Detail::New(making));
         self.frames.push((code, 0));
