@@ -17,6 +17,7 @@ pub mod clock;
 pub mod code;
 pub mod floats;
 pub mod frame;
+pub mod frame_stack;
 pub mod handlers;
 mod helpers;
 pub mod hook;

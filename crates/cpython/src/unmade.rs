@@ -10,7 +10,6 @@
 
 use crate::frame::Frame;
 use crate::helpers::death::may_die_all;
-use crate::thread::Thread;
 use crate::version::layout::{self, owner};
 use crate::{PyObject, objects};
 use std::ptr::null_mut;
@@ -104,57 +103,6 @@ pub unsafe fn size(code: *mut PyObject) -> (u32, usize) {
 pub unsafe fn words(code: *mut PyObject) -> usize {
     // SAFETY: the caller's.
     unsafe { (*code.cast::<layout::Code>()).frame_size as usize }
-}
-
-/// The end of a thread's stack of frames.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Top(*mut *mut PyObject);
-
-impl Top {
-    /// No place at all.
-    pub const NONE: Top = Top(null_mut());
-
-    /// Where it is now.
-    pub fn of(thread: Thread) -> Top {
-        // SAFETY: the thread state lives.
-        Top(unsafe { (*thread.pointer()).stack_next })
-    }
-
-    /// Says that it is here.
-    ///
-    /// # Safety
-    /// All frames above are gone, or the frames below are there.
-    pub unsafe fn set(self, thread: Thread) {
-        // SAFETY: the caller's.
-        unsafe { (*thread.pointer()).stack_next = self.0 }
-    }
-
-    /// Whether there is room for so many words more.
-    #[inline]
-    pub fn has_room(self, thread: Thread, words: usize) -> bool {
-        // SAFETY: both point into the same chunk of memory, or are null.
-        !self.0.is_null() && words < unsafe { (*thread.pointer()).stack_limit.offset_from(self.0) } as usize
-    }
-
-    /// The frame that is so many words above.
-    ///
-    /// # Safety
-    /// There is room for it.
-    #[inline]
-    pub unsafe fn frame(self, words: usize) -> Frame {
-        // SAFETY: the caller's.
-        unsafe { Frame::from_address(self.0.add(words) as u64) }
-    }
-
-    /// The place that is so many words above.
-    ///
-    /// # Safety
-    /// As for [`Top::frame`].
-    #[inline]
-    pub unsafe fn above(self, words: usize) -> Top {
-        // SAFETY: the caller's.
-        Top(unsafe { self.0.add(words) })
-    }
 }
 
 /// Fills in the locals of a frame that is not made: arguments, whose references are handed over, nulls, and the function's cells.

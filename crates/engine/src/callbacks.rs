@@ -229,10 +229,14 @@ fn settle(engine: &mut Engine, progress: Progress) {
         }
         Progress::Cancelled => {
             let place = pending_place(engine);
+            let deeper = engine.observation.as_ref().is_some_and(|observation| observation.is_within_recursion());
             if let Some(mut observation) = observe::finish(engine) {
                 observe::release(engine, &mut observation);
             }
             count_again(engine, place);
+            if let Some(location) = place.filter(|_| deeper).and_then(|place| engine.locations.get_mut(&place)) {
+                location.state = State::Counting(POSTPONE);
+            }
         }
     }
 }
@@ -404,6 +408,9 @@ fn begin(engine: &mut Engine, site: &Site, to: u32) -> Decision {
         return Decision::Nothing;
     }
     let function = to == FUNCTION_START;
+    if !function && engine.starts_first(place) {
+        return Decision::Nothing;
+    }
     let first = if function { site.frame.offset() } else { to };
     let Some(stack) = decoded.depth(first) else { return Decision::Nothing };
     let purpose = Purpose::Root { offset: to, function };

@@ -127,8 +127,10 @@ pub fn pays(engine: &mut Engine, executor: &Executor) -> bool {
         }
         // While side traces are to come nobody knows what it will gain with them.
         // Nor where a recursion was deep in CPython's hands already when it was compiled: its calls are native when that is over.
-        let waits =
-            now.open.saturating_sub(last.open) * 2 >= entered || executor.calls_natively() || is_deep(engine, executor);
+        let waits = now.open.saturating_sub(last.open) * 2 >= entered
+            || executor.calls_natively()
+            || is_deep(engine, executor)
+            || engine.is_looping_recursion(executor.code);
         let growing = waits && executor.lost.get() < MOST_LOST;
         if growing {
             let goes_on = engine.has_budget();

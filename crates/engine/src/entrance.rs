@@ -22,13 +22,14 @@ use crate::native::{Door, go_through};
 use crate::options::Verify;
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame};
+use decal_cpython::frame_stack::{self, Top};
 use decal_cpython::hook::{self, Call};
 use decal_cpython::monitoring::no_other_tool;
 use decal_cpython::newcomers;
 use decal_cpython::observe::Assumption;
 use decal_cpython::stack;
 use decal_cpython::thread::Thread;
-use decal_cpython::unmade::{self, Shape, Top};
+use decal_cpython::unmade::{self, Shape};
 use decal_cpython::{PyObject, allocator};
 use decal_native::CodeMemory;
 use decal_trace::bytecode::{GeneralOp, Op};
@@ -107,7 +108,10 @@ pub fn observing(is_under_way: bool) {
 /// The GIL is held.
 pub unsafe fn forget_all() {
     // SAFETY: the caller's.
-    unsafe { hook::unhook_all() };
+    unsafe {
+        hook::unhook_all();
+        frame_stack::free_spares();
+    }
     TABLE.0.iter().for_each(|place| place.set((0, null())));
     observing(false);
 }
@@ -203,7 +207,7 @@ impl Engine {
             }
             let fits = executor.valid.get()
                 && may_enter_with(&executor, thread, (shape.globals, shape.builtins))
-                && Top::of(thread).has_room(thread, gate.words);
+                && Top::of(thread).has_room(gate.words);
             let misfits = gate.misfits.get();
             if !fits {
                 self.counters.calls_declined += 1;
@@ -246,7 +250,7 @@ unsafe fn admits_at_once(call: &Call, shape: &Shape, limit: usize) -> Option<*co
             && thread.recursion_remaining() > executor.max_depth.get() as i32 + RECURSION_MARGIN
             && thread.native_recursion_remaining() >= NATIVE_DEPTH
             && stack::is_above(limit)
-            && Top::of(thread).has_room(thread, gate.words)
+            && Top::of(thread).has_room(gate.words)
             && !OBSERVING.load(Ordering::Relaxed)
             && !is_behind()
             && !thread.is_traced()

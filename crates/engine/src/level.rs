@@ -15,10 +15,11 @@ use crate::exit::{self, Chains, Frames};
 use crate::links;
 use crate::native::CallSite;
 use crate::plan::Values;
-use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
+use decal_cpython::frame_stack::{Piece, Top};
 use decal_cpython::thread::Thread;
-use decal_cpython::unmade::{self, Shape, Top};
+use decal_cpython::unmade::{self, Shape};
+use decal_cpython::{PyObject, objects};
 use decal_uops::Context;
 use smallvec::SmallVec;
 use std::ptr::{null, null_mut};
@@ -45,10 +46,14 @@ pub struct Level {
     pub is_made: bool,
     /// Where the next frame has its place: the end of the thread's stack of frames, if all frames existed.
     pub next: Top,
+    /// The piece of that stack that its entry frame begins, as long as that does not exist.
+    pub piece: Option<Piece>,
     /// Calls that may still be nested, from here on.
     pub left: i32,
     /// The function that is being called, to which whoever called it first has a reference.
     pub pinned: *mut PyObject,
+    /// Whether that reference is this level's, as long as its entry frame does not exist, which has one of its own.
+    pub pins: bool,
     /// The native call that is under way; null where there is none.
     pub call: *const CallSite,
     /// The frames, where they had to be made while that call was under way.
@@ -87,8 +92,10 @@ impl Default for Level {
             shape: None,
             is_made: true,
             next: Top::NONE,
+            piece: None,
             left: 0,
             pinned: null_mut(),
+            pins: false,
             call: null(),
             made: None,
             result: null_mut(),
@@ -111,11 +118,11 @@ impl Level {
 }
 
 /// Makes the entry frame of a level and all frames below, where they do not exist. Only then the thread knows of them: the end of its
-/// stack of frames, and how deep calls are nested.
+/// stack of frames, and how deep calls are nested. Gives how many were made.
 ///
 /// # Safety
 /// A level that is in use; its trace waits for what has called this.
-pub unsafe fn make_callers(level: *mut Level) {
+pub unsafe fn make_callers(level: *mut Level) -> usize {
     // SAFETY: the caller's: levels below live as long as those above run.
     unsafe {
         let mut levels: SmallVec<[*mut Level; 16]> = SmallVec::new();
@@ -124,6 +131,7 @@ pub unsafe fn make_callers(level: *mut Level) {
             levels.push(at);
             at = (*at).below;
         }
+        let count = levels.len();
         for level in levels.into_iter().rev() {
             let caller = (*level).below;
             if caller.is_null() {
@@ -136,6 +144,7 @@ pub unsafe fn make_callers(level: *mut Level) {
             }
             (*level).is_made = true;
         }
+        count
     }
 }
 
@@ -145,7 +154,13 @@ unsafe fn make(level: *mut Level, shape: &Shape, below: Frame, inlined: i32) {
     unsafe {
         let thread = Thread::from_address((*level).context.thread);
         let frame = Frame::from_address((*level).context.frame);
+        if let Some(piece) = (*level).piece.take() {
+            piece.attach(thread);
+        }
         unmade::make(frame, shape, below);
+        if std::mem::take(&mut (*level).pins) {
+            objects::decref(shape.function);
+        }
         (*level).next.set(thread);
         thread.take_recursion(inlined + 1);
         thread.take_native_recursion(1);

@@ -99,6 +99,8 @@ pub struct Location {
     pub sparing: u8,
     /// How deep a function's recursion is followed.
     pub unroll: Unroll,
+    /// How often a loop was put off for the start of its function.
+    pub put_off: u8,
     /// The last failure: reason and source line.
     pub last: Option<(AbortReason, u32)>,
 }
@@ -159,6 +161,7 @@ impl Location {
             hint: Hint::default(),
             hinted: 0,
             elsewhere: 0,
+            put_off: 0,
             sparing: 0,
             unroll: Unroll::Short,
             last: None,

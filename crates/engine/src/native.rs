@@ -19,9 +19,10 @@ use crate::location::Unroll;
 use crate::plan::{Simple, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame};
+use decal_cpython::frame_stack::{Piece, Top};
 use decal_cpython::stack::{self, is_above};
 use decal_cpython::thread::Thread;
-use decal_cpython::unmade::{self, Shape, Top};
+use decal_cpython::unmade::{self, Shape};
 use decal_cpython::{PyObject, delegation, objects};
 use decal_trace::allocated::{Allocated, Item, Place};
 use decal_trace::event::CodeId;
@@ -39,6 +40,10 @@ const FEW_WAYS: usize = 6;
 const SHORT: usize = 80;
 /// Side traces of a recursion that was followed deeper, and takes too many ways for that.
 pub const MOST_WAYS: usize = 24;
+
+/// Words that are left behind a callee's frame where a piece of the stack of frames ends: what it calls may begin another piece, and the
+/// frames that are inlined there come before that.
+const SLACK: usize = 256;
 
 /// Exits that a door knows.
 const KNOWN: usize = 64;
@@ -226,6 +231,11 @@ pub struct CallSite {
 }
 
 impl Engine {
+    /// Whether a function calls itself, by its name, and has loops.
+    pub fn is_looping_recursion(&mut self, code: *mut PyObject) -> bool {
+        self.code(code).is_some_and(|decoded| decoded.names_itself && !decoded.heads.is_empty())
+    }
+
     /// What callers know of the trace of a function's start.
     pub fn door(&mut self, code: *mut PyObject) -> Rc<Door> {
         let door = self.doors.entry(code as usize);
@@ -330,7 +340,16 @@ unsafe extern "C" fn call(context: *mut Context, site: *const CallSite) -> *mut 
             return call_slowly(level, site, function);
         }
         let executor = &*executor;
-        let frame = (*level).next.frame(site.words);
+        let above = level_above(level);
+        let next = if (*level).next.has_room(site.words + shape.words + SLACK) {
+            (*level).next.above(site.words)
+        } else {
+            match begin_piece(level, above, site) {
+                Some(start) => start,
+                None => return call_slowly(level, site, function),
+            }
+        };
+        let frame = next.frame(0);
         unmade::fill(frame, shape, function, (*context).arguments.get_unchecked(..site.count));
         let pins = (*level).pinned != function;
         if pins {
@@ -339,24 +358,28 @@ unsafe extern "C" fn call(context: *mut Context, site: *const CallSite) -> *mut 
         if !same {
             executor.running.set(executor.running.get() + 1);
         }
-        let above = level_above(level);
         (*above).root = executor;
         (*above).below = level;
         (*above).is_made = false;
-        (*above).next = (*level).next.above(site.words + shape.words);
+        (*above).next = next.above(shape.words);
         (*above).left = left;
         (*above).limit = (*level).limit;
         (*above).pinned = function;
+        (*above).pins = pins;
         (*above).context.frame = frame.address();
         (*above).context.iterations = 0;
         let result = go_through(&site.door, above);
         if !same {
             executor.running.set(executor.running.get() - 1);
         }
-        if !(*above).is_made && unmade::clear(frame, shape) && site.alive.valid.get() != 0 && !pins && same {
+        let simple = !(*above).is_made && (*above).piece.is_none();
+        if simple && unmade::clear(frame, shape) && site.alive.valid.get() != 0 && !(*above).pins && same {
             return result;
         }
-        end_slowly(level, above, site, result, pins)
+        if !simple && !(*above).is_made {
+            unmade::clear(frame, shape);
+        }
+        end_slowly(level, above, site, result)
     }
 }
 
@@ -426,10 +449,17 @@ fn reconsider(executor: &Executor) {
         // What numbers decide comes the same way again and again; what data decide does not.
         let counts = family.iter().all(|(_, side)| side.led_by.is_some_and(|(uop, ..)| compares_numbers(uop)));
         drop(family);
+        let loops = engine.is_looping_recursion(executor.code);
         let units = executor.recorded.trace.codes.first().map_or(usize::MAX, |code| code.lines.len());
         let place = (executor.code as usize, executor.offset);
         let short = engine.locations.get(&place).is_some_and(|location| location.unroll == Unroll::Short);
-        if short && counts && sides <= FEW_WAYS && units <= SHORT && left < u64::from(TRIED) / 20 && engine.has_budget()
+        if short
+            && !loops
+            && counts
+            && sides <= FEW_WAYS
+            && units <= SHORT
+            && left < u64::from(TRIED) / 20
+            && engine.has_budget()
         {
             engine.log(1, || format!("trace {} is made anew, with its recursion followed deeper", executor.id));
             engine.invalidate(executor.id);
@@ -466,20 +496,26 @@ fn prepare(inner: &mut Context, outer: &Context) {
     decal_native::enter::prepare(inner);
 }
 
+/// Begins another piece of the stack of frames, where this one is full: the callee's frame is the first in it. Gives its place.
+#[cold]
+unsafe fn begin_piece(level: *mut Level, above: *mut Level, site: &CallSite) -> Option<Top> {
+    // SAFETY: the caller's.
+    unsafe {
+        // The frames of inlined calls come before it, in the old one.
+        let piece = (*level).next.has_room(site.words).then(|| Piece::new(site.shape.words)).flatten()?;
+        (*above).piece = Some(piece);
+        Some(piece.start())
+    }
+}
+
 /// The end of a call that is not as simple as others: frames exist, something runs code when it dies, a trace has changed what
 /// another one relies on, or the callee's trace is another one.
 #[cold]
-unsafe fn end_slowly(
-    level: *mut Level,
-    above: *mut Level,
-    site: &CallSite,
-    result: *mut PyObject,
-    pins: bool,
-) -> *mut PyObject {
+unsafe fn end_slowly(level: *mut Level, above: *mut Level, site: &CallSite, result: *mut PyObject) -> *mut PyObject {
     // SAFETY: the caller's. The locals were cleared, but for what is left in them.
     unsafe {
         let executor = &*(*above).root;
-        let (shape, function) = (&site.shape, (*above).pinned);
+        let (shape, function, pins) = (&site.shape, (*above).pinned, std::mem::take(&mut (*above).pins));
         let thread = Thread::from_address((*level).context.thread);
         let frame = Frame::from_address((*above).context.frame);
         let made = (*above).is_made;
@@ -494,10 +530,12 @@ unsafe fn end_slowly(
             links::sweep(&(*above).root());
             graves::sweep();
         }
+        let piece = (*above).piece.take();
         if simple {
             if pins {
                 objects::decref(function);
             }
+            piece.inspect(|piece| piece.give_back());
             return result;
         }
         if (*level).made.is_none() {
@@ -508,6 +546,7 @@ unsafe fn end_slowly(
         if !made {
             unmade::let_go(frame, shape);
         }
+        piece.inspect(|piece| piece.give_back());
         if pins {
             objects::decref(function);
         }
@@ -534,7 +573,6 @@ unsafe fn may_call(
         (context.breaker as *const u64).read_volatile() == context.breaker_quiet
             && left > executor.max_depth.get() as i32
             && is_above((*level).limit)
-            && (*level).next.has_room(thread, site.words + site.shape.words)
             && (same || may_call_other(executor, thread))
             && (site.checked.get() == executor.id || names_fit(executor, site, function))
     }
@@ -574,7 +612,11 @@ unsafe fn leave(level: *mut Level, door: &Door) -> *mut PyObject {
             }
             return result;
         }
-        level::make_callers(level);
+        let made = level::make_callers(level);
+        if let Some(exit) = executor.exits.get(index).filter(|exit| exit.countdown.get() > 1) {
+            // All these traces are left behind their calls because of this exit.
+            exit.countdown.set(exit.countdown.get().saturating_sub(made as u32).max(1));
+        }
         let Some(site) = (*level).site else { return null_mut() };
         let left = exit::leave(&site, level, &executor, index, Values::Native(&(*level).context));
         finish(site.thread, site.frame, left)

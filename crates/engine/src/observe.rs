@@ -39,6 +39,8 @@ use std::time::Instant;
 /// Jumps and instructions of other frames that are seen before the pass is given up: the observed frame may be
 /// waiting, or gone without a sign.
 const MAX_FOREIGN: u32 = 5000;
+/// The same where a function calls itself: a pass that begins deeper in the recursion ends sooner.
+const MAX_RECURSIVE: u32 = 1000;
 /// Events that memory is kept for.
 const EVENTS: usize = 256;
 /// What is observed, and for what.
@@ -130,6 +132,8 @@ pub struct Observation {
     entering: Option<Entering>,
     instrumented: Vec<(*mut PyObject, Specialized)>,
     foreign: u32,
+    /// Whether that was the function that the pass began in, called from it.
+    recursive: bool,
     /// The frame in which it began is a generator's.
     waits: bool,
     /// Whether a function in C has called the function in whose frame it began.
@@ -218,6 +222,7 @@ pub unsafe fn begin(
         entering: None,
         instrumented: Vec::new(),
         foreign: 0,
+        recursive: false,
         waits: outer.is_generator(),
         by_c: outer.previous().is_some_and(|below| !below.has_code()),
         // SAFETY: the caller's.
@@ -383,7 +388,14 @@ impl Observation {
             // The recording says that it was left.
             return Progress::Finished;
         }
-        if self.foreign > MAX_FOREIGN { Progress::Cancelled } else { Progress::Continue }
+        self.recursive = frame.code() == self.code && matches!(self.purpose, Purpose::Root { function: true, .. });
+        let most = if self.recursive { MAX_RECURSIVE } else { MAX_FOREIGN };
+        if self.foreign > most { Progress::Cancelled } else { Progress::Continue }
+    }
+
+    /// Whether it waits for a call of the function that it began in.
+    pub fn is_within_recursion(&self) -> bool {
+        self.recursive
     }
 
     unsafe fn instruction(&mut self, engine: &mut Engine, frame: Frame, offset: u32) -> Progress {
@@ -551,6 +563,8 @@ impl Observation {
                 if self.frames.len() == 1 {
                     let in_loop = matches!(self.purpose, Purpose::Root { function: false, .. });
                     self.recording.ending = if in_loop { Ending::Left } else { Ending::Returned };
+                    // A loop of this function that was left is a part of its way.
+                    self.recording.arrival = None;
                     return Progress::Finished;
                 }
                 self.leave_call();

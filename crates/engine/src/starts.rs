@@ -107,6 +107,35 @@ impl Engine {
         self.observation.as_ref().is_some_and(|observation| observation.enters(frame()))
     }
 
+    /// Whether a loop that is hot is put off for the start of its function, which has it observed then. A function that calls itself
+    /// and has loops is one trace that loops, entered by calls: to enter the loop of each call by itself would cost more.
+    pub fn starts_first(&mut self, place: (usize, u32)) -> bool {
+        const PATIENCE: u8 = 3;
+        self.log(2, || {
+            format!(
+                "DBG starts_first {:?}",
+                self.starts.get(&place.0).map(|s| match s {
+                    Start::Counting(n) => (1, *n),
+                    Start::Probing(n, _) => (2, *n),
+                    Start::Compiled(_) => (3, 0),
+                    Start::Never => (4, 0),
+                })
+            )
+        });
+        let counts = matches!(self.starts.get(&place.0), Some(Start::Counting(_) | Start::Probing(..)));
+        if !counts || !self.is_looping_recursion(place.0 as *mut PyObject) {
+            return false;
+        }
+        let again = self.options.loop_threshold;
+        let Some(location) = self.locations.get_mut(&place).filter(|location| location.put_off < PATIENCE) else {
+            return false;
+        };
+        location.put_off += 1;
+        location.state = State::Counting(again);
+        self.starts.insert(place.0, Start::Counting(1));
+        true
+    }
+
     /// A probe is over.
     fn probed(&mut self, place: (usize, u32), probe: Probe) -> Call {
         self.locate(place, || Location::new(1));
@@ -132,7 +161,7 @@ impl Engine {
         // SAFETY: the code of a function that is called.
         let loops = !self.locations.contains_key(&place) && unsafe { has_loops(code) };
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
-        if loops && !asked {
+        if loops && !asked && !self.code(code).is_some_and(|decoded| decoded.names_itself) {
             // They are compiled by themselves.
             self.starts.insert(code as usize, Start::Never);
             return Call::Disable;

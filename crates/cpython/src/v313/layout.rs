@@ -203,10 +203,11 @@ pub struct ThreadState {
 /// `_PyStackChunk`: a piece of the stack of frames.
 #[repr(C)]
 pub struct StackChunk {
-    _previous: *mut StackChunk,
+    pub previous: *mut StackChunk,
     /// In bytes, all included.
     pub size: usize,
-    _top: usize,
+    /// Words that were in use when the next one was begun.
+    pub top: usize,
     pub slots: [*mut PyObject; 1],
 }
 

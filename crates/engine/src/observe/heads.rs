@@ -7,7 +7,7 @@
 use super::{Observation, Progress, Purpose};
 use crate::executor::Executor;
 use crate::location::State;
-use crate::state::Engine;
+use crate::state::{Engine, FUNCTION_START};
 use decal_cpython::code::DecodedCode;
 use decal_trace::bytecode::Op;
 use decal_trace::event::{Ending, Event};
@@ -128,6 +128,15 @@ impl Observation {
         if event == 0 {
             return None;
         }
+        if depth == 1
+            && self.is_of_function(engine)
+            && self.arrival.as_ref().is_none_or(|before| before.depth == 1 && self.is_behind(before.offset, offset))
+        {
+            // The loop of a function that calls itself turns a few times in each call: it is the function's trace that loops.
+            self.recording.arrival = Some(event);
+            self.arrival = Some(arrival);
+            return None;
+        }
         let hot = engine.is_hot_loop(code, offset);
         // One in a call that is not hot yet may turn for long, too: to follow it turn by turn would make a very long trace.
         let known_short = || self.short.contains(&(code as usize, offset)) || engine.is_short_loop(code, offset);
@@ -195,6 +204,22 @@ impl Observation {
             && offset < label.head
             && end.is_some_and(|end| label.head < end)
             && self.recording.arrival.is_none()
+    }
+
+    /// Whether this is a way through a trace from a function's start.
+    fn is_of_function(&self, engine: &Engine) -> bool {
+        match &self.purpose {
+            Purpose::Root { function, .. } => *function,
+            Purpose::Side { parent, .. } => {
+                let root = engine.executors.get(parent.root).and_then(Option::as_ref);
+                root.is_some_and(|root| root.offset == FUNCTION_START)
+            }
+        }
+    }
+
+    /// Whether a place in the entry frame is behind the loop with this head.
+    fn is_behind(&self, head: u32, offset: u32) -> bool {
+        self.frames.first().and_then(|frame| loop_end(&frame.decoded, head)).is_some_and(|end| offset > end)
     }
 
     /// The loop in a call that may be the one to close goes on: it is, and its first turn is all that counts.

@@ -3,6 +3,7 @@
 use super::{Observation, Purpose};
 use crate::invalidate::FUNCTIONS;
 use crate::location::Unroll;
+use crate::starts::Start;
 use crate::state::Engine;
 use decal_cpython::PyObject;
 use decal_cpython::frame::Frame;
@@ -37,6 +38,9 @@ impl Inlining<'_> {
         if !plain || !self.has_trace(code) {
             return MAX_RECURSION;
         }
+        if self.engine.is_looping_recursion(code) {
+            return 0;
+        }
         let place = match &self.observation.purpose {
             Purpose::Root { offset, .. } => (self.observation.code as usize, *offset),
             Purpose::Side { parent, .. } => {
@@ -53,7 +57,9 @@ impl Inlining<'_> {
         let own =
             matches!(self.observation.purpose, Purpose::Root { function: true, .. }) && self.observation.code == code;
         let open = self.engine.doors.get(&(code as usize)).is_some_and(|door| door.is_open());
-        (own || open) && self.engine.code(code).is_some_and(|decoded| decoded.heads.is_empty())
+        let recursive = self.engine.is_looping_recursion(code);
+        let promised = recursive && !matches!(self.engine.starts.get(&(code as usize)), None | Some(Start::Never));
+        own || open || promised
     }
 
     fn may_follow(&self, code: *mut PyObject, depth: u32) -> Result<(), &'static str> {
