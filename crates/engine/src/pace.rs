@@ -56,6 +56,11 @@ impl Resting {
         self.0.retain(|(_, place)| place.0 != code);
     }
 
+    /// One is not left alone any more.
+    pub fn forget_one(&mut self, until: u64, place: Place) {
+        self.0.remove(&(until, place));
+    }
+
     /// Whether there are any.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -22,8 +22,10 @@ use crate::stress::{force_exit, spoil};
 use crate::unrolled::Unrolled;
 use crate::worth::{self, Function, Trial};
 use decal_cpython::clock;
+use decal_cpython::frame::Frame;
 use decal_cpython::handlers;
 use decal_cpython::observe::Assumption;
+use decal_cpython::thread::Thread;
 use decal_cpython::{PyObject, audit, objects};
 use decal_native::{Code, assemble_behind};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
@@ -207,6 +209,7 @@ fn root(
             }
             let dice = engine.roll();
             let (threshold, tries) = (engine.threshold(offset), engine.options.max_tries);
+            look_for_user(engine, &failure);
             let location = engine.locate(place, || Location::new(threshold));
             match failure {
                 Failure::Abort(abort) => {
@@ -337,6 +340,7 @@ fn side(
         Err(failure) => {
             let (reason, line) = describe(engine, observation, &failure);
             engine.log(1, || format!("exit {} of trace {} not continued: line {line}: {reason}", exit.0, parent.id));
+            look_for_user(engine, &failure);
             if observation.loops_in_call && leads_elsewhere(engine, &root, &trunk, site) {
                 return None;
             }
@@ -350,6 +354,14 @@ fn side(
             *site.used().last.borrow_mut() = Some((reason, line));
             None
         }
+    }
+}
+
+/// Where a pass ended because a generator's loop yields, the function that goes through the generator is looked at.
+fn look_for_user(engine: &mut Engine, failure: &Failure) {
+    if matches!(failure, Failure::Abort(Abort { reason: AbortReason::Yields, .. })) {
+        // SAFETY: a pass that yields ends in the callback of that instruction.
+        unsafe { engine.wants_user(Frame::current(Thread::current())) };
     }
 }
 

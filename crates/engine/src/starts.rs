@@ -20,6 +20,9 @@ use decal_cpython::monitoring::make_room;
 use decal_cpython::thread::Thread;
 use std::rc::Rc;
 
+/// How often a loop that is hot has the start of a function observed instead.
+const PATIENCE: u8 = 3;
+
 /// What is known of a function's start.
 #[derive(Debug)]
 pub enum Start {
@@ -110,18 +113,6 @@ impl Engine {
     /// Whether a loop that is hot is put off for the start of its function, which has it observed then. A function that calls itself
     /// and has loops is one trace that loops, entered by calls: to enter the loop of each call by itself would cost more.
     pub fn starts_first(&mut self, place: (usize, u32)) -> bool {
-        const PATIENCE: u8 = 3;
-        self.log(2, || {
-            format!(
-                "DBG starts_first {:?}",
-                self.starts.get(&place.0).map(|s| match s {
-                    Start::Counting(n) => (1, *n),
-                    Start::Probing(n, _) => (2, *n),
-                    Start::Compiled(_) => (3, 0),
-                    Start::Never => (4, 0),
-                })
-            )
-        });
         let counts = matches!(self.starts.get(&place.0), Some(Start::Counting(_) | Start::Probing(..)));
         if !counts || !self.is_looping_recursion(place.0 as *mut PyObject) {
             return false;
@@ -134,6 +125,38 @@ impl Engine {
         location.state = State::Counting(again);
         self.starts.insert(place.0, Start::Counting(1));
         true
+    }
+
+    /// A generator's loop is hot, and yields: the function in which something goes through the generator is to be observed from its
+    /// start, since there it becomes a loop of that function's trace. It may be called too seldom to get hot by itself, with one long
+    /// loop in each call, and its event may be off.
+    ///
+    /// # Safety
+    /// In a callback, of this frame, which is the generator's.
+    pub unsafe fn wants_user(&mut self, generator: Frame) {
+        let mut next = Some(generator);
+        while let Some(frame) = next {
+            next = frame.previous();
+            let Some(decoded) = frame.has_code().then(|| self.code(frame.code())).flatten() else { continue };
+            if decoded.traceable.is_err() && decoded.resumable.is_ok() {
+                continue;
+            }
+            let place = (frame.code() as usize, FUNCTION_START);
+            let location = self.locate(place, || Location::new(1));
+            let waits = matches!(location.state, State::Counting(_) | State::Seldom(_));
+            if decoded.traceable.is_err() || !waits || location.put_off >= PATIENCE {
+                return;
+            }
+            location.put_off += 1;
+            if let State::Seldom(until) = location.state {
+                self.resting.forget_one(until, place);
+            }
+            let location = self.locate(place, || Location::new(1));
+            (location.state, location.probe) = (State::Counting(1), None);
+            self.starts.insert(place.0, Start::Counting(1));
+            self.rearm(place);
+            return;
+        }
     }
 
     /// A probe is over.

@@ -350,7 +350,7 @@ impl Engine {
     }
 
     /// Switches a location's event on again. To be called in callbacks, while nothing is observed.
-    fn rearm(&mut self, place: Place) {
+    pub(crate) fn rearm(&mut self, place: Place) {
         // SAFETY: a code object that dies is forgotten before (see `Engine::change`); we are in a callback, with the GIL held, and
         // nothing is observed.
         if unsafe { self.monitoring.rearm(place.0 as *mut PyObject) }.is_err() {

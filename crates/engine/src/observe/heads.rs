@@ -63,6 +63,7 @@ impl Observation {
             return None;
         }
         let (depth, frame, id) = (self.frames.len(), top.frame, top.code);
+        let top_recurses = top.decoded.names_itself;
         let root = matches!(self.purpose, Purpose::Root { .. });
         if let Some(arrival) = &mut self.arrival
             && (arrival.depth, arrival.frame, arrival.offset) == (depth, frame, offset)
@@ -130,6 +131,7 @@ impl Observation {
         }
         if depth == 1
             && self.is_of_function(engine)
+            && top_recurses
             && self.arrival.as_ref().is_none_or(|before| before.depth == 1 && self.is_behind(before.offset, offset))
         {
             // The loop of a function that calls itself turns a few times in each call: it is the function's trace that loops.
@@ -140,6 +142,7 @@ impl Observation {
         let hot = engine.is_hot_loop(code, offset);
         // One in a call that is not hot yet may turn for long, too: to follow it turn by turn would make a very long trace.
         let known_short = || self.short.contains(&(code as usize, offset)) || engine.is_short_loop(code, offset);
+        // A loop that is hot is the one to close, and not the one around it.
         if !hot && (depth == 1 || !root || self.arrival.is_some() || known_short()) {
             return None;
         }
@@ -147,7 +150,9 @@ impl Observation {
             let short = self.arrival.is_none()
                 && (self.short.contains(&(code as usize, offset)) || engine.is_short_loop(code, offset));
             let side = matches!(self.purpose, Purpose::Side { .. });
-            if side || short || self.arrival.is_some() {
+            let within = |it: &Arrival| (it.hot, it.frame) == (false, frame) && it.offset < offset;
+            let inner = !side && hot && self.arrival.as_ref().is_some_and(within);
+            if side || short || self.arrival.is_some() && !inner {
                 if short {
                     self.short.insert((code as usize, offset));
                 }
