@@ -241,6 +241,51 @@ def pairs(d):
             return got
 
 
+def adder(k):
+    def added(x, y=2):
+        note("added")
+        return clip(x + k) if y else k
+
+    return added
+
+
+def counted(n, x):
+    def down(k):
+        nonlocal x
+        if k <= 0:
+            return x
+        x = clip(x + 1)
+        return clip(down(k - 1) + n)
+
+    result = down(n if type(n) is int and 0 <= n < 6 else 2)
+    return result if SCALE else (result, x)
+
+
+def walk(things, depth=0):
+    total = 0
+    for thing in things:
+        if depth < 3 and isinstance(thing, (list, tuple)):
+            total = clip(total + walk(thing, depth + 1))
+        elif isinstance(thing, (int, float)):
+            total = clip(total + thing)
+        else:
+            note("walk")
+    return total
+
+
+def spread(n, log):
+    for i in range(n):
+        if i % 2:
+            log.append(i)
+            continue
+        log.append(spread(n - 1, log))
+    return n
+
+
+def total_of(n):
+    return sum(clip(x * n) for x in (1, 2, 3) if x != SCALE)
+
+
 class Ends:
     def __init__(self, name):
         self.name = name
@@ -533,7 +578,7 @@ class Writer:
         self.in_loop = False
         self.odd = {
             kind
-            for kind in ("raise", "frames", "drop", "classes", "modules", "deques", "pairs", "names")
+            for kind in ("raise", "frames", "drop", "classes", "modules", "deques", "pairs", "names", "within")
             if random.random() < 0.6
         }
 
@@ -655,6 +700,12 @@ class Writer:
                         f"j['k'] = {a}", "total += j['k']", "x = j['m']", "j['m'] = e", "j['m'] = j", "j['k'] += 1", "j['m'] = Ends('jm')", "del j['m']",
                         "j = {'m': x, 'k': 1}", "j.clear()", "j.pop('k', None)", "j['k'] = j['m'] = i", "j[i] = 1", "x = j.get('k')", "y = 'm' in j", "j = {'k': 2, 'm': i}",
                         "COUNT += 1", "PART = PART + 0.5", "x = COUNT", "COUNT = i", "total += COUNT", f"PART = {a}", "COUNT = Ends('c')", "y = PART", "x = COUNT = (COUNT, i)[1]"]  # fmt: skip
+        if "within" in self.odd:
+            q = self.pick(["q", "i", "x", "q + i"])
+            choices += ["add = adder(i)", f"x = add({a})", f"x = adder({a})(b)", "x = add(1, 0)", f"x = counted(i % 5, {a})", "x = walk(xs)", "x = walk([a, [b, (i, xs)], 2, t])",
+                        f"x = total_of({a})", "x = spread(i % 4, xs)", "add.__defaults__ = (i % 2,)", "add.__code__ = adder(i).__code__", "add = adder(Ends('ad'))", "x = adder(Ends('ae'))(i, 0)",
+                        f"def rec(q): return {q} if not isinstance(q, int) or not 0 < q < 6 else clip(rec(q - 1) + 1)", "x = rec(i % 5)", f"x = rec({a})", "f = rec", "x = f is rec", "rec = helper",
+                        "x = sum(rec(q) for q in (1, 2, 3))", "x = [add(q) for q in xs[:2]]", "x = sys.getrefcount(rec)", "e = add", "add = adder(1); e = add(i)"] * 2  # fmt: skip
         if "frames" in self.odd:
             choices += [
                 "x = len(locals())",
@@ -777,6 +828,8 @@ class Writer:
         self.line(1, "o = Base(a); p = Other(1, b); u = Vec(1, a); v = Vec(b, 2); e = f = t = None; add = lambda q: q")
         self.line(1, "m = module(0); z = deque([1, a, 2.5]); g = Pair(1); h = Pair(a, b)")
         self.line(1, "l = LATE[0]; j = {'k': 1, 'm': a}")
+        if "within" in self.odd:
+            self.line(1, "def rec(q): return q")
         self.loop(1, 0, "n")
         if self.chance(30):
             self.left = 6

@@ -188,8 +188,20 @@ def given_up():
     return found
 
 
+def references():
+    """The frame of a call has a reference to its function, and nobody else has one for it."""
+    found = []
+    for turn in range(TURNS):
+
+        def helper(k):
+            return sys.getrefcount(helper) + len(str(k))
+
+        found.append(helper(turn))
+    return found
+
+
 def frames():
-    """Who looks sees the frames, their functions' cells and the references."""
+    """Who looks sees the frames, and what they take from the function around them."""
     found: list[Any] = []
     for turn in range(TURNS):
         base = turn * 10
@@ -202,7 +214,7 @@ def frames():
                     names.append((frame.f_code.co_name, frame.f_lineno % 1000, local.get("k"), local.get("base")))
                     frame = frame.f_back
                 found.append(names)
-                return sys.getrefcount(look)
+                return k
             return look(k - 1)
 
         found.append(look(turn % 4))
@@ -300,14 +312,16 @@ def other_globals():
 def collected():
     """Cells and functions that hold each other are found by the collector."""
     alive = []
-    for turn in range(TURNS):
 
+    def made(turn):
         def ring(k):
             return ring(k - 1) if k else turn
 
         ring(4)
-        alive.append(weakref.ref(ring))
-    del ring
+        return weakref.ref(ring)
+
+    for turn in range(TURNS):
+        alive.append(made(turn))
     gc.collect()
     return sum(ref() is not None for ref in alive)
 
@@ -351,6 +365,7 @@ for function in (
     wrappers,
     ends,
     given_up,
+    references,
     frames,
     errors,
     too_deep,

@@ -14,6 +14,7 @@
 //!
 //! Cost: four checks, which are made once where the function stays the same in a loop. A function that is a constant needs none.
 
+use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::event::{ByCode, Callee, Event};
 use crate::ir::{Region, Val};
@@ -62,6 +63,37 @@ impl Recorder<'_> {
     pub(super) fn function_below(&self) -> Option<Sym> {
         let below = self.frames.len().checked_sub(2).and_then(|below| self.frames.get(below))?;
         below.stack.last().filter(|_| below.returns == Returns::Called).cloned()
+    }
+
+    /// Where the frame above exists it has a reference to its function, and the one on the stack goes: who counts references finds as
+    /// many as the interpreter has.
+    pub(super) fn hand_functions_over(&mut self) {
+        for depth in 1..self.frames.len() {
+            if self.frames[depth].real.is_none() {
+                continue;
+            }
+            if let Some(Sym::Obj(val, own @ Own::Owned)) = self.function_called_from(depth - 1) {
+                *own = Own::Container;
+                let val = *val;
+                self.decref_plain(val);
+            }
+        }
+    }
+
+    /// Before the frame at this depth goes: its function has a reference of the stack's again.
+    pub(super) fn take_function_back(&mut self, depth: usize) {
+        if let Some(Sym::Obj(val, own @ Own::Container)) = self.function_called_from(depth - 1) {
+            *own = Own::Owned;
+            let val = *val;
+            self.incref(val);
+        }
+    }
+
+    fn function_called_from(&mut self, depth: usize) -> Option<&mut Sym> {
+        if self.frames[depth].returns != Returns::Called {
+            return None;
+        }
+        self.frames[depth].stack.last_mut()
     }
 
     /// `COPY_FREE_VARS` of such a function: its cells, which it keeps as long as it lives.

@@ -205,6 +205,8 @@ impl Recorder<'_> {
             let disp = self.host.layout.frame_instruction;
             self.e.effect(Uop::store_int, &[below, address], disp, 0, Region::Any, None);
         }
+        self.hand_functions_over();
+        self.renew_snap(event);
         Ok(())
     }
 
@@ -258,6 +260,7 @@ impl Recorder<'_> {
                 let empty = self.host.functions.raising.empty_frame;
                 self.e.effect(Uop::pop_frame, &[frame], 0, empty, Region::Any, None);
             } else if let Some(frame) = self.frames[depth].real.take() {
+                self.take_function_back(depth);
                 let functions = &self.host.functions;
                 let remover = match self.frames[depth].generator {
                     Some(generator) if generator.delegated => functions.suspend_chain,
