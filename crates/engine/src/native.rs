@@ -16,6 +16,7 @@ use crate::graves;
 use crate::level::{self, Level};
 use crate::links;
 use crate::location::Unroll;
+use crate::observe::is_looping_recursion;
 use crate::plan::{Simple, Values};
 use crate::state::{self, Engine};
 use decal_cpython::frame::{self, Frame};
@@ -231,9 +232,9 @@ pub struct CallSite {
 }
 
 impl Engine {
-    /// Whether a function calls itself, by its name, and has loops.
+    /// See [`is_looping_recursion`].
     pub fn is_looping_recursion(&mut self, code: *mut PyObject) -> bool {
-        self.code(code).is_some_and(|decoded| decoded.names_itself && !decoded.heads.is_empty())
+        self.code(code).is_some_and(|decoded| is_looping_recursion(&decoded))
     }
 
     /// What callers know of the trace of a function's start.

@@ -184,7 +184,7 @@ impl Engine {
         // SAFETY: the code of a function that is called.
         let loops = !self.locations.contains_key(&place) && unsafe { has_loops(code) };
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
-        if loops && !asked && !self.code(code).is_some_and(|decoded| decoded.names_itself) {
+        if loops && !asked && !self.is_looping_recursion(code) {
             // They are compiled by themselves.
             self.starts.insert(code as usize, Start::Never);
             return Call::Disable;

@@ -49,6 +49,12 @@ pub(super) fn is_nested(decoded: &DecodedCode, head: u32) -> bool {
     decoded.heads.iter().any(|outer| *outer < head && loop_end(decoded, *outer) > end)
 }
 
+/// Whether a function calls itself, by its name, and has loops, of which none is in another one: an inner loop is where the time is
+/// spent, and is compiled by itself.
+pub fn is_looping_recursion(decoded: &DecodedCode) -> bool {
+    decoded.names_itself && !decoded.heads.is_empty() && decoded.heads.iter().all(|head| !is_nested(decoded, *head))
+}
+
 /// Where the last jump back to a loop's head is.
 pub fn loop_end(decoded: &DecodedCode, head: u32) -> Option<u32> {
     let back = |instruction: &&decal_cpython::code::Instruction| instruction.op == Op::JumpBackward(head);
@@ -63,7 +69,7 @@ impl Observation {
             return None;
         }
         let (depth, frame, id) = (self.frames.len(), top.frame, top.code);
-        let top_recurses = top.decoded.names_itself;
+        let recurses = is_looping_recursion(&top.decoded);
         let root = matches!(self.purpose, Purpose::Root { .. });
         if let Some(arrival) = &mut self.arrival
             && (arrival.depth, arrival.frame, arrival.offset) == (depth, frame, offset)
@@ -131,7 +137,7 @@ impl Observation {
         }
         if depth == 1
             && self.is_of_function(engine)
-            && top_recurses
+            && recurses
             && self.arrival.as_ref().is_none_or(|before| before.depth == 1 && self.is_behind(before.offset, offset))
         {
             // The loop of a function that calls itself turns a few times in each call: it is the function's trace that loops.
