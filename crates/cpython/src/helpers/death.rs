@@ -8,6 +8,7 @@
 //! Plain objects and those that others hold are told at once. Cost: the objects that would die; with too many of them the answer is
 //! no, and the trace is left, so that CPython sees them die.
 
+use super::keys::all_items;
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::observe::known::is_iterator;
@@ -22,11 +23,12 @@ const LIMIT: usize = 200;
 const PLACES: usize = 256;
 
 /// Whether the death of this object frees nothing but itself and runs no code.
+#[inline(always)]
 pub(super) unsafe fn is_plain(object: *mut PyObject) -> bool {
     // SAFETY: a live object.
     let ty = unsafe { objects::type_of(object) };
-    ty == type_address!(PyFloat_Type)
-        || ty == type_address!(PyLong_Type)
+    ty == type_address!(PyLong_Type)
+        || ty == type_address!(PyFloat_Type)
         || ty == type_address!(PyUnicode_Type)
         || ty == type_address!(PyBool_Type)
         || ty == type_address!(PyBytes_Type)
@@ -190,7 +192,33 @@ unsafe fn hold_plain(items: &[*mut PyObject], alone: bool) -> bool {
     // SAFETY: live objects or null.
     let kept = |item| unsafe { is_immortal(item) || alone && ffi::Py_REFCNT(item) as usize > items.len() };
     // SAFETY: as above.
-    items.iter().all(|item| item.is_null() || unsafe { is_plain(*item) } || kept(*item))
+    items.iter().all(|item| unsafe { item.is_null() || is_plain(*item) || kept(*item) || ends_plainly(*item, DEPTH) })
+}
+
+/// Lists and tuples in each other that are looked into.
+const DEPTH: u32 = 3;
+
+/// Whether nothing but plain objects ends with this one, when a reference to it goes: it is plain itself, or a list or tuple that nobody
+/// else has, of such ones.
+unsafe fn ends_plainly(object: *mut PyObject, depth: u32) -> bool {
+    // SAFETY: a live object; layouts are those of the exact types that are asked for.
+    unsafe {
+        if is_plain(object) || is_immortal(object) {
+            return true;
+        }
+        if depth == 0 || ffi::Py_REFCNT(object) != 1 {
+            return false;
+        }
+        let ty = objects::type_of(object);
+        let items: &[*mut PyObject] = if ty == type_address!(PyList_Type) {
+            super::sequences::items(object)
+        } else if ty == type_address!(PyTuple_Type) {
+            objects::tuple_items(object)
+        } else {
+            return false;
+        };
+        items.iter().all(|item| item.is_null() || is_plain(*item) || ends_plainly(*item, depth - 1))
+    }
 }
 
 /// Whether nothing but plain objects ends with this list, tuple or set, which has no weak references.
@@ -203,6 +231,12 @@ unsafe fn container_holds_plain(object: *mut PyObject, alone: bool) -> bool {
             hold_plain(super::sequences::items(object), alone)
         } else if ty == type_address!(PyTuple_Type) {
             hold_plain(objects::tuple_items(object), alone)
+        } else if ty == type_address!(PyDict_Type) {
+            let most = 2 * (*object.cast::<layout::Dict>()).used;
+            let kept = |item| alone && ffi::Py_REFCNT(item) > most;
+            all_items(object, |key, value| {
+                (plain(key) || kept(key)) && (kept(value) || ends_plainly(value, DEPTH))
+            })
         } else if ty == type_address!(PySet_Type) {
             let raw = &*object.cast::<layout::Set>();
             let entries = std::slice::from_raw_parts(raw.table, raw.mask as usize + 1);

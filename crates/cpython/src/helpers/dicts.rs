@@ -6,7 +6,7 @@
 //! that are watched or share their keys with instances.
 
 use super::death::{dies_with, droppable};
-use super::keys::{Lookup, Place, in_dict, int_in_dict, is_simple};
+use super::keys::{Lookup, Place, all_items, in_dict, int_in_dict, is_cloned, is_simple};
 use super::write_int;
 use crate::capi as ffi;
 use crate::host::type_address;
@@ -297,16 +297,7 @@ pub unsafe extern "C" fn build(
 unsafe fn has_simple_keys(dict: *mut PyObject) -> bool {
     // SAFETY: an exact dict that nobody changes meanwhile.
     unsafe {
-        if (*(*dict.cast::<Dict>()).keys).kind != 0 {
-            return true;
-        }
-        let (mut position, mut key) = (0, null_mut());
-        while ffi::PyDict_Next(dict, &mut position, &mut key, null_mut()) != 0 {
-            if !is_simple(key) {
-                return false;
-            }
-        }
-        true
+        (*(*dict.cast::<Dict>()).keys).kind != 0 || all_items(dict, |key, _| is_simple(key))
     }
 }
 
@@ -318,10 +309,11 @@ pub unsafe extern "C" fn update(dict: *mut PyObject, other: *mut PyObject) -> c_
         if dict == other {
             return 1;
         }
-        if !may_change(dict) || !has_simple_keys(other) {
+        let is_empty = (*dict.cast::<Dict>()).used == 0;
+        if !may_change(dict) || !(is_empty && is_cloned(other)) && !has_simple_keys(other) {
             return REFUSED;
         }
-        if (*dict.cast::<Dict>()).used > 0 {
+        if !is_empty {
             let (mut position, mut key) = (0, null_mut());
             while ffi::PyDict_Next(other, &mut position, &mut key, null_mut()) != 0 {
                 match in_dict(dict, key) {
@@ -340,7 +332,7 @@ pub unsafe extern "C" fn update(dict: *mut PyObject, other: *mut PyObject) -> c_
 pub unsafe extern "C" fn copy(other: *mut PyObject) -> *mut PyObject {
     // SAFETY: an exact dict; its keys run no Python code.
     unsafe {
-        if !has_simple_keys(other) {
+        if !is_cloned(other) && !has_simple_keys(other) {
             return null_mut();
         }
         // Not `PyDict_Copy`: its table may have another size.

@@ -8,6 +8,7 @@
 use super::death::droppable;
 use super::general;
 use crate::capi as ffi;
+use crate::host::type_address;
 use crate::observe::known::{self, Shape};
 use crate::version::layout::{Dict, DictIter, Enumerate, SequenceIter, SetIter, Zip};
 use crate::{PyObject, objects};
@@ -26,6 +27,13 @@ pub unsafe extern "C" fn iterate(iterable: *mut PyObject) -> *mut PyObject {
 unsafe fn is_safe(iterator: *mut PyObject, depth: u32) -> bool {
     // SAFETY: a live object; the layout is that of the exact type.
     unsafe {
+        if objects::type_of(iterator) == type_address!(PyListIter_Type) {
+            // Mostly: a list that others have.
+            let list = (*iterator.cast::<SequenceIter>()).sequence;
+            if list.is_null() || ffi::Py_REFCNT(list) != 1 && objects::type_of(list) == type_address!(PyList_Type) {
+                return true;
+            }
+        }
         let at_end = |left: isize, container: *mut PyObject| left > 0 || container.is_null() || droppable(container);
         match known::iterator(objects::type_of(iterator)) {
             Some(Shape::Nothing) => true,

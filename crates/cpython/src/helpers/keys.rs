@@ -32,6 +32,9 @@ pub(super) enum Lookup<T> {
     Unknown,
 }
 
+/// The binary logarithm of the places of the smallest dict's table (`PyDict_LOG_MINSIZE`).
+const SMALLEST: u8 = 3;
+
 /// Where a dict keeps a key and its value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
@@ -220,6 +223,42 @@ unsafe fn probe(
             perturb >>= PERTURB_SHIFT;
             at = at.wrapping_mul(5).wrapping_add(perturb).wrapping_add(1) & mask;
         }
+    }
+}
+
+/// Whether this is true of all keys and values of an exact dict, which nobody changes meanwhile.
+pub(super) unsafe fn all_items(dict: *mut PyObject, is_true: impl Fn(*mut PyObject, *mut PyObject) -> bool) -> bool {
+    // SAFETY: an exact dict with this layout; entries without a value are not in use.
+    unsafe {
+        let raw = &*dict.cast::<Dict>();
+        let keys = raw.keys;
+        let count = (*keys).entries as usize;
+        let entries = (&raw const (*keys).indices).cast::<u8>().add(1 << (*keys).log2_index_bytes);
+        if !raw.values.is_null() {
+            let values = (&raw const (*raw.values).values).cast::<*mut PyObject>();
+            let names = std::slice::from_raw_parts(entries.cast::<UnicodeEntry>(), count);
+            let found = |(index, entry): (usize, &UnicodeEntry)| (entry.key, *values.add(index));
+            return names.iter().enumerate().map(found).all(|(key, value)| value.is_null() || is_true(key, value));
+        }
+        if (*keys).kind == 0 {
+            let entries = std::slice::from_raw_parts(entries.cast::<Entry>(), count);
+            entries.iter().all(|entry| entry.value.is_null() || is_true(entry.key, entry.value))
+        } else {
+            let entries = std::slice::from_raw_parts(entries.cast::<UnicodeEntry>(), count);
+            entries.iter().all(|entry| entry.value.is_null() || is_true(entry.key, entry.value))
+        }
+    }
+}
+
+/// Whether filling an empty dict with the items of this one copies its table whole, so that no keys are compared.
+pub(super) unsafe fn is_cloned(dict: *mut PyObject) -> bool {
+    // SAFETY: an exact dict with this layout.
+    unsafe {
+        let raw = &*dict.cast::<Dict>();
+        let keys = &*raw.keys;
+        let half = (1_isize << keys.log2_size) / 2;
+        let full = keys.log2_size == SMALLEST || (half << 1) / 3 < raw.used;
+        raw.values.is_null() && raw.used == keys.entries && full
     }
 }
 

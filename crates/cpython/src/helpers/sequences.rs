@@ -64,7 +64,13 @@ pub unsafe extern "C" fn get_slice(sequence: *mut PyObject, start: i64, stop: i6
             let (first, count) = adjust(start, stop, 1, ffi::PyTuple_Size(sequence) as i64);
             return ffi::PyTuple_GetSlice(sequence, first as isize, (first + count) as isize);
         }
-        let bounds = [start, stop, step].map(|bound| objects::new_int(bound));
+        if ty == type_address!(PyUnicode_Type) && ffi::PyUnicode_IS_ASCII(sequence) != 0 {
+            return text_slice(sequence, start, stop, step);
+        }
+        // As they come where the program has none.
+        let open = if step < 0 { [i64::MAX, i64::MIN] } else { [0, i64::MAX] };
+        let bound = |value, open| if value == open { objects::shared(ffi::Py_None()) } else { objects::new_int(value) };
+        let bounds = [bound(start, open[0]), bound(stop, open[1]), objects::new_int(step)];
         let mut result = null_mut();
         if bounds.iter().all(|bound| !bound.is_null()) {
             let slice = ffi::PySlice_New(bounds[0], bounds[1], bounds[2]);
@@ -75,6 +81,30 @@ pub unsafe extern "C" fn get_slice(sequence: *mut PyObject, start: i64, stop: i6
         }
         bounds.iter().for_each(|bound| objects::decref(*bound));
         result
+    }
+}
+
+/// Every so many characters of an ASCII string: a string of its own, also where it has one character.
+unsafe fn text_slice(text: *mut PyObject, start: i64, stop: i64, step: i64) -> *mut PyObject {
+    // SAFETY: an ASCII string; the new one is nobody else's.
+    unsafe {
+        let length = ffi::PyUnicode_GetLength(text);
+        let (first, count) = adjust(start, stop, step, length as i64);
+        if count <= 0 {
+            return ffi::PyUnicode_New(0, 0);
+        }
+        let new = ffi::PyUnicode_New(count as isize, 127);
+        if new.is_null() {
+            return new;
+        }
+        let from = std::slice::from_raw_parts(ffi::PyUnicode_DATA(text).cast::<u8>(), length as usize);
+        let to = std::slice::from_raw_parts_mut(ffi::PyUnicode_DATA(new).cast::<u8>(), count as usize);
+        let mut at = first;
+        for character in to {
+            *character = from[at as usize];
+            at = at.wrapping_add(step);
+        }
+        new
     }
 }
 
