@@ -442,6 +442,11 @@ pub enum Attribute {
         /// Of the value.
         disp: i32,
     },
+    /// An item of the instance, which is a tuple: a field of a named tuple.
+    Item {
+        /// Which one.
+        index: u32,
+    },
     /// In the instance's dict, which it has one of its own.
     Dict {
         /// Of the pointer to the dict.

@@ -234,9 +234,7 @@ unsafe fn container_holds_plain(object: *mut PyObject, alone: bool) -> bool {
         } else if ty == type_address!(PyDict_Type) {
             let most = 2 * (*object.cast::<layout::Dict>()).used;
             let kept = |item| alone && ffi::Py_REFCNT(item) > most;
-            all_items(object, |key, value| {
-                (plain(key) || kept(key)) && (kept(value) || ends_plainly(value, DEPTH))
-            })
+            all_items(object, |key, value| (plain(key) || kept(key)) && (kept(value) || ends_plainly(value, DEPTH)))
         } else if ty == type_address!(PySet_Type) {
             let raw = &*object.cast::<layout::Set>();
             let entries = std::slice::from_raw_parts(raw.table, raw.mask as usize + 1);

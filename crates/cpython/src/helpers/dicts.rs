@@ -296,9 +296,7 @@ pub unsafe extern "C" fn build(
 /// Whether all keys of a dict are simple.
 unsafe fn has_simple_keys(dict: *mut PyObject) -> bool {
     // SAFETY: an exact dict that nobody changes meanwhile.
-    unsafe {
-        (*(*dict.cast::<Dict>()).keys).kind != 0 || all_items(dict, |key, _| is_simple(key))
-    }
+    unsafe { (*(*dict.cast::<Dict>()).keys).kind != 0 || all_items(dict, |key, _| is_simple(key)) }
 }
 
 /// `dict.update(other)` of two exact dicts, where the first one is not read by anybody else yet or replaces nothing that

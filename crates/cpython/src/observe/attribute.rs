@@ -70,6 +70,10 @@ impl Observer {
                 self.assume_type(ty);
                 return Attribute::Constant { value: operand(ty.cast()), shadow: Shadow::Nothing };
             }
+            if let Some(index) = field(found, owner) {
+                self.assume_type(ty);
+                return Attribute::Item { index };
+            }
             let found_type = ffi::Py_TYPE(found);
             if (*found_type).tp_descr_set.is_some() {
                 return Attribute::Unsupported(data_descriptor(found));
@@ -433,9 +437,24 @@ pub(super) unsafe fn names_of(ty: *mut ffi::PyTypeObject) -> Shadow {
     }
 }
 
+/// Which item of a tuple a descriptor stands for, where it is that of a named tuple's field.
+unsafe fn field(descriptor: *mut PyObject, owner: *mut PyObject) -> Option<u32> {
+    // SAFETY: live objects; descriptors of this class in C, which Python code cannot make another one of, have this layout.
+    unsafe {
+        let ty = ffi::Py_TYPE(descriptor);
+        let known = (*ty).tp_flags & ffi::Py_TPFLAGS_IMMUTABLETYPE != 0
+            && CStr::from_ptr((*ty).tp_name) == c"collections._tuplegetter"
+            && ffi::PyTuple_Check(owner) != 0;
+        if !known {
+            return None;
+        }
+        let index = (*descriptor.cast::<layout::Field>()).index;
+        (0..ffi::PyTuple_Size(owner)).contains(&index).then(|| u32::try_from(index).ok())?
+    }
+}
+
 /// The displacement of a slot in instances of a class, where the descriptor is that of a plain `__slots__` entry. A class
 /// may also have one that was made for another class, and then has no such slot.
-/// Where a slot is, if this descriptor is of one of this class or of a base.
 pub(super) unsafe fn member(descriptor: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Option<i32> {
     // SAFETY: an exact member descriptor has this layout.
     unsafe {

@@ -23,6 +23,7 @@ const STR: u32 = bit(Kind::Str);
 const BYTES: u32 = bit(Kind::Bytes) | bit(Kind::ByteArray);
 const INT: u32 = bit(Kind::Int) | bit(Kind::BigInt) | bit(Kind::Bool);
 const FLOAT: u32 = bit(Kind::Float);
+const NUMBER: u32 = INT | FLOAT;
 const NONE: u32 = bit(Kind::None);
 const LIST: u32 = bit(Kind::List);
 const TUPLE: u32 = bit(Kind::Tuple);
@@ -296,6 +297,40 @@ static FUNCTIONS: &[Entry] = &[
     method(c"all", &[LIST | TUPLE], 1, truth).asking(Check::Plain),
 ];
 
+/// Of `math`, beside those that are uops.
+static MATH: &[Entry] = &[
+    method(c"hypot", &[NUMBER, NUMBER, NUMBER], 1, floating),
+    method(c"gcd", &[INT, INT, INT], 1, number).attending(),
+    method(c"lcm", &[INT, INT, INT], 1, number).attending(),
+    method(c"isqrt", &[INT], 1, number).attending(),
+    method(c"comb", &[INT, INT], 2, number).attending(),
+    method(c"perm", &[INT, INT], 1, number).attending(),
+    method(c"factorial", &[INT], 1, number).attending(),
+    method(c"isnan", &[NUMBER], 1, truth),
+    method(c"isinf", &[NUMBER], 1, truth),
+    method(c"isfinite", &[NUMBER], 1, truth),
+    method(c"trunc", &[FLOAT], 1, number),
+    method(c"frexp", &[FLOAT], 1, tuple),
+    method(c"modf", &[FLOAT], 1, tuple),
+    method(c"ldexp", &[FLOAT, INT], 2, floating),
+    method(c"log", &[NUMBER, NUMBER], 2, floating),
+    method(c"fsum", &[LIST | TUPLE], 1, floating).asking(Check::Plain),
+];
+
+/// Of `time`.
+static TIME: &[Entry] = &[
+    method(c"time", &[], 0, floating),
+    method(c"perf_counter", &[], 0, floating),
+    method(c"perf_counter_ns", &[], 0, number),
+    method(c"monotonic", &[], 0, floating),
+    method(c"monotonic_ns", &[], 0, number),
+    method(c"time_ns", &[], 0, number),
+    method(c"process_time", &[], 0, floating),
+];
+
+/// Functions of modules in C.
+static MODULES: &[(&[u8], &[Entry])] = &[(b"builtins", FUNCTIONS), (b"math", MATH), (b"time", TIME)];
+
 /// Classes: type, and how it is called.
 #[expect(clippy::type_complexity, reason = "a table: the class, and what to call")]
 static CLASSES: &[(fn() -> u64, Entry)] = &[
@@ -414,8 +449,10 @@ pub(super) unsafe fn leaf_call(
         }
         let function = &*callable.cast::<ffi::PyCFunctionObject>();
         let definition = function.m_ml as u64;
-        if let Some((b"builtins", name)) = module_function(callable) {
-            let mut found = FUNCTIONS.iter().filter(|entry| entry.name.to_bytes() == name);
+        if let Some((module, name)) = module_function(callable)
+            && let Some((_, functions)) = MODULES.iter().find(|(known, _)| *known == module)
+        {
+            let mut found = functions.iter().filter(|entry| entry.name.to_bytes() == name);
             let module = First::Object(function.m_self as u64);
             return found.find_map(|entry| fit(entry, module, function.m_self, definition, arguments));
         }

@@ -237,6 +237,13 @@ pub struct Function {
     pub version: u32,
 }
 
+/// `_tuplegetterobject`: the descriptor of a field of a named tuple.
+#[repr(C)]
+pub struct Field {
+    _head: [usize; 2],
+    pub index: Py_ssize_t,
+}
+
 /// `PyMethodObject`.
 #[repr(C)]
 pub struct Method {

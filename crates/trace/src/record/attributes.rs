@@ -87,6 +87,16 @@ impl Recorder<'_> {
                 let owner = self.owner(&owner_sym, seen)?;
                 self.attribute_value(owner, disp)?
             }
+            Attribute::Item { index } => {
+                let owner = self.owner(&owner_sym, seen)?;
+                let (snap, layout) = (self.snap(), self.host.layout.clone());
+                let size = self.e.load(Uop::load_int, owner, None, layout.size, Region::Fixed, None);
+                let at = self.e.int(index.into());
+                self.e.pure(Uop::guard_index, &[at, size], 0, 0, Some(snap));
+                let disp = layout.tuple_items + 8 * index as i32;
+                let item = self.e.load(Uop::load_obj, owner, None, disp, Region::Fixed, Some(snap));
+                Sym::Obj(item, Own::Container)
+            }
             Attribute::Dict { disp, entry } => {
                 let owner = self.owner(&owner_sym, seen)?;
                 let (dict, name) = (self.dict_of(owner, disp)?, self.name_of(event)?);
@@ -258,7 +268,10 @@ impl Recorder<'_> {
                 return self.store_named(named, &value, [seen_value, seen_old], &[owner_sym]);
             }
             Attribute::Unsupported(how) => return Err(AbortReason::Attribute(how)),
-            Attribute::Method { .. } | Attribute::ClassMethod { .. } | Attribute::Constant { .. } => {
+            Attribute::Item { .. }
+            | Attribute::Method { .. }
+            | Attribute::ClassMethod { .. }
+            | Attribute::Constant { .. } => {
                 return Err(AbortReason::Attribute("not stored in the instance"));
             }
         };
