@@ -185,7 +185,70 @@ def short_lived_class(n):
     return total
 
 
+def nested(n):
+    """Containers in each other: alone or held, and now and then one has something in it that says when it ends."""
+    log, kept = [], [[1, 2], (3, "4"), {5: [6]}]
+    total = 0
+    for i in range(n):
+        thing = [[i, "a"], (i, [i, (2.5, None)]), [[[[i]]]]]
+        if i % 50 == 7:
+            thing[i % 3] = [Loud(log, i), (Loud(log, -i),)]
+        if i % 70 == 9:
+            thing = {i: thing, "b": [kept[i % 3], (Loud(log, i * 1000),)]}
+        if i % 11 == 3:
+            thing = {"a": [i, [i]], (i, 2): kept[0], 7: {8: i}}
+        other = [kept[i % 3], thing] if i % 5 else thing
+        total += len(other)
+        thing = None
+        log.append(len(log))
+        other = (other, other) if i % 13 == 1 else i
+    return total, [entry for entry in log if entry < 0 or entry > len(log)], len(log), kept
+
+
+def merged(n):
+    """Copies of dicts, with tables that are full and that are not, and keys that are compared by code of their own."""
+
+    class Key:
+        def __init__(self, value):
+            self.value = value
+
+        def __hash__(self):
+            return self.value % 3
+
+        def __eq__(self, other):
+            compared.append(1)
+            return isinstance(other, Key) and self.value == other.value
+
+    compared, found, d, keys = [], [], {}, [Key(i) for i in range(9)]
+    for i in range(n):
+        d = {**d, i % 40: i * 2} if i % 41 else {}
+        if i % 7 == 0:
+            d.pop(i % 40, None)
+        if i % 90 < 8:
+            other = {keys[i % 9]: i, keys[i % 4]: 2}
+            d2 = {**other, **{keys[(i + 3) % 9]: 1}}
+            found.append((len(d2), len(dict(other)), len(compared)))
+        if i % 60 == 5:
+            found.append(sorted(d.items())[:3])
+    return found[:12], found[-6:], len(compared)
+
+
+def backwards(n):
+    found = []
+    texts = ["abc", "", "x", "hello world", "äöü", "\u4e2d\u6587abc", "\U0001f600z"]
+    for i in range(n):
+        text = texts[i % 7] if i % 3 else texts[i % 4]
+        found.append(
+            text[::-1] + "|" + text[::2] + "|" + text[5:1:-2] + "|" + text[-1::-3] + "|" + text[i % 5 : 1 : -1]
+        )
+    one = "x"
+    return found[:21], len(set(found)), one[::-1] is one, (1, 2, 3)[::-1], b"abc"[::-1], "abcdef"[10:0:-1]
+
+
 show(lists, 2000)
+show(nested, 1500)
+show(merged, 1500)
+show(backwards, 700)
 show(many_kinds, 2000)
 show(finalizers_of_items, 2000)
 show(finalizers_of_lists, 2000)

@@ -279,6 +279,9 @@ impl Observer {
                 }
                 Op::LoadConst(index) | Op::ReturnConst(index) => return self.constant(index),
                 Op::LoadGlobal { name, .. } => return self.global(name, calls),
+                Op::General(GeneralOp::MatchSequence | GeneralOp::MatchMapping | GeneralOp::GetLen, _) => {
+                    self.take_stack(1);
+                }
                 Op::General(GeneralOp::StoreGlobal, name) => {
                     self.take_stack(1);
                     if let Some((found, old)) = self.stored_global(name, calls) {

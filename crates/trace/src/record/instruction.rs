@@ -359,6 +359,9 @@ impl Recorder<'_> {
             Op::General(GeneralOp::MakeFunction, _) => self.make_function(event)?,
             Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument)?,
             Op::General(GeneralOp::StoreGlobal, _) => self.store_global(event)?,
+            Op::General(question @ (GeneralOp::MatchSequence | GeneralOp::MatchMapping | GeneralOp::GetLen), _) => {
+                self.match_subject(question, event)?
+            }
             Op::General(GeneralOp::PushExcInfo, _) => self.push_exception()?,
             Op::General(GeneralOp::CheckExcMatch, _) => self.match_exception(event)?,
             Op::General(GeneralOp::Raise | GeneralOp::Reraise, _) => return Err(AbortReason::LeftLoop),

@@ -41,6 +41,7 @@ mod label;
 mod leaf;
 mod lists;
 mod locals;
+mod matching;
 mod moved;
 mod named;
 mod names;
