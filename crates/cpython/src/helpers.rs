@@ -14,6 +14,7 @@ pub mod deques;
 pub mod dicts;
 pub mod general;
 pub mod generators;
+pub mod heaps;
 pub mod instances;
 pub mod instructions;
 pub mod iterators;

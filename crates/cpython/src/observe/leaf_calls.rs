@@ -8,7 +8,7 @@
 use super::call::module_function;
 use super::operand;
 use crate::capi as ffi;
-use crate::helpers::{builtins, deques, dicts, iterators, keys, sets, texts};
+use crate::helpers::{builtins, deques, dicts, heaps, iterators, keys, sets, texts};
 use crate::host::{address, type_address};
 use crate::{PyObject, objects};
 use decal_trace::event::{First, Kind, LeafCall, Passing};
@@ -328,8 +328,15 @@ static TIME: &[Entry] = &[
     method(c"process_time", &[], 0, floating),
 ];
 
+/// Of `heapq`.
+static HEAPS: &[Entry] = &[
+    method(c"heappush", &[LIST, ANY], 2, any).changing().ours(Passing::Done, || address!(heaps::push)),
+    method(c"heappop", &[LIST], 1, any).changing().ours(Passing::Objects, || address!(heaps::pop)),
+];
+
 /// Functions of modules in C.
-static MODULES: &[(&[u8], &[Entry])] = &[(b"builtins", FUNCTIONS), (b"math", MATH), (b"time", TIME)];
+static MODULES: &[(&[u8], &[Entry])] =
+    &[(b"builtins", FUNCTIONS), (b"math", MATH), (b"time", TIME), (b"_heapq", HEAPS)];
 
 /// Classes: type, and how it is called.
 #[expect(clippy::type_complexity, reason = "a table: the class, and what to call")]
