@@ -580,8 +580,11 @@ def watchers_tell_what_changes():
     live.watch("type", B)
     A.x = 3
     assert live.log() == f"Type({id(B)})"
+    code = f.__code__
     f.__code__ = (lambda: 1).__code__
-    assert live.log() == f"Function({id(f)})"
+    assert live.log() == f"Functions({id(code)})\nFunction({id(f)})"
+    (lambda x=1: x).__defaults__ = (2,)
+    assert live.log().startswith("Functions("), "all functions of a code"
     address = id(f)
     del f
     assert live.log() == f"Function({address})"

@@ -308,7 +308,7 @@ pub unsafe extern "C" fn update(dict: *mut PyObject, other: *mut PyObject) -> c_
             return 1;
         }
         let is_empty = (*dict.cast::<Dict>()).used == 0;
-        if !may_change(dict) || !(is_empty && is_cloned(other)) && !has_simple_keys(other) {
+        if !may_change(dict) || !(is_empty && is_cloned(other) || has_simple_keys(other)) {
             return REFUSED;
         }
         if !is_empty {

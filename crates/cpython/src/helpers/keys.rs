@@ -233,6 +233,10 @@ pub(super) unsafe fn all_items(dict: *mut PyObject, is_true: impl Fn(*mut PyObje
         let raw = &*dict.cast::<Dict>();
         let keys = raw.keys;
         let count = (*keys).entries as usize;
+        if count == 0 {
+            // The table that all empty dicts share has no place for entries.
+            return true;
+        }
         let entries = (&raw const (*keys).indices).cast::<u8>().add(1 << (*keys).log2_index_bytes);
         if !raw.values.is_null() {
             let values = (&raw const (*raw.values).values).cast::<*mut PyObject>();

@@ -71,10 +71,12 @@ impl Recorder<'_> {
         }
         self.own_borrowed();
         self.drop_all(&drops);
-        vals.extend(any.map(|(function, _)| function));
-        for (at, val) in vals.into_iter().enumerate() {
+        // The function is not handed over. The checker of references reads that off the region.
+        let function = any.map(|(function, _)| (function, Region::Counts));
+        let arguments = vals.into_iter().map(|val| (val, Region::Any));
+        for (at, (val, region)) in arguments.chain(function).enumerate() {
             let place = offset::ARGUMENTS + 8 * at as i32;
-            self.e.effect(Uop::set_context, &[val], place, 0, Region::Any, None);
+            self.e.effect(Uop::set_context, &[val], place, 0, region, None);
         }
         // As the frame is while the call is under way.
         self.top().call = (event.offset, event.next);
