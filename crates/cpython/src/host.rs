@@ -187,6 +187,7 @@ fn functions() -> Functions {
         may_die: address!(helpers::death::may_die),
         may_die_listed: address!(helpers::death::may_die_listed),
         new_method: address!(ffi::PyMethod_New),
+        new_builtin_method: address!(helpers::calls::bind_builtin),
         lacks_attribute: address!(helpers::instances::lacks_attribute),
         dict_place: address!(helpers::keys::dict_place),
         new_instance: address!(helpers::instances::new_instance),

@@ -268,6 +268,8 @@ pub struct Functions {
     pub new_bool: u64,
     /// Of function and object: a bound method.
     pub new_method: u64,
+    /// The same of a method of a builtin type, with its descriptor; refuses others.
+    pub new_builtin_method: u64,
     /// Of an instance and a name: whether the instance lacks such an attribute of its own; -1 without an exception where that would
     /// have to run Python code.
     pub lacks_attribute: u64,

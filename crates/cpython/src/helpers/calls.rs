@@ -16,6 +16,20 @@ use std::ffi::c_int;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
+/// A method of a builtin type, bound to an object of that type.
+pub unsafe extern "C" fn bind_builtin(descriptor: *mut PyObject, object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: live objects; a method descriptor binds in C.
+    unsafe {
+        let ty = ffi::Py_TYPE(descriptor);
+        match (*ty).tp_descr_get {
+            Some(bind) if ty == &raw mut ffi::PyMethodDescr_Type => {
+                bind(descriptor, object, ffi::Py_TYPE(object).cast())
+            }
+            _ => null_mut(),
+        }
+    }
+}
+
 /// Calls the first of these objects with the others; `count` are positional, `names` are those of the last ones, or null.
 /// Takes over the references to all of them.
 pub unsafe extern "C" fn call(objects: *mut *mut PyObject, count: usize, names: *mut PyObject) -> *mut PyObject {

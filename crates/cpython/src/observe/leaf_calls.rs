@@ -259,6 +259,10 @@ static DEQUE_METHODS: &[Entry] = &[
     method(c"popleft", &[], 0, any).changing(),
 ];
 
+/// Of a generator of random numbers, whichever class extends that in C: it draws, and no more.
+static RANDOM_METHODS: &[Entry] =
+    &[method(c"random", &[], 0, floating).changing(), method(c"getrandbits", &[INT], 1, number).changing()];
+
 static INT_METHODS: &[Entry] = &[method(c"bit_length", &[], 0, number), method(c"bit_count", &[], 0, number)];
 
 static FLOAT_METHODS: &[Entry] =
@@ -334,9 +338,17 @@ static HEAPS: &[Entry] = &[
     method(c"heappop", &[LIST], 1, any).changing().ours(Passing::Objects, || address!(heaps::pop)),
 ];
 
+/// Of `operator`.
+static OPERATORS: &[Entry] = &[method(c"index", &[INT], 1, number)];
+
 /// Functions of modules in C.
-static MODULES: &[(&[u8], &[Entry])] =
-    &[(b"builtins", FUNCTIONS), (b"math", MATH), (b"time", TIME), (b"_heapq", HEAPS)];
+static MODULES: &[(&[u8], &[Entry])] = &[
+    (b"builtins", FUNCTIONS),
+    (b"math", MATH),
+    (b"time", TIME),
+    (b"_heapq", HEAPS),
+    (b"_operator", OPERATORS),
+];
 
 /// Classes: type, and how it is called.
 #[expect(clippy::type_complexity, reason = "a table: the class, and what to call")]
@@ -410,7 +422,7 @@ fn methods() -> &'static [Found] {
         ];
         let all = tables.iter().flat_map(|(ty, table)| table.iter().map(move |entry| (*ty, entry)));
         // SAFETY: observing holds the GIL.
-        all.filter_map(|(ty, entry)| unsafe { find(ty, entry) }).collect()
+        all.filter_map(|(ty, entry)| unsafe { found(ty, entry) }).collect()
     })
 }
 
@@ -419,14 +431,21 @@ fn deque_methods() -> &'static [Found] {
     static METHODS: OnceLock<Vec<Found>> = OnceLock::new();
     let Some(ty) = deques::known_type() else { return &[] };
     // SAFETY: as above.
-    METHODS.get_or_init(|| DEQUE_METHODS.iter().filter_map(|entry| unsafe { find(ty, entry) }).collect())
+    METHODS.get_or_init(|| DEQUE_METHODS.iter().filter_map(|entry| unsafe { found(ty, entry) }).collect())
 }
 
-unsafe fn find(ty: u64, entry: &'static Entry) -> Option<Found> {
+/// The descriptor of a method of a type, and its definition.
+unsafe fn find(ty: u64, name: &'static CStr) -> Option<(u64, u64)> {
     // SAFETY: observing holds the GIL.
-    let found = unsafe { objects::builtin_method(ty as *mut ffi::PyTypeObject, entry.name) }?;
+    let found = unsafe { objects::builtin_method(ty as *mut ffi::PyTypeObject, name) }?;
     // SAFETY: a descriptor that lives.
-    Some((found as u64, unsafe { (*found).d_method } as u64, ty, entry))
+    Some((found as u64, unsafe { (*found).d_method } as u64))
+}
+
+unsafe fn found(ty: u64, entry: &'static Entry) -> Option<Found> {
+    // SAFETY: as above.
+    let (descriptor, definition) = unsafe { find(ty, entry.name) }?;
+    Some((descriptor, definition, ty, entry))
 }
 
 /// The call, where it is one that runs no Python code.
@@ -466,10 +485,28 @@ pub(super) unsafe fn leaf_call(
         let self_type = objects::type_of(function.m_self);
         let methods = methods().iter().chain(deque_methods());
         let mut found = methods.filter(|found| found.1 == definition && found.2 == self_type);
-        found.find_map(|found| {
-            let first = First::Bound { definition, ty: self_type };
-            fit(found.3, first, function.m_self, definition, arguments)
+        let first = First::Bound { definition, ty: self_type };
+        let found = found.find_map(|found| fit(found.3, first, function.m_self, definition, arguments));
+        found.or_else(|| {
+            let entry = random_method(self_type as *mut ffi::PyTypeObject, definition)?;
+            fit(entry, first, function.m_self, definition, arguments)
         })
+    }
+}
+
+/// Which method of a generator of random numbers this definition is.
+unsafe fn random_method(ty: *mut ffi::PyTypeObject, definition: u64) -> Option<&'static Entry> {
+    // SAFETY: a live class and its bases. No class made by Python code has such a definition.
+    unsafe {
+        let mut base = ty;
+        while !base.is_null() && CStr::from_ptr((*base).tp_name) != c"_random.Random" {
+            base = (*base).tp_base;
+        }
+        if base.is_null() {
+            return None;
+        }
+        let is_it = |entry: &&Entry| find(base as u64, entry.name).is_some_and(|(_, known)| known == definition);
+        RANDOM_METHODS.iter().find(is_it)
     }
 }
 

@@ -68,10 +68,12 @@ impl Recorder<'_> {
         let Detail::Attribute(attribute) = event.detail else {
             return Err(AbortReason::Inconsistent("attribute"));
         };
-        if let Attribute::Method { function, .. } | Attribute::ClassMethod { function, .. } = attribute
-            && !method
-            && function.kind != Kind::Function
-        {
+        let bindable = match attribute {
+            Attribute::Method { function, .. } => matches!(function.kind, Kind::Function | Kind::Builtin),
+            Attribute::ClassMethod { function, .. } => function.kind == Kind::Function,
+            _ => true,
+        };
+        if !method && !bindable {
             return Err(AbortReason::Attribute("a bound method of a builtin type"));
         }
         if let Sym::Instance(..) = owner_sym {
@@ -223,8 +225,20 @@ impl Recorder<'_> {
     fn bind_method(&mut self, function: Operand, owner: Sym) -> Step<()> {
         let bound = self.object(&owner)?;
         let drops = self.guard_discard(&[owner]);
+        let is_builtin = function.kind == Kind::Builtin;
         let function = self.e.object(function.object, function.ty);
-        let (raise, maker) = (self.raise_snap(), self.host.functions.new_method);
+        let raise = self.raise_snap();
+        if is_builtin {
+            let maker = self.host.functions.new_builtin_method;
+            let method = self.e.effect(Uop::call_obj_2, &[function, bound], 0, maker, Region::Fixed, Some(raise));
+            self.e.set_type(method, self.host.objects.builtin);
+            let place = Place { base: method, index: None, disp: self.host.layout.builtin_self };
+            self.e.heap().learn(Region::Fixed, place, bound);
+            self.push(Sym::Obj(method, Own::Owned));
+            self.drop_all(&drops);
+            return Ok(());
+        }
+        let maker = self.host.functions.new_method;
         let method = self.e.effect(Uop::call_obj_2, &[function, bound], 0, maker, Region::Fixed, Some(raise));
         self.e.set_type(method, self.host.objects.method);
         let layout = self.host.layout.clone();

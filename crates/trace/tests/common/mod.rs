@@ -164,6 +164,7 @@ pub fn host() -> Host {
         new_cell: 0xf_001b,
         new_empty_cell: 0xf_001c,
         new_method: 0xf_0017,
+        new_builtin_method: 0x1_2345,
         lacks_attribute: 0xf_0018,
         dict_place: 0xf_0019,
         new_instance: 0xf_0015,
