@@ -342,13 +342,8 @@ static HEAPS: &[Entry] = &[
 static OPERATORS: &[Entry] = &[method(c"index", &[INT], 1, number)];
 
 /// Functions of modules in C.
-static MODULES: &[(&[u8], &[Entry])] = &[
-    (b"builtins", FUNCTIONS),
-    (b"math", MATH),
-    (b"time", TIME),
-    (b"_heapq", HEAPS),
-    (b"_operator", OPERATORS),
-];
+static MODULES: &[(&[u8], &[Entry])] =
+    &[(b"builtins", FUNCTIONS), (b"math", MATH), (b"time", TIME), (b"_heapq", HEAPS), (b"_operator", OPERATORS)];
 
 /// Classes: type, and how it is called.
 #[expect(clippy::type_complexity, reason = "a table: the class, and what to call")]
