@@ -138,6 +138,12 @@ def test_random_registers(name: str, seed: int) -> None:
     same(name, {"DECAL_JIT": "1", "DECAL_STRESS": f"hot,registers:{seed}"})
 
 
+@pytest.mark.parametrize("number", range(32, 56, 4))
+def test_passes_given_up(number: int) -> None:
+    """Which traces there are, and which lead to which, makes no difference."""
+    same("loops_in_native_calls", {"DECAL_JIT": "1", "DECAL_STRESS": f"hot,abandon:{number}"})
+
+
 def test_all_examples_have_a_size() -> None:
     """A new example needs a line above."""
     assert sorted(EXAMPLE_SIZES) == sorted(path.stem for path in EXAMPLES.glob("*.py"))

@@ -93,7 +93,7 @@ fn contained<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure>
         .unwrap_or_else(|panic| Err(Failure::Other(format!("internal: {}", panic_text(&*panic)))))
 }
 
-fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
+fn options(engine: &Engine, alive: &Alive) -> record::Options {
     let (valid, covered) = (alive.valid.as_ptr() as u64, &raw const alive.covered as u64);
     let Options { optimize, max_insts, count, debug, .. } = engine.options;
     // Counting takes instructions of its own, which must not make a trace too long.
@@ -118,7 +118,8 @@ fn options(engine: &Engine, alive: &Alive, start: u32) -> record::Options {
         saved,
         native_calls,
         handlers: handlers::may_be(),
-        is_called: native_calls && start == FUNCTION_START,
+        // Loops, too: a link may lead there from a function that is called natively.
+        is_called: native_calls,
         hint: Hint::default(),
     }
 }
@@ -162,7 +163,7 @@ fn root(
         if !wanted && worth::is_hopeless(recording, started) {
             return Err(Failure::NoGain);
         }
-        let mut options = options(engine, &alive, offset);
+        let mut options = options(engine, &alive);
         if let Some(location) = engine.locations.get(&(observation.code as usize, offset)) {
             options.hint = location.hint.clone();
         }
@@ -281,7 +282,7 @@ fn side(
         if again && let Some(failure) = was_left(&observation.recording) {
             return Err(failure);
         }
-        let mut options = options(engine, &root.alive, root.offset);
+        let mut options = options(engine, &root.alive);
         options.native_calls &= root.native.is_some();
         if let Some(location) = engine.locations.get(&(root.code as usize, root.offset)) {
             options.hint = location.hint.clone();
