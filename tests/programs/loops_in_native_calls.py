@@ -49,4 +49,4 @@ def case(turns):
     return len(log), sum(log), log[-9:]
 
 
-print(case(60))
+print(case(600))
