@@ -12,27 +12,14 @@ use smallvec::SmallVec;
 use std::ffi::c_int;
 use std::ptr::null_mut;
 
-/// A new generator of this function, whose parameters are positional or `*` and `**`. Its locals are of no worth: parameters are
-/// `None`, or empty, and so are the cells of a closure. Null where memory ran out, with an exception set.
+/// A new generator of this function, whose code begins with `RETURN_GENERATOR`, or with `COPY_FREE_VARS` and that: what a call of it makes,
+/// without the call, which would need a frame on the thread's stack. In a native call that ends where the callee's frame is to be. Its
+/// locals are null but for the cells of the closure. Null where memory ran out, with an exception set.
 pub unsafe extern "C" fn new_generator(function: *mut PyObject) -> *mut PyObject {
-    // SAFETY: a generator function: calling it runs none of its code.
-    unsafe {
-        let code = objects::function_code(function).cast::<layout::Code>();
-        if (*code).free_vars == 0 {
-            return new_generator_here(function, code);
-        }
-        let count = (*code).arg_count as usize;
-        let arguments: SmallVec<[*mut PyObject; 8]> = SmallVec::from_elem(ffi::Py_None(), count);
-        ffi::PyObject_Vectorcall(function, arguments.as_ptr(), count, null_mut())
-    }
-}
-
-/// What a call of a generator function makes, without the call: for one that has neither cells nor a closure, and so begins with
-/// `RETURN_GENERATOR`. Its locals are null.
-unsafe fn new_generator_here(function: *mut PyObject, code: *mut layout::Code) -> *mut PyObject {
     // SAFETY: memory for a generator of this code, as the interpreter asks for it; all fields that a generator has are written, as
     // making one and moving the call's frame there does.
     unsafe {
+        let code = objects::function_code(function).cast::<layout::Code>();
         let raw_function = &*function.cast::<layout::Function>();
         let object = delegation::allocate(generator_slots(&*code));
         if object.is_null() {
@@ -54,13 +41,21 @@ unsafe fn new_generator_here(function: *mut PyObject, code: *mut layout::Code) -
         (*frame).builtins = raw_function.builtins;
         (*frame).locals_dict = null_mut();
         (*frame).frame_object = null_mut();
-        (*frame).instr_ptr = (&raw mut (*code).code).cast::<u16>().add(1);
+        let cells = (*code).free_vars as usize;
+        // Behind `RETURN_GENERATOR`. An argument of more than a byte has an instruction of its own.
+        let begins = 1 + usize::from(cells > 0) + usize::from(cells > usize::from(u8::MAX));
+        (*frame).instr_ptr = (&raw mut (*code).code).cast::<u16>().add(begins);
         (*frame).stack_top = locals;
         (*frame).return_offset = 0;
         (*frame).owner = layout::owner::GENERATOR;
         let slots = (&raw mut (*frame).slots).cast::<*mut PyObject>();
-        for slot in 0..locals as usize {
+        let before = locals as usize - cells;
+        for slot in 0..before {
             slots.add(slot).write(null_mut());
+        }
+        for index in 0..cells {
+            let cell = ffi::PyTuple_GET_ITEM(raw_function.closure, index as isize);
+            slots.add(before + index).write(ffi::Py_NewRef(cell));
         }
         ffi::PyObject_GC_Track(object.cast());
         object
