@@ -286,6 +286,19 @@ def total_of(n):
     return sum(clip(x * n) for x in (1, 2, 3) if x != SCALE)
 
 
+def gathered(n, x, *rest):
+    name = f"{n}"
+    if n % 2:
+        kept = deque((q + n if type(q) is int else x for q in rest or (1, n)), 2)
+    else:
+        kept = sorted(clip(q * n) for q in (n, 2))
+    if type(n) is int and 0 < n < 6:
+        kept = [len(kept), gathered(n - 1, x, n, *rest)]
+    elif SCALE > 2:
+        note("gathered")
+    return (name, list(kept), x, rest)
+
+
 class Ends:
     def __init__(self, name):
         self.name = name
@@ -703,7 +716,7 @@ class Writer:
         if "within" in self.odd:
             q = self.pick(["q", "i", "x", "q + i"])
             choices += ["add = adder(i)", f"x = add({a})", f"x = adder({a})(b)", "x = add(1, 0)", f"x = counted(i % 5, {a})", "x = walk(xs)", "x = walk([a, [b, (i, xs)], 2, t])",
-                        f"x = total_of({a})", "x = spread(i % 4, xs)", "add.__defaults__ = (i % 2,)", "add.__code__ = adder(i).__code__", "add = adder(Ends('ad'))", "x = adder(Ends('ae'))(i, 0)",
+                        f"x = total_of({a})", "x = spread(i % 4, xs)", f"x = gathered(i % 4, {a})", "x = gathered(i % 5, x, i)[1]", "add.__defaults__ = (i % 2,)", "add.__code__ = adder(i).__code__", "add = adder(Ends('ad'))", "x = adder(Ends('ae'))(i, 0)",
                         f"def rec(q): return {q} if not isinstance(q, int) or not 0 < q < 6 else clip(rec(q - 1) + 1)", "x = rec(i % 5)", f"x = rec({a})", "f = rec", "x = f is rec", "rec = helper",
                         "x = sum(rec(q) for q in (1, 2, 3))", "x = [add(q) for q in xs[:2]]", "x = sys.getrefcount(rec)", "e = add", "add = adder(1); e = add(i)"] * 2  # fmt: skip
         if "frames" in self.odd:
