@@ -9,6 +9,7 @@ mod arrays;
 mod attribute;
 mod call;
 pub(crate) mod chars;
+mod dicts;
 mod generators;
 pub(crate) mod known;
 mod leaf_calls;
@@ -32,6 +33,7 @@ use crate::version::layout;
 use crate::{PyObject, objects};
 use decal_trace::bytecode::{GeneralOp, Op};
 use decal_trace::event::{Attribute, Bind, CodeId, Detail, Event, Kind, Native, Operand, Operands};
+use dicts::DictUse;
 use lists::ListUse;
 use outcomes::{has_next, taken};
 
@@ -318,11 +320,13 @@ impl Observer {
                 Op::Binary(_) | Op::Augmented(_) | Op::Is(_) => self.take_stack(2),
                 Op::Contains(_) => {
                     self.take_stack(2);
+                    self.as_dict(1, 2, DictUse::Contains);
                     return self.key_detail(1, 2);
                 }
                 Op::Subscript => {
                     self.take_stack(2);
                     self.as_list(2, ListUse::Subscript);
+                    self.as_dict(2, 1, DictUse::Subscript);
                     if let Some(character) = self.character(self.top(2), self.top(1)) {
                         return character;
                     }
@@ -340,6 +344,7 @@ impl Observer {
                 Op::StoreSubscript => {
                     self.take_stack(3);
                     self.as_list(2, ListUse::Store);
+                    self.as_dict(2, 1, DictUse::Store);
                     if let Some((entry, old)) = self.entry() {
                         self.take_replaced(old);
                         return entry;

@@ -23,7 +23,7 @@ const EMPTY: i64 = -1;
 
 /// What was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Lookup<T> {
+pub(crate) enum Lookup<T> {
     /// The key is there.
     Found(T),
     /// It is not.
@@ -37,7 +37,7 @@ const SMALLEST: u8 = 3;
 
 /// Where a dict keeps a key and its value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) key: *mut PyObject,
     pub(super) value: *mut *mut PyObject,
 }
@@ -267,7 +267,7 @@ pub(super) unsafe fn is_cloned(dict: *mut PyObject) -> bool {
 }
 
 /// Looks a key up in an exact dict.
-pub(super) unsafe fn in_dict(dict: *mut PyObject, key: *mut PyObject) -> Lookup<Place> {
+pub(crate) unsafe fn in_dict(dict: *mut PyObject, key: *mut PyObject) -> Lookup<Place> {
     // SAFETY: an exact dict and a live object.
     unsafe {
         if objects::type_of(key) == type_address!(PyUnicode_Type) {
