@@ -85,8 +85,8 @@ fn spent(inst: &Inst) -> i32 {
         }
         Uop::push_frame | Uop::pop_frame => 120,
         Uop::call_native => 250,
-        Uop::guard_undisturbed => 60,
-        _ if inst.region == Region::Any && inst.uop.info().form == Form::Fixed => 150,
+        Uop::guard_undisturbed => 20,
+        _ if inst.region == Region::Any && inst.uop.info().form == Form::Fixed => 30,
         uop if uop.info().form == Form::Fixed => 40,
         _ => 4,
     }

@@ -16,6 +16,7 @@ use crate::version::{bytecode, checks, layout};
 use crate::{PyObject, objects};
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Objects that are looked at before the answer is no.
 const LIMIT: usize = 200;
@@ -51,37 +52,53 @@ unsafe fn dies_quietly(object: *mut PyObject) -> bool {
         if (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0 {
             return is_plain_instance_type(ty) && !has_weak_references(object);
         }
-        let known = [
-            type_address!(PyTuple_Type),
-            type_address!(PyList_Type),
-            type_address!(PyDict_Type),
-            type_address!(PySet_Type),
-            type_address!(PyFrozenSet_Type),
-            type_address!(PyMethod_Type),
-            type_address!(PyCell_Type),
-            type_address!(PyListIter_Type),
-            type_address!(PyTupleIter_Type),
-            type_address!(PyEnum_Type),
-            type_address!(PyZip_Type),
-            type_address!(PyReversed_Type),
-            type_address!(PyDictItems_Type),
-            type_address!(PyDictKeys_Type),
-            type_address!(PyDictValues_Type),
-            type_address!(PyDictIterItem_Type),
-            type_address!(PyDictIterKey_Type),
-            type_address!(PyDictIterValue_Type),
-            type_address!(PySetIter_Type),
-            type_address!(PySlice_Type),
-            type_address!(PyRange_Type),
-            type_address!(PyByteArray_Type),
-            type_address!(PyFunction_Type),
-        ];
         if address == type_address!(PyGen_Type) {
             return generator_dies_quietly(object);
         }
         // Sets and methods can have weak references.
-        (known.contains(&address) || is_iterator(address)) && !has_weak_references(object)
+        is_quiet_builtin(address) && !has_weak_references(object)
     }
+}
+
+/// Types of CPython itself, which live forever, that were found to be such: by their addresses.
+static FOUND: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+
+/// Whether instances of this type of CPython itself end quietly. Asked for each object that ends: what was asked is remembered.
+fn is_quiet_builtin(address: u64) -> bool {
+    let found = &FOUND[(address as usize >> 5) % FOUND.len()];
+    if found.load(Ordering::Relaxed) == address {
+        return true;
+    }
+    let known = [
+        type_address!(PyTuple_Type),
+        type_address!(PyList_Type),
+        type_address!(PyDict_Type),
+        type_address!(PySet_Type),
+        type_address!(PyFrozenSet_Type),
+        type_address!(PyMethod_Type),
+        type_address!(PyCell_Type),
+        type_address!(PyListIter_Type),
+        type_address!(PyTupleIter_Type),
+        type_address!(PyEnum_Type),
+        type_address!(PyZip_Type),
+        type_address!(PyReversed_Type),
+        type_address!(PyDictItems_Type),
+        type_address!(PyDictKeys_Type),
+        type_address!(PyDictValues_Type),
+        type_address!(PyDictIterItem_Type),
+        type_address!(PyDictIterKey_Type),
+        type_address!(PyDictIterValue_Type),
+        type_address!(PySetIter_Type),
+        type_address!(PySlice_Type),
+        type_address!(PyRange_Type),
+        type_address!(PyByteArray_Type),
+        type_address!(PyFunction_Type),
+    ];
+    let quiet = known.contains(&address) || is_iterator(address);
+    if quiet {
+        found.store(address, Ordering::Relaxed);
+    }
+    quiet
 }
 
 /// The same for a generator: it is over, has not begun, or is suspended where closing it runs nothing.
@@ -357,6 +374,73 @@ unsafe extern "C" fn visit(object: *mut PyObject, walk: *mut c_void) -> c_int {
     }
 }
 
+/// What objects that end hold, apart from what ends with them because nobody else has it.
+struct Held {
+    /// Objects, and how many references to them go.
+    objects: [MaybeUninit<(*mut PyObject, isize)>; MOST_HELD],
+    count: usize,
+    /// How much deeper it may be looked.
+    depth: u32,
+}
+
+/// Objects that are told from each other by looking at each.
+const MOST_HELD: usize = 8;
+
+unsafe extern "C" fn hold(object: *mut PyObject, held: *mut c_void) -> c_int {
+    // SAFETY: `tp_traverse` hands over live objects and what it was given.
+    unsafe {
+        if is_immortal(object) || is_plain(object) || ffi::PyType_Check(object) != 0 {
+            return 0;
+        }
+        let held = &mut *held.cast::<Held>();
+        if ffi::Py_REFCNT(object) == 1 {
+            held.depth -= 1;
+            let stops = held.depth == 0 || !held.lets_go(object);
+            held.depth += 1;
+            return stops.into();
+        }
+        held.takes_last(object).into()
+    }
+}
+
+impl Held {
+    /// One reference goes to an object that others have, too. Whether that is the last one, or there are too many of them.
+    unsafe fn takes_last(&mut self, object: *mut PyObject) -> bool {
+        for known in &mut self.objects[..self.count] {
+            // SAFETY: so many are written; live objects.
+            unsafe {
+                let known = known.assume_init_mut();
+                if known.0 == object {
+                    known.1 += 1;
+                    return known.1 >= ffi::Py_REFCNT(object);
+                }
+            }
+        }
+        let Some(free) = self.objects.get_mut(self.count) else { return true };
+        free.write((object, 1));
+        self.count += 1;
+        false
+    }
+
+    /// Adds what this object holds, which ends; whether it ends quietly, and nothing that others have ends with it.
+    unsafe fn lets_go(&mut self, object: *mut PyObject) -> bool {
+        // SAFETY: a live object; its type's `tp_traverse` shows what it holds.
+        unsafe {
+            let ty = ffi::Py_TYPE(object);
+            let traverse = (*ty).tp_traverse.filter(|_| (*ty).tp_flags & ffi::Py_TPFLAGS_HAVE_GC != 0);
+            dies_quietly(object) && traverse.is_none_or(|traverse| traverse(object, hold, (&raw mut *self).cast()) == 0)
+        }
+    }
+}
+
+/// Whether the last reference to this object takes nothing along that something else has, too: views, iterators, bound methods, functions
+/// mostly do not. A walk would find the same, and has a table to fill.
+unsafe fn goes_without_others(object: *mut PyObject) -> bool {
+    let mut held = Held { objects: [const { MaybeUninit::uninit() }; MOST_HELD], count: 0, depth: DEPTH };
+    // SAFETY: the caller's.
+    unsafe { held.lets_go(object) }
+}
+
 /// Whether a reference to each of these objects may be dropped in a trace.
 pub unsafe fn may_die_all(list: *const *mut PyObject, count: usize) -> c_int {
     // SAFETY: as many live objects as it says.
@@ -415,10 +499,17 @@ pub(super) unsafe fn holds_nothing(object: *mut PyObject) -> bool {
 pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
     // SAFETY: a live object.
     unsafe {
-        if ffi::Py_REFCNT(object) != 1 {
+        if ffi::Py_REFCNT(object) != 1
+            || is_plain(object)
+            || container_holds_plain(object, true)
+            || holds_plain(object, true)
+            || goes_without_others(object)
+        {
             return 1;
         }
-        may_die_all(&raw const object, 1)
+        let mut walk = Walk::new();
+        walk.take(object);
+        walk.end()
     }
 }
 
