@@ -134,8 +134,12 @@ pub unsafe fn decref(object: *mut PyObject) {
 }
 
 /// An instance of a class that is nothing but inline values or slots: a word for each, null where there is nothing, from behind its head
-/// on. Their references are handed over, but where it fails.
+/// on. Their references are handed over, but where it fails. A `dict` has names and values in turn.
 pub unsafe fn new_instance(class: *mut PyObject, values: &[*mut PyObject]) -> *mut PyObject {
+    if std::ptr::eq(class, (&raw const pyo3_ffi::PyDict_Type).cast()) {
+        // SAFETY: the module's contract.
+        return unsafe { new_dict(values) };
+    }
     const HEAD: usize = size_of::<PyObject>() / size_of::<usize>();
     let has = |(place, value): (usize, &*mut PyObject)| i64::from(!value.is_null()) << (HEAD + place);
     let words = values.iter().enumerate().map(has).fold(0, |words, one| words | one);
@@ -149,6 +153,20 @@ pub unsafe fn new_instance(class: *mut PyObject, values: &[*mut PyObject]) -> *m
             }
         }
         instance
+    }
+}
+
+/// A dict of names and values in turn, whose references are handed over, but where it fails. Names are `str`.
+unsafe fn new_dict(items: &[*mut PyObject]) -> *mut PyObject {
+    // SAFETY: the module's contract; looking a `str` up among such runs no Python code.
+    unsafe {
+        let count = items.len() as isize;
+        let none = std::ptr::null_mut();
+        let dict = crate::helpers::instances::new_keywords(none, items.as_ptr(), count, none);
+        if !dict.is_null() {
+            items.iter().for_each(|item| decref(*item));
+        }
+        dict
     }
 }
 

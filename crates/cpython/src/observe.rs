@@ -425,6 +425,11 @@ impl Observer {
                     self.constant_tuple(self.top(1));
                     return self.call(count, true, calls);
                 }
+                Op::General(GeneralOp::DictMerge, _) => self.take_stack(1),
+                Op::General(GeneralOp::CallEx, flags) => {
+                    self.take_stack(op.taken());
+                    return self.call_unpacked(flags & 1 != 0, calls);
+                }
                 Op::General(GeneralOp::MakeFunction, _) => {
                     let code = self.top(1);
                     if ffi::PyCode_Check(code) != 0 {

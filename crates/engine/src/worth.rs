@@ -60,7 +60,10 @@ fn saved(event: &Event, general: bool) -> i32 {
         Op::Binary(_) => 45,
         Op::Call(_) if !general && matches!(event.detail, Detail::Enter(_) | Detail::Native(_)) => 100,
         // The interpreter calls these without a C function between.
+        Op::General(GeneralOp::CallEx, _) if !opaque() => 300,
         Op::General(GeneralOp::CallEx, _) if matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
+        Op::General(GeneralOp::DictMerge, _) if !general => 200,
+        Op::BuildMap(_) | Op::BuildConstKeyMap(_) if !general => 150,
         Op::Call(_) | Op::CallKw(_) if opaque() && matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
         Op::Call(_) if opaque() => 20,
         Op::Call(_) => 60,

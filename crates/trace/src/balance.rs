@@ -593,9 +593,10 @@ fn gives_any(uop: Uop) -> bool {
 /// Whether it makes a new object, and exits only where memory runs out.
 fn makes(inst: &UopInst, host: &Host) -> bool {
     let f = &host.functions;
-    let makers = [f.new_instance, f.new_keywords, f.new_list_iter, f.new_tuple_iter];
+    let makers = [f.new_instance, f.new_list_iter, f.new_tuple_iter];
     matches!(inst.uop, Uop::new_int | Uop::new_float | Uop::new_sequence)
         || inst.uop == Uop::call_obj_1 && makers.contains(&inst.imm64)
+        || inst.uop == Uop::call_fast && inst.imm64 == f.new_keywords
         || inst.uop == Uop::call_slice && [host.leaf.range_iterator, f.new_instance_with].contains(&inst.imm64)
 }
 

@@ -279,7 +279,7 @@ pub struct Functions {
     pub new_instance: u64,
     /// Of a class, and a bit for each word of an instance that will be stored right away: a new instance that says it has those.
     pub new_instance_with: u64,
-    /// Of any object: a new dict.
+    /// Of names and values in turn, in the arguments of the context: a new dict.
     pub new_keywords: u64,
     /// See `push_frame`, `pop_frame` and `guard_undisturbed` in the uop table.
     pub push_frame: u64,

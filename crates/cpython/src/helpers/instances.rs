@@ -36,10 +36,24 @@ pub unsafe extern "C" fn new_instance_with(class: *mut PyObject, words: i64, _: 
     }
 }
 
-/// A new dict; null where memory ran out.
-pub unsafe extern "C" fn new_keywords(_: *mut PyObject) -> *mut PyObject {
-    // SAFETY: the GIL is held.
-    unsafe { ffi::PyDict_New() }
+/// A new dict of names, which are `str`, and values in turn; null where memory ran out.
+pub unsafe extern "C" fn new_keywords(
+    _: *mut PyObject,
+    items: *const *mut PyObject,
+    count: isize,
+    _: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: so many live objects; the dict belongs to nobody else.
+    unsafe {
+        let dict = ffi::PyDict_New();
+        let items = std::slice::from_raw_parts(items, count as usize);
+        let add = |pair: &[*mut PyObject]| ffi::PyDict_SetItem(dict, pair[0], pair[1]) == 0;
+        if !dict.is_null() && !items.chunks_exact(2).all(add) {
+            crate::objects::decref(dict);
+            return null_mut();
+        }
+        dict
+    }
 }
 
 /// Where instances of a class have the address of their dict.

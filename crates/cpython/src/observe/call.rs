@@ -43,31 +43,8 @@ impl Observer {
                 return Detail::Opaque("a call of nothing");
             }
             let call = Arguments { callable, receiver, positional, names: named };
-            let ty = objects::type_of(callable);
-            if ty == type_address!(PyFunction_Type) {
-                let bound = u32::from(!receiver.is_null());
-                if makes_generator(callable) {
-                    let made = self.generating(callable, null_mut(), bound, &call, calls);
-                    return made.map_or_else(Detail::Opaque, Detail::Generate);
-                }
-                let entered = self.python_call(callable, null_mut(), bound, &call, calls);
-                return match (entered, self.native.take()) {
-                    (Err(_), Some(native)) => Detail::Native(native),
-                    (entered, _) => entered.map_or_else(Detail::Opaque, Detail::Enter),
-                };
-            }
-            if ty == type_address!(PyMethod_Type) {
-                let method = callable.cast::<layout::Method>();
-                let function = (*method).function;
-                if receiver.is_null() && objects::type_of(function) == type_address!(PyFunction_Type) {
-                    if makes_generator(function) {
-                        let made = self.generating(function, (*method).self_, 1, &call, calls);
-                        return made.map_or_else(Detail::Opaque, Detail::Generate);
-                    }
-                    let entered = self.python_call(function, (*method).self_, 1, &call, calls);
-                    return entered.map_or_else(Detail::Opaque, Detail::Enter);
-                }
-                return Detail::Opaque("a method that is no Python function");
+            if let Some(entered) = self.followed(&call, calls) {
+                return entered;
             }
             if named.is_empty()
                 && let Some(consumed) = self.consuming(&call, calls)
@@ -82,10 +59,75 @@ impl Observer {
             if ffi::PyType_Check(callable) != 0 {
                 return self.making(&call, calls).map_or_else(Detail::Opaque, Detail::New);
             }
+            let ty = objects::type_of(callable);
             if ty == type_address!(PyCFunction_Type) || ty == type_address!(PyMethodDescr_Type) {
                 return Detail::Opaque("a builtin function that traces do not know");
             }
             Detail::Opaque("an object that is no function")
+        }
+    }
+
+    /// A call of a function or of a bound method: whether it is followed. None for all else.
+    unsafe fn followed(&mut self, call: &Arguments<'_>, calls: &mut dyn Calls) -> Option<Detail> {
+        // SAFETY: stack objects are alive; layouts are those of the exact types that are checked first.
+        unsafe {
+            let Arguments { callable, receiver, .. } = *call;
+            let ty = objects::type_of(callable);
+            if ty == type_address!(PyFunction_Type) {
+                let bound = u32::from(!receiver.is_null());
+                if makes_generator(callable) {
+                    let made = self.generating(callable, null_mut(), bound, call, calls);
+                    return Some(made.map_or_else(Detail::Opaque, Detail::Generate));
+                }
+                let entered = self.python_call(callable, null_mut(), bound, call, calls);
+                return Some(match (entered, self.native.take()) {
+                    (Err(_), Some(native)) => Detail::Native(native),
+                    (entered, _) => entered.map_or_else(Detail::Opaque, Detail::Enter),
+                });
+            }
+            if ty == type_address!(PyMethod_Type) {
+                let method = callable.cast::<layout::Method>();
+                let function = (*method).function;
+                if receiver.is_null() && objects::type_of(function) == type_address!(PyFunction_Type) {
+                    if makes_generator(function) {
+                        let made = self.generating(function, (*method).self_, 1, call, calls);
+                        return Some(made.map_or_else(Detail::Opaque, Detail::Generate));
+                    }
+                    let entered = self.python_call(function, (*method).self_, 1, call, calls);
+                    return Some(entered.map_or_else(Detail::Opaque, Detail::Enter));
+                }
+                return Some(Detail::Opaque("a method that is no Python function"));
+            }
+            None
+        }
+    }
+
+    /// A call with a tuple of arguments, and with a dict of named ones above it, the stack as before it.
+    pub(super) unsafe fn call_unpacked(&mut self, named: bool, calls: &mut dyn Calls) -> Detail {
+        // SAFETY: as above.
+        unsafe {
+            let above = u32::from(named);
+            let (callable, tuple) = (self.top(3 + above), self.top(1 + above));
+            let mut names = Vec::new();
+            if callable.is_null() || objects::type_of(tuple) != type_address!(PyTuple_Type) {
+                return Detail::Opaque("a call with arguments that are not in a tuple");
+            }
+            if named && !names_in(self.top(1), &mut names) {
+                return Detail::Opaque("a call with names that are not in a small dict of str");
+            }
+            let positional = objects::tuple_items(tuple);
+            if positional.len() > MOST_UNPACKED {
+                return Detail::Opaque("a call with so many arguments that are unpacked");
+            }
+            let call = Arguments { callable, receiver: null_mut(), positional, names: &names };
+            match self.followed(&call, calls) {
+                Some(Detail::Native(_)) => Detail::Opaque("a native call with arguments that are unpacked"),
+                Some(detail) => detail,
+                None if ffi::PyType_Check(callable) != 0 => {
+                    self.making(&call, calls).map_or_else(Detail::Opaque, Detail::New)
+                }
+                None => Detail::Opaque("an object that is no function"),
+            }
         }
     }
 
@@ -405,6 +447,24 @@ impl Observer {
             let honest = claim == look_up(&raw mut ffi::PyBaseObject_Type, interned(c"__class__"));
             (honest && has_plain_getattr(ty)).then_some(false)
         }
+    }
+}
+
+/// Arguments that are followed out of a tuple, or out of a dict.
+const MOST_UNPACKED: usize = 8;
+
+/// Takes the names that a dict has, in its order. Whether it is one of few `str`.
+unsafe fn names_in(dict: *mut PyObject, names: &mut Vec<*mut PyObject>) -> bool {
+    // SAFETY: a live object; nothing runs between the steps.
+    unsafe {
+        if objects::type_of(dict) != type_address!(PyDict_Type) || ffi::PyDict_Size(dict) > MOST_UNPACKED as isize {
+            return false;
+        }
+        let (mut at, mut key, mut value) = (0, null_mut(), null_mut());
+        while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
+            names.push(key);
+        }
+        names.iter().all(|name| objects::type_of(*name) == type_address!(PyUnicode_Type))
     }
 }
 

@@ -124,7 +124,8 @@ impl Recorder<'_> {
         if event.binds.is_empty() && args.len() != code.parameters as usize {
             return Err(AbortReason::Inconsistent("arguments"));
         }
-        let dict = self.new_keywords(event)?;
+        self.check_keywords(event, &args)?;
+        let mut made = self.made_keywords(event)?;
         // An argument borrowed from a container needs a reference that lasts.
         let args: Vec<Sym> = args.into_iter().map(|arg| self.lasting(arg)).collect();
         let mut locals = Vec::new();
@@ -140,7 +141,10 @@ impl Recorder<'_> {
                         let rest = args.get(*from as usize..*to as usize).ok_or(missing)?;
                         Sym::Tuple(Rc::new(rest.to_vec()), self.new_box())
                     }
-                    Bind::Keywords(_) => dict.clone().ok_or(missing)?,
+                    Bind::Keywords(names) => match made.take() {
+                        Some(dict) => dict,
+                        None => self.new_keywords(names, &args)?,
+                    },
                     Bind::Cell(_) | Bind::Closure(_) | Bind::Unbound => return Err(missing),
                 };
                 locals.push(Local::of(sym));
@@ -165,19 +169,6 @@ impl Recorder<'_> {
         self.max_depth = self.max_depth.max(self.frames.len() as u32 - 1);
         self.drop_all(drops);
         Ok(())
-    }
-
-    /// The dict of a function that takes any named arguments.
-    fn new_keywords(&mut self, event: &Event) -> Step<Option<Sym>> {
-        let Some(Bind::Keywords(names)) = event.binds.last() else { return Ok(None) };
-        if !names.is_empty() {
-            return Err(AbortReason::Call("arguments for a function's **parameter"));
-        }
-        let objects = &self.host.objects;
-        let none = self.e.object(objects.none, objects.none_type);
-        let (snap, function) = (self.raise_snap(), self.host.functions.new_keywords);
-        let val = self.e.effect(Uop::call_obj_1, &[none], 0, function, Region::Fixed, Some(snap));
-        Ok(Some(Sym::Obj(val, Own::Owned)))
     }
 
     /// Leaves an inlined function where something that a local holds may run Python code when it dies: that sees the caller, as the interpreter

@@ -93,7 +93,7 @@ impl Recorder<'_> {
             let decides = match event.op {
                 // What is called was followed, and where the attribute is was looked up.
                 Op::Call(_) if matches!(event.detail, Detail::Known(KnownCall::Leaf(_))) && index > 0 => !same_shape,
-                Op::Call(_) | Op::CallKw(_) => index == 0 && !called(event, *operand),
+                Op::Call(_) | Op::CallKw(_) | Op::General(GeneralOp::CallEx, _) => index == 0 && !called(event, *operand),
                 Op::LoadAttr { .. } => !same_shape,
                 Op::LoadSuperAttr { .. } => index < 2 || !same_shape,
                 Op::StoreAttr { .. } => index == 1 && !same_shape,
@@ -283,6 +283,7 @@ impl Recorder<'_> {
             Op::DeleteFast(slot) => self.delete_local(slot, event)?,
             Op::BuildList(count) => self.build_list(count, event)?,
             Op::BuildSet(_) => self.build_set(event)?,
+            Op::BuildMap(_) | Op::BuildConstKeyMap(_) if self.start_keywords(event)? => {}
             Op::BuildMap(_) => self.build_map(event)?,
             Op::BuildConstKeyMap(_) => self.build_const_key_map(event)?,
             Op::ListAppend(nth) => self.list_append(nth, event)?,
@@ -359,6 +360,8 @@ impl Recorder<'_> {
             Op::General(GeneralOp::MakeFunction, _) => self.make_function(event)?,
             Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument)?,
             Op::General(GeneralOp::StoreGlobal, _) => self.store_global(event)?,
+            Op::General(GeneralOp::DictMerge, nth) => self.merge_keywords(nth, event)?,
+            Op::General(GeneralOp::CallEx, flags) => self.call_unpacked(flags, event)?,
             Op::General(question @ (GeneralOp::MatchSequence | GeneralOp::MatchMapping | GeneralOp::GetLen), _) => {
                 self.match_subject(question, event)?
             }

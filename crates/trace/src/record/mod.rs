@@ -37,6 +37,7 @@ mod generators;
 mod instances;
 mod instruction;
 mod iteration;
+mod keywords;
 mod label;
 mod leaf;
 mod lists;

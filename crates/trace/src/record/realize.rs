@@ -95,6 +95,12 @@ impl Recorder<'_> {
                 _ => return Err(AbortReason::Inconsistent("an item")),
             }
         }
+        if class.is_some_and(|class| self.is_dict(class)) {
+            let parts = self.parts_of(id)?.0;
+            let dict = self.make_keywords(&parts)?;
+            made.push((id, dict));
+            return Ok(());
+        }
         if let Some(class) = class {
             let instance = self.allocate_instance(class, &parts);
             made.push((id, instance));
@@ -125,7 +131,9 @@ impl Recorder<'_> {
             vals.push(if *part == Sym::Null { self.e.object(0, 0) } else { self.object(part)? });
         }
         let length = self.e.int(parts.len() as i64);
+        let is_dict = class.is_some_and(|class| self.is_dict(class));
         let know = |this: &mut Self, whole: Val| match class {
+            Some(_) if is_dict => {}
             Some(_) => this.know_values(whole, &vals),
             None => this.know_tuple(whole, &vals, length),
         };
@@ -148,8 +156,8 @@ impl Recorder<'_> {
                 *sym = object;
             }
         });
-        // The new object takes over what the last slot owned, unless somebody has borrowed that.
-        let last = instances.pop().unwrap_or_default();
+        // The new object takes over what the last slot owned, unless somebody has borrowed that. A dict has references of its own.
+        let last = if is_dict { Vec::new() } else { instances.pop().unwrap_or_default() };
         let (first, region, skipped) = match class {
             Some(_) => (0, Region::Attributes, FIRST_VALUE),
             None => (self.host.layout.tuple_items, Region::Fixed, 0),

@@ -14,7 +14,7 @@
 
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
-use crate::bytecode::{JumpIf, Op};
+use crate::bytecode::{GeneralOp, JumpIf, Op};
 use crate::event::{Attribute, Detail, Event, Kind, KnownCall, Making, Operand, Shadow};
 use crate::ir::{Region, Val};
 use crate::opt::heap::Place;
@@ -29,7 +29,7 @@ pub(super) const CLASS: usize = 1;
 pub(super) const FIRST_VALUE: usize = 2;
 
 /// The most words of an instance that is not made: each is in all snapshots.
-const MOST: usize = 20;
+pub(super) const MOST: usize = 20;
 
 impl Recorder<'_> {
     /// Whether a new instance need not be made. Its class must be kept by something else than the instance.
@@ -61,6 +61,9 @@ impl Recorder<'_> {
 
     /// Whether an instruction knows what to do with an instance that is not made, as its nth operand from the top.
     fn takes_instance(&self, event: &Event, nth: u32) -> bool {
+        if self.here().stack.iter().rev().nth(nth as usize - 1).is_some_and(|sym| self.is_keywords(sym)) {
+            return takes_keywords(event, nth);
+        }
         match (event.op, event.detail) {
             (_, Detail::Special(_) | Detail::Identity(..) | Detail::Truthy(_)) => true,
             (Op::StoreFast(_) | Op::StoreFastLoadFast(..) | Op::PopTop, _) => true,
@@ -231,6 +234,16 @@ impl Recorder<'_> {
         replaced.push(owner);
         self.discard(&replaced)?;
         Ok(true)
+    }
+}
+
+/// Whether an instruction knows what to do with a dict that is not made, as its nth operand from the top.
+fn takes_keywords(event: &Event, nth: u32) -> bool {
+    let follows = matches!(event.detail, Detail::Enter(_) | Detail::Generate(_) | Detail::New(_));
+    match event.op {
+        Op::StoreFast(_) | Op::StoreFastLoadFast(..) | Op::PopTop | Op::General(GeneralOp::DictMerge, _) => true,
+        Op::General(GeneralOp::CallEx, flags) => follows && nth == 1 && flags & 1 != 0,
+        _ => false,
     }
 }
 
