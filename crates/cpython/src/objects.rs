@@ -134,11 +134,17 @@ pub unsafe fn decref(object: *mut PyObject) {
 }
 
 /// An instance of a class that is nothing but inline values or slots: a word for each, null where there is nothing, from behind its head
-/// on. Their references are handed over, but where it fails. A `dict` has names and values in turn.
+/// on. Their references are handed over, but where it fails. A `dict` has names and values in turn, a bound method its two parts.
 pub unsafe fn new_instance(class: *mut PyObject, values: &[*mut PyObject]) -> *mut PyObject {
-    if std::ptr::eq(class, (&raw const pyo3_ffi::PyDict_Type).cast()) {
-        // SAFETY: the module's contract.
-        return unsafe { new_dict(values) };
+    // SAFETY: the module's contract.
+    unsafe {
+        match values {
+            _ if class == (&raw mut pyo3_ffi::PyDict_Type).cast() => return new_dict(values),
+            [function, object] if class == (&raw mut crate::capi::PyMethod_Type).cast() => {
+                return new_method(*function, *object);
+            }
+            _ => {}
+        }
     }
     const HEAD: usize = size_of::<PyObject>() / size_of::<usize>();
     let has = |(place, value): (usize, &*mut PyObject)| i64::from(!value.is_null()) << (HEAD + place);
@@ -167,6 +173,19 @@ unsafe fn new_dict(items: &[*mut PyObject]) -> *mut PyObject {
             items.iter().for_each(|item| decref(*item));
         }
         dict
+    }
+}
+
+/// A bound method, which the references are handed over to, but where it fails.
+unsafe fn new_method(function: *mut PyObject, object: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the module's contract.
+    unsafe {
+        let method = crate::capi::PyMethod_New(function, object);
+        if !method.is_null() {
+            decref(function);
+            decref(object);
+        }
+        method
     }
 }
 

@@ -426,6 +426,10 @@ impl Observer {
                     return self.call(count, true, calls);
                 }
                 Op::General(GeneralOp::DictMerge, _) => self.take_stack(1),
+                Op::General(GeneralOp::BeforeWith, _) => {
+                    self.take_stack(1);
+                    return self.entering(calls).map_or(Detail::None, Detail::With);
+                }
                 Op::General(GeneralOp::CallEx, flags) => {
                     self.take_stack(op.taken());
                     return self.call_unpacked(flags & 1 != 0, calls);

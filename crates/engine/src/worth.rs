@@ -62,6 +62,7 @@ fn saved(event: &Event, general: bool) -> i32 {
         // The interpreter calls these without a C function between.
         Op::General(GeneralOp::CallEx, _) if !opaque() => 300,
         Op::General(GeneralOp::CallEx, _) if matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,
+        Op::General(GeneralOp::BeforeWith, _) if !general => 600,
         Op::General(GeneralOp::DictMerge, _) if !general => 200,
         Op::BuildMap(_) | Op::BuildConstKeyMap(_) if !general => 150,
         Op::Call(_) | Op::CallKw(_) if opaque() && matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,

@@ -597,6 +597,7 @@ fn makes(inst: &UopInst, host: &Host) -> bool {
     matches!(inst.uop, Uop::new_int | Uop::new_float | Uop::new_sequence)
         || inst.uop == Uop::call_obj_1 && makers.contains(&inst.imm64)
         || inst.uop == Uop::call_fast && inst.imm64 == f.new_keywords
+        || inst.uop == Uop::call_obj_2 && inst.imm64 == f.new_method
         || inst.uop == Uop::call_slice && [host.leaf.range_iterator, f.new_instance_with].contains(&inst.imm64)
 }
 

@@ -339,7 +339,7 @@ impl Op {
             Op::Call(count) => count.saturating_add(2),
             Op::CallKw(count) => count.saturating_add(3),
             Op::General(GeneralOp::CallEx, flags) => 3 + (flags & 1),
-            Op::General(GeneralOp::DictMerge, _) => 1,
+            Op::General(GeneralOp::DictMerge | GeneralOp::BeforeWith, _) => 1,
             Op::LoadAttr { .. }
             | Op::StoreFast(_)
             | Op::StoreFastLoadFast(..)

@@ -120,6 +120,8 @@ pub struct Callee {
     pub bound_self: u64,
     /// What else to know it by than its address.
     pub by_code: Option<ByCode>,
+    /// Whether the instruction calls it through a function in C, which takes an interpreter of its own.
+    pub by_c: bool,
 }
 
 /// What a function within a function is known by, together with its code: each call of the outer function makes another one,
@@ -162,6 +164,17 @@ pub enum Bind {
     Unbound,
     /// A new dict (`**kwargs`) of these names, which are constants, and arguments.
     Keywords(Vec<(Operand, u32)>),
+}
+
+/// A `with` block that begins, of a manager whose methods are functions of Python.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entering {
+    /// Its `__enter__`.
+    pub callee: Callee,
+    /// Its `__exit__`.
+    pub exit: Operand,
+    /// The manager's type.
+    pub ty: u64,
 }
 
 /// A call of a special method, or of a property's getter or setter, that an instruction makes. [`Event::binds`] counts the operands,
@@ -514,6 +527,8 @@ pub enum Detail {
     Known(KnownCall),
     /// An instruction that calls a special method.
     Special(Special),
+    /// `with` of an object whose `__enter__` is entered.
+    With(Entering),
     /// `Compare` of objects of these types, for which `==` is identity.
     Identity(u64, u64),
     /// `ToBool` of an object of this type, all of whose objects are true.
@@ -622,9 +637,10 @@ impl Detail {
     /// The function that is entered next, and whether a function in C calls it.
     pub fn entered(&self) -> Option<(Callee, bool)> {
         match self {
-            Detail::Enter(callee) => Some((*callee, false)),
+            Detail::Enter(callee) => Some((*callee, callee.by_c)),
             Detail::New(Making { init, .. }) => init.map(|init| (init, true)),
             Detail::Special(special) => Some((special.callee, true)),
+            Detail::With(entering) => Some((entering.callee, true)),
             _ => None,
         }
     }

@@ -49,7 +49,7 @@ impl Observer {
             if ffi::PyType_Check(owner) != 0 {
                 return self.class_attribute(owner.cast(), name);
             }
-            if !has_plain_getattr(ty) {
+            if !finds_plainly(ty) {
                 return Attribute::Unsupported("an attribute of a class with its own lookup");
             }
             let found = look_up(ty, name);
@@ -325,12 +325,6 @@ impl Observer {
         }
     }
 
-    /// Whether instances of a class with inline values may have this name.
-    pub(super) unsafe fn has_shared_name(&self, ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> bool {
-        // SAFETY: the type has inline values, so that it has shared keys.
-        unsafe { shared_index(shared_keys(ty), name).is_some() }
-    }
-
     pub(super) unsafe fn assume_type(&mut self, ty: *mut ffi::PyTypeObject) {
         // SAFETY: a live class.
         if unsafe { (*ty).tp_flags } & ffi::Py_TPFLAGS_IMMUTABLETYPE == 0 {
@@ -352,6 +346,25 @@ pub(super) unsafe fn has_plain_getattr(ty: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: a live class.
     let getattr = unsafe { (*ty).tp_getattro }.map(|function| function as usize);
     getattr == Some(ffi::PyObject_GenericGetAttr as *const () as usize)
+}
+
+/// Whether attributes of such instances that are there are found in the general way: what the class says in `__getattr__` is only asked
+/// for those that are not, and where a property raises.
+pub(super) unsafe fn finds_plainly(ty: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: a live class. Whoever looks attributes up in a way of its own has this method of its own.
+    unsafe {
+        let name = interned(c"__getattribute__");
+        has_plain_getattr(ty)
+            || (*ty).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0
+                && look_up(ty, name) == look_up(&raw mut ffi::PyBaseObject_Type, name)
+                && !look_up(ty, interned(c"__getattr__")).is_null()
+    }
+}
+
+/// Whether instances of a class with inline values may have this name.
+pub(super) unsafe fn has_shared_name(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> bool {
+    // SAFETY: the type has inline values, so that it has shared keys.
+    unsafe { shared_index(shared_keys(ty), name).is_some() }
 }
 
 pub(super) unsafe fn instance(owner: *mut PyObject, ty: *mut ffi::PyTypeObject) -> Instance {

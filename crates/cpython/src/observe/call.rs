@@ -1,6 +1,6 @@
 //! What a call calls.
 
-use super::attribute::{has_plain_getattr, interned, look_up};
+use super::attribute::{finds_plainly, interned, look_up};
 use super::leaf_calls::leaf_call;
 use super::{Assumption, Calls, ListUse, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
@@ -88,12 +88,21 @@ impl Observer {
             if ty == type_address!(PyMethod_Type) {
                 let method = callable.cast::<layout::Method>();
                 let function = (*method).function;
+                // At the end of a `with` block an argument is where the receiver is otherwise.
+                let with_receiver: Vec<_> = std::iter::once(receiver).chain(call.positional.iter().copied()).collect();
+                let all = Arguments { positional: &with_receiver, receiver: null_mut(), ..*call };
+                let call = if receiver.is_null() { call } else { &all };
                 if receiver.is_null() && objects::type_of(function) == type_address!(PyFunction_Type) {
                     if makes_generator(function) {
                         let made = self.generating(function, (*method).self_, 1, call, calls);
                         return Some(made.map_or_else(Detail::Opaque, Detail::Generate));
                     }
+                }
+                if objects::type_of(function) == type_address!(PyFunction_Type) && !makes_generator(function) {
+                    // The interpreter takes a method apart only where nothing is in the receiver's place.
+                    let by_c = !receiver.is_null();
                     let entered = self.python_call(function, (*method).self_, 1, call, calls);
+                    let entered = entered.map(|callee| Callee { by_c, ..callee });
                     return Some(entered.map_or_else(Detail::Opaque, Detail::Enter));
                 }
                 return Some(Detail::Opaque("a method that is no Python function"));
@@ -122,6 +131,7 @@ impl Observer {
             let call = Arguments { callable, receiver: null_mut(), positional, names: &names };
             match self.followed(&call, calls) {
                 Some(Detail::Native(_)) => Detail::Opaque("a native call with arguments that are unpacked"),
+                Some(Detail::Enter(callee)) => Detail::Enter(Callee { by_c: callee.bound_self != 0, ..callee }),
                 Some(detail) => detail,
                 None if ffi::PyType_Check(callable) != 0 => {
                     self.making(&call, calls).map_or_else(Detail::Opaque, Detail::New)
@@ -168,7 +178,7 @@ impl Observer {
             let by_code = self.by_code(raw, &binds).filter(|_| bound_self.is_null());
             self.binds = binds;
             self.assume_function(function, by_code.is_some());
-            Ok(Callee { function: function as u64, code, bound_self: bound_self as u64, by_code })
+            Ok(Callee { function: function as u64, code, bound_self: bound_self as u64, by_code, by_c: false })
         }
     }
 
@@ -273,7 +283,7 @@ impl Observer {
             let by_code =
                 by_code.then_some(ByCode { globals: raw.globals as u64, builtins: raw.builtins as u64, defaults: 0 });
             Ok(Generating {
-                callee: Callee { function: address, code: id, bound_self: bound_self as u64, by_code },
+                callee: Callee { function: address, code: id, bound_self: bound_self as u64, by_code, by_c: false },
                 at,
                 globals: raw.globals as u64,
                 names: [code.name as u64, code.qualname as u64],
@@ -445,7 +455,7 @@ impl Observer {
             // An instance may claim to be of another class.
             let claim = look_up(ty, interned(c"__class__"));
             let honest = claim == look_up(&raw mut ffi::PyBaseObject_Type, interned(c"__class__"));
-            (honest && has_plain_getattr(ty)).then_some(false)
+            (honest && finds_plainly(ty)).then_some(false)
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Only methods that are functions of Python, and only where it is clear which one is asked first; all else is left to
 //! general operations. What else there would be to do with the method's result is said by [`Returns`].
 
-use super::attribute::{Instance, has_plain_getattr, instance, interned, look_up, names_of};
+use super::attribute::{Instance, has_plain_getattr, has_shared_name, instance, interned, look_up, names_of};
 use super::call::Arguments;
 use super::{Calls, Observer, operand};
 use crate::capi as ffi;
@@ -12,9 +12,14 @@ use crate::results::binary_slot;
 use crate::version::layout;
 use crate::{PyObject, objects};
 use decal_trace::bytecode::{BinaryOp, CompareOp, Op};
-use decal_trace::event::{Bind, Detail, KnownCall, Shadow, Special};
+use decal_trace::event::{Bind, Detail, Entering, KnownCall, Shadow, Special};
 use decal_trace::snapshot::{Asked, Returns};
 use std::ffi::CStr;
+
+/// Arguments that are no operands: the attribute's name, the descriptor, and the instance's class.
+const NAME: u32 = u32::MAX;
+const DESCRIPTOR: u32 = u32::MAX - 1;
+const CLASS: u32 = u32::MAX - 2;
 
 /// A call that an instruction makes: the function, and for each of its arguments the operand that it is, lowest in the stack first.
 struct Called<'a> {
@@ -116,6 +121,19 @@ impl Observer {
             }
             let Called { returns, operands, shadow, .. } = *called;
             Some(Detail::Special(Special { callee, returns, operands, types, shadow }))
+        }
+    }
+
+    /// What `with` calls.
+    pub(super) unsafe fn entering(&mut self, calls: &mut dyn Calls) -> Option<Entering> {
+        // SAFETY: stack objects are alive; exact functions.
+        unsafe {
+            let manager = self.top(1);
+            let (enter, exit) = (method(manager, c"__enter__")?, method(manager, c"__exit__")?);
+            let callee = self.call_with(enter, 1, calls).ok()?;
+            let ty = ffi::Py_TYPE(manager);
+            self.assume_type(ty);
+            Some(Entering { callee, exit: operand(exit), ty: ty as u64 })
         }
     }
 
@@ -243,30 +261,60 @@ impl Observer {
                 let plain = has_plain_getattr(ty);
                 return (plain && is_function(called.function)).then(|| self.enter(&called, calls))?;
             }
+            if !found.is_null() && has_plain_getattr(ty) && self.is_computed(owner, name, found, &mut called) {
+                let detail = self.enter(&called, calls);
+                self.name_binds(&[(DESCRIPTOR, found), (CLASS, ty.cast())]);
+                return detail;
+            }
             let own = look_up(ty, interned(c"__getattribute__"));
             let plain = own == look_up(&raw mut ffi::PyBaseObject_Type, interned(c"__getattribute__"));
             if !found.is_null() || !plain {
                 return None;
             }
             called.function = method(owner, c"__getattr__")?;
-            called.shadow = match instance(owner, ty) {
-                Instance::Bare => Shadow::Nothing,
-                Instance::NoDict(disp) => Shadow::NoDict { disp },
-                Instance::Dict if crate::helpers::instances::lacks_attribute(owner, name) == 1 => Shadow::InDict,
-                Instance::Dict => return None,
-                // A name that other instances have may be this one's next.
-                Instance::Inline if self.has_shared_name(ty, name) => return None,
-                Instance::Inline => names_of(ty),
-            };
-            called.arguments = &[0, u32::MAX];
+            called.shadow = lacking(owner, name)?;
+            called.arguments = &[0, NAME];
             let detail = self.enter(&called, calls);
-            // The name is no operand.
-            for bind in &mut self.binds {
-                if *bind == Bind::Argument(u32::MAX) {
-                    *bind = Bind::Default(operand(name));
-                }
-            }
+            self.name_binds(&[(NAME, name)]);
             detail
+        }
+    }
+
+    /// Whether a descriptor's `__get__` is a function of Python, and the attribute is not the instance's own.
+    unsafe fn is_computed(
+        &mut self,
+        owner: *mut PyObject,
+        name: *mut PyObject,
+        found: *mut PyObject,
+        called: &mut Called<'_>,
+    ) -> bool {
+        // SAFETY: live objects.
+        unsafe {
+            let Some(get) = method(found, c"__get__") else { return false };
+            let descriptor = ffi::Py_TYPE(found);
+            self.assume_type(descriptor);
+            // The instance comes before what is not a data descriptor.
+            if (*descriptor).tp_descr_set.is_none() {
+                called.shadow = match lacking(owner, name) {
+                    Some(shadow) => shadow,
+                    None => return false,
+                };
+            }
+            called.function = get;
+            called.arguments = &[DESCRIPTOR, 0, CLASS];
+            true
+        }
+    }
+
+    /// Puts these objects, which are no operands, where they are arguments.
+    unsafe fn name_binds(&mut self, objects: &[(u32, *mut PyObject)]) {
+        for bind in &mut self.binds {
+            if let Bind::Argument(index) = bind
+                && let Some((_, object)) = objects.iter().find(|(number, _)| number == index)
+            {
+                // SAFETY: live objects.
+                *bind = Bind::Default(unsafe { operand(*object) });
+            }
         }
     }
 
@@ -336,6 +384,24 @@ unsafe fn method(object: *mut PyObject, name: &'static CStr) -> Option<*mut PyOb
         }
         let found = look_up(ty, interned(name));
         is_function(found).then_some(found)
+    }
+}
+
+/// What an instance does not have that has no attribute of this name. None where it has one, or soon may.
+unsafe fn lacking(owner: *mut PyObject, name: *mut PyObject) -> Option<Shadow> {
+    // SAFETY: a live instance.
+    unsafe {
+        let ty = ffi::Py_TYPE(owner);
+        match instance(owner, ty) {
+            Instance::Bare => Some(Shadow::Nothing),
+            Instance::NoDict(disp) => Some(Shadow::NoDict { disp }),
+            Instance::Dict => {
+                (crate::helpers::instances::lacks_attribute(owner, name) == 1).then_some(Shadow::InDict)
+            }
+            // A name that other instances have may be this one's next.
+            Instance::Inline if has_shared_name(ty, name) => None,
+            Instance::Inline => Some(names_of(ty)),
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 //! Observing has worked out which local gets what ([`Bind`]): here it is only carried out. What a local takes over it owns;
 //! what an argument borrows from a container gets a reference of its own.
 
-use super::state::{FrameState, Local, Own};
+use super::state::{FrameState, Local};
 use super::{AbortReason, MAX_DEPTH, Recorder, Step, Sym};
-use crate::event::{Bind, Callee, Detail, Event, Operand};
-use crate::ir::{Region, Val};
+use crate::event::{Bind, Callee, Detail, Event, Kind};
+use crate::ir::Val;
 use crate::snapshot::Returns;
 use decal_uops::Uop;
 use std::rc::Rc;
@@ -56,9 +56,16 @@ impl Recorder<'_> {
         event: &Event,
     ) -> Step<()> {
         let seen = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;
+        // A method object that the trace made none of is function and receiver here; the interpreter may have an argument there.
+        let has_receiver = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
+        let is_method = callee.bound_self != 0 && (receiver == Sym::Null || has_receiver);
         if receiver != Sym::Null {
             args.insert(0, receiver);
-        } else if callee.bound_self != 0 {
+        }
+        if is_method && self.is_method(&callable) {
+            return self.call_described(callee, callable, args, event);
+        }
+        if is_method {
             let bound = self.unbind(callee, &callable, seen)?;
             args.insert(0, bound);
             return self.enter(callee, &[callable], args, event, Returns::Value);
@@ -79,19 +86,6 @@ impl Recorder<'_> {
             _ => return Err(AbortReason::Call("not a function")),
         }
         self.enter(callee, &[callable], args, event, Returns::Value)
-    }
-
-    /// The object that a method is bound to, with a reference that outlives the method. The function is guarded.
-    pub(super) fn unbind(&mut self, callee: Callee, method: &Sym, seen: Operand) -> Step<Sym> {
-        let Sym::Obj(val, _) = method else { return Err(AbortReason::Call("a method that is a constant")) };
-        let (val, snap, layout) = (*val, self.snap(), self.host.layout.clone());
-        self.e.guard_type(val, seen.ty, snap);
-        let function = self.e.load(Uop::load_obj, val, None, layout.method_function, Region::Fixed, Some(snap));
-        if self.e.constant_of(function) != Some(callee.function) {
-            self.e.pure(Uop::guard_is, &[function], 0, callee.function, Some(snap));
-        }
-        let object = self.e.load(Uop::load_obj, val, None, layout.method_self, Region::Fixed, Some(snap));
-        Ok(Sym::Obj(object, Own::Container))
     }
 
     /// Enters a Python function: a frame that exists only in the trace. `dropped` is what the call takes besides the arguments.

@@ -221,35 +221,6 @@ impl Recorder<'_> {
         Ok(dict)
     }
 
-    /// A method as an object, which is not called at once.
-    fn bind_method(&mut self, function: Operand, owner: Sym) -> Step<()> {
-        let bound = self.object(&owner)?;
-        let drops = self.guard_discard(&[owner]);
-        let is_builtin = function.kind == Kind::Builtin;
-        let function = self.e.object(function.object, function.ty);
-        let raise = self.raise_snap();
-        if is_builtin {
-            let maker = self.host.functions.new_builtin_method;
-            let method = self.e.effect(Uop::call_obj_2, &[function, bound], 0, maker, Region::Fixed, Some(raise));
-            self.e.set_type(method, self.host.objects.builtin);
-            let place = Place { base: method, index: None, disp: self.host.layout.builtin_self };
-            self.e.heap().learn(Region::Fixed, place, bound);
-            self.push(Sym::Obj(method, Own::Owned));
-            self.drop_all(&drops);
-            return Ok(());
-        }
-        let maker = self.host.functions.new_method;
-        let method = self.e.effect(Uop::call_obj_2, &[function, bound], 0, maker, Region::Fixed, Some(raise));
-        self.e.set_type(method, self.host.objects.method);
-        let layout = self.host.layout.clone();
-        for (disp, val) in [(layout.method_function, function), (layout.method_self, bound)] {
-            self.e.heap().learn(Region::Fixed, Place { base: method, index: None, disp }, val);
-        }
-        self.push(Sym::Obj(method, Own::Owned));
-        self.drop_all(&drops);
-        Ok(())
-    }
-
     pub(super) fn store_attr(&mut self, event: &Event) -> Step<()> {
         if let (Sym::Instance(..), Detail::Attribute(attribute)) = (self.peek(1)?, event.detail)
             && self.store_into_parts(attribute, event)?

@@ -98,7 +98,7 @@ impl Recorder<'_> {
                 Op::LoadSuperAttr { .. } => index < 2 || !same_shape,
                 Op::StoreAttr { .. } => index == 1 && !same_shape,
                 Op::ForIter(_) => true,
-                _ if let Detail::Special(_) = event.detail => !same_shape,
+                _ if let Detail::Special(_) | Detail::With(_) = event.detail => !same_shape,
                 _ => false,
             };
             if decides {
@@ -360,6 +360,9 @@ impl Recorder<'_> {
             Op::General(GeneralOp::MakeFunction, _) => self.make_function(event)?,
             Op::General(GeneralOp::SetFunctionAttribute, argument) => self.set_closure(argument)?,
             Op::General(GeneralOp::StoreGlobal, _) => self.store_global(event)?,
+            Op::General(GeneralOp::BeforeWith, _) if let Detail::With(entering) = event.detail => {
+                self.enter_block(entering, event)?;
+            }
             Op::General(GeneralOp::DictMerge, nth) => self.merge_keywords(nth, event)?,
             Op::General(GeneralOp::CallEx, flags) => self.call_unpacked(flags, event)?,
             Op::General(question @ (GeneralOp::MatchSequence | GeneralOp::MatchMapping | GeneralOp::GetLen), _) => {

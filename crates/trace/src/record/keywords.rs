@@ -8,7 +8,7 @@
 //! nothing that is made of parts.
 
 use super::state::Own;
-use super::virtual_instances::{FIRST_VALUE, MOST, class_of, class_part};
+use super::virtual_instances::{FIRST_VALUE, MOST, class_of, describe};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::{GeneralOp, Op};
 use crate::event::{Bind, Detail, Event, Kind, Operand};
@@ -23,30 +23,18 @@ impl Recorder<'_> {
     /// Whether this is a dict that was not made.
     pub(super) fn is_keywords(&self, sym: &Sym) -> bool {
         let Sym::Instance(parts, _) = sym else { return false };
-        class_of(parts).is_some_and(|class| self.is_dict(class))
-    }
-
-    /// Whether an instance of this class is a dict.
-    pub(super) fn is_dict(&self, class: Operand) -> bool {
-        class.object == self.host.leaf.dict
+        class_of(parts).is_some_and(|class| class.object == self.host.leaf.dict)
     }
 
     fn describe_keywords(&mut self, items: Vec<Sym>) -> Sym {
-        let mut parts = vec![Sym::Null, class_part(self.host.leaf.dict)];
-        parts.extend(items);
-        Sym::Instance(Rc::new(parts), self.new_box())
-    }
-
-    /// Whether dicts need not be made here.
-    fn describes_keywords(&self) -> bool {
-        self.options.optimize && !self.general
+        describe(self.host.leaf.dict, items, self.new_box())
     }
 
     /// Ends where a function's `**kwargs` could not be made of these arguments.
     pub(super) fn check_keywords(&self, event: &Event, args: &[Sym]) -> Step<()> {
         let Some(Bind::Keywords(names)) = event.binds.last() else { return Ok(()) };
         let has_value = |index: &u32| args.get(*index as usize).is_some_and(is_value);
-        let fits = self.describes_keywords() && 2 * names.len() + FIRST_VALUE <= MOST;
+        let fits = self.describes_builtins() && 2 * names.len() + FIRST_VALUE <= MOST;
         if names.is_empty() || fits && names.iter().all(|(_, index)| has_value(index)) {
             return Ok(());
         }
@@ -55,10 +43,10 @@ impl Recorder<'_> {
 
     /// The dict of a function that takes any named arguments, where it must be made: nothing is in it.
     pub(super) fn made_keywords(&mut self, event: &Event) -> Step<Option<Sym>> {
-        if self.describes_keywords() || !matches!(event.binds.last(), Some(Bind::Keywords(_))) {
+        if self.describes_builtins() || !matches!(event.binds.last(), Some(Bind::Keywords(_))) {
             return Ok(None);
         }
-        let dict = self.make_keywords(&[])?;
+        let dict = self.make_keywords(&[]);
         Ok(Some(Sym::Obj(dict, Own::Owned)))
     }
 
@@ -78,7 +66,7 @@ impl Recorder<'_> {
         let merges = soon
             .take_while(|then| (then.depth, then.code) == (event.depth, event.code))
             .any(|then| matches!(then.op, Op::General(GeneralOp::DictMerge, _)));
-        if !merges || !self.describes_keywords() {
+        if !merges || !self.describes_builtins() {
             return Ok(false);
         }
         let items = match event.op {
@@ -95,7 +83,7 @@ impl Recorder<'_> {
             _ => return Ok(false),
         };
         let named = |pair: &[Sym]| matches!(pair[0], Sym::Const(name) if name.kind == Kind::Str) && is_value(&pair[1]);
-        let twice = |at: usize| items[..at].iter().step_by(2).any(|known| *known == items[at]);
+        let twice = |at: usize| items[..at].iter().step_by(2).any(|known| is_same(known, &items[at]));
         if !items.chunks_exact(2).all(named)
             || (0..items.len()).step_by(2).any(twice)
             || items.len() + FIRST_VALUE > MOST
@@ -125,7 +113,7 @@ impl Recorder<'_> {
             let Sym::Instance(from, _) = &more else { return Err(other) };
             let added: Vec<Sym> = from.iter().skip(FIRST_VALUE).map(Self::duplicate).collect();
             let Sym::Instance(mut parts, id) = into else { return Err(other) };
-            let has = |name: &Sym| parts.iter().skip(FIRST_VALUE).step_by(2).any(|known| known == name);
+            let has = |name: &Sym| parts.iter().skip(FIRST_VALUE).step_by(2).any(|known| is_same(known, name));
             if added.iter().step_by(2).any(has) || parts.len() + added.len() > MOST || self.uses(id) != 1 {
                 return Err(other);
             }
@@ -208,18 +196,22 @@ impl Recorder<'_> {
         disps.map(item).map(|item| Sym::Obj(item, Own::Container)).collect()
     }
 
-    /// Makes a dict of parts that exist, which takes references of its own.
-    pub(super) fn make_keywords(&mut self, parts: &[Sym]) -> Step<Val> {
-        let vals = self.objects(parts.get(FIRST_VALUE..).unwrap_or(&[]))?;
+    /// Makes a dict of names and values in turn.
+    pub(super) fn make_keywords(&mut self, items: &[Val]) -> Val {
         let none = self.e.object(self.host.objects.none, self.host.objects.none_type);
-        let dict = self.call_fast(none, &vals, self.host.functions.new_keywords);
+        let dict = self.call_fast(none, items, self.host.functions.new_keywords);
         self.e.set_type(dict, self.host.leaf.dict);
-        Ok(dict)
+        dict
     }
 }
 
-/// Whether this can be a value: nothing that would have to be made of parts.
-fn is_value(sym: &Sym) -> bool {
+/// Whether two names are one: they are interned.
+fn is_same(name: &Sym, other: &Sym) -> bool {
+    matches!((name, other), (Sym::Const(name), Sym::Const(other)) if name.object == other.object)
+}
+
+/// Whether this can be a value of such a dict: nothing that would have to be made of parts.
+pub(super) fn is_value(sym: &Sym) -> bool {
     match sym {
         Sym::Obj(_, own) => !matches!(own, Own::StackSlot(_)),
         Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Const(_) => true,

@@ -18,6 +18,7 @@ mod abort;
 mod arguments;
 mod arrays;
 mod attributes;
+mod bound_methods;
 mod build;
 mod by_code;
 mod calls;

@@ -95,10 +95,9 @@ impl Recorder<'_> {
                 _ => return Err(AbortReason::Inconsistent("an item")),
             }
         }
-        if class.is_some_and(|class| self.is_dict(class)) {
-            let parts = self.parts_of(id)?.0;
-            let dict = self.make_keywords(&parts)?;
-            made.push((id, dict));
+        if let Some(class) = class.filter(|class| self.is_builtin(*class)) {
+            let vals = self.objects(self.parts_of(id)?.0.get(FIRST_VALUE..).unwrap_or(&[]))?;
+            made.push((id, self.make_builtin(class, &vals)?));
             return Ok(());
         }
         if let Some(class) = class {
@@ -112,6 +111,15 @@ impl Recorder<'_> {
         self.e.set_type(tuple, self.host.objects.tuple);
         made.push((id, tuple));
         Ok(())
+    }
+
+    /// Makes a dict of arguments or a bound method of parts that exist: it takes references of its own.
+    fn make_builtin(&mut self, class: Operand, parts: &[Val]) -> Step<Val> {
+        match *parts {
+            [function, bound] if class.object == self.host.objects.method => Ok(self.new_method(function, bound)),
+            _ if class.object == self.host.leaf.dict => Ok(self.make_keywords(parts)),
+            _ => Err(AbortReason::Inconsistent("parts")),
+        }
     }
 
     /// The object of a truth value. It lives forever, so that nobody counts its references.
@@ -131,9 +139,9 @@ impl Recorder<'_> {
             vals.push(if *part == Sym::Null { self.e.object(0, 0) } else { self.object(part)? });
         }
         let length = self.e.int(parts.len() as i64);
-        let is_dict = class.is_some_and(|class| self.is_dict(class));
+        let is_builtin = class.is_some_and(|class| self.is_builtin(class));
         let know = |this: &mut Self, whole: Val| match class {
-            Some(_) if is_dict => {}
+            Some(_) if is_builtin => {}
             Some(_) => this.know_values(whole, &vals),
             None => this.know_tuple(whole, &vals, length),
         };
@@ -156,8 +164,8 @@ impl Recorder<'_> {
                 *sym = object;
             }
         });
-        // The new object takes over what the last slot owned, unless somebody has borrowed that. A dict has references of its own.
-        let last = if is_dict { Vec::new() } else { instances.pop().unwrap_or_default() };
+        // The new object takes over what the last slot owned, unless somebody has borrowed that. A builtin one has references of its own.
+        let last = if is_builtin { Vec::new() } else { instances.pop().unwrap_or_default() };
         let (first, region, skipped) = match class {
             Some(_) => (0, Region::Attributes, FIRST_VALUE),
             None => (self.host.layout.tuple_items, Region::Fixed, 0),

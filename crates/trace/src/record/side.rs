@@ -9,7 +9,7 @@
 use super::label::{Carries, GONE, LabelState, Slot};
 use super::snapshots::first_place;
 use super::state::{IterState, Local, Own, Sym};
-use super::virtual_instances::{CLASS, class_part};
+use super::virtual_instances::CLASS;
 use super::written::Wrote;
 use super::{AbortReason, Failure, Recorded, Recorder, Step};
 use crate::event::{Kind, Operand};
@@ -399,10 +399,15 @@ impl Recorder<'_> {
                     return Ok(Self::duplicate(known));
                 }
                 let is_instance = matches!(source, Source::Instance(..));
-                let part = |(at, item): (usize, &Source)| match item {
+                let class = items.get(CLASS).filter(|_| is_instance).cloned();
+                let part = |(at, item): (usize, &Source)| {
                     // It need not be a constant of the program's.
-                    Source::Const(class) if is_instance && at == CLASS => Ok(class_part(*class)),
-                    item => self.resume(item, map, holders, borrowed, tuples),
+                    if let (Some(Source::Const(class)), Source::Const(address)) = (&class, item)
+                        && let Some(part) = self.fixed_part(*class, at, *address)
+                    {
+                        return Ok(part);
+                    }
+                    self.resume(item, map, holders, borrowed, tuples)
                 };
                 let items = items.iter().enumerate().map(part).collect::<Step<Vec<_>>>()?;
                 let items = std::rc::Rc::new(items);

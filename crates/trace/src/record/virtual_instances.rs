@@ -37,10 +37,31 @@ impl Recorder<'_> {
         making.bare && matches!(class, Sym::Const(_)) && self.options.optimize && !self.general
     }
 
+    /// Whether dicts of arguments and bound methods need not be made here.
+    pub(super) fn describes_builtins(&self) -> bool {
+        self.options.optimize && !self.general
+    }
+
+    /// Whether instances of this class, made, have references of their own to their parts.
+    pub(super) fn is_builtin(&self, class: Operand) -> bool {
+        [self.host.leaf.dict, self.host.objects.method].contains(&class.object)
+    }
+
+    /// A part of an instance that says what the instance is: the class, the names of arguments, a method's function.
+    pub(super) fn fixed_part(&self, class: u64, at: usize, object: u64) -> Option<Sym> {
+        let objects = &self.host.objects;
+        let (ty, kind) = match at.checked_sub(FIRST_VALUE) {
+            None => return (at == CLASS).then(|| class_part(object)),
+            Some(value) if class == self.host.leaf.dict && value % 2 == 0 => (objects.str_, Kind::Str),
+            Some(0) if class == objects.method => (objects.function, Kind::Function),
+            Some(_) => return None,
+        };
+        Some(Sym::Const(Operand { object, ty, kind, bits: 0 }))
+    }
+
     /// An instance without attributes.
     pub(super) fn describe_instance(&mut self, class: u64) -> Sym {
-        let id = self.new_box();
-        Sym::Instance(Rc::new(vec![Sym::Null, class_part(class)]), id)
+        describe(class, Vec::new(), self.new_box())
     }
 
     /// Before an instruction: instances that it could not take as they are become objects.
@@ -61,8 +82,10 @@ impl Recorder<'_> {
 
     /// Whether an instruction knows what to do with an instance that is not made, as its nth operand from the top.
     fn takes_instance(&self, event: &Event, nth: u32) -> bool {
-        if self.here().stack.iter().rev().nth(nth as usize - 1).is_some_and(|sym| self.is_keywords(sym)) {
-            return takes_keywords(event, nth);
+        if let Some(sym) = self.here().stack.iter().rev().nth(nth as usize - 1)
+            && (self.is_keywords(sym) || self.is_method(sym))
+        {
+            return takes_builtin(event, nth);
         }
         match (event.op, event.detail) {
             (_, Detail::Special(_) | Detail::Identity(..) | Detail::Truthy(_)) => true,
@@ -237,14 +260,25 @@ impl Recorder<'_> {
     }
 }
 
-/// Whether an instruction knows what to do with a dict that is not made, as its nth operand from the top.
-fn takes_keywords(event: &Event, nth: u32) -> bool {
-    let follows = matches!(event.detail, Detail::Enter(_) | Detail::Generate(_) | Detail::New(_));
+/// Whether an instruction knows what to do with a dict or a bound method that is not made, as its nth operand from the top.
+fn takes_builtin(event: &Event, nth: u32) -> bool {
+    let enters = matches!(event.detail, Detail::Enter(_));
+    let follows = enters || matches!(event.detail, Detail::Generate(_) | Detail::New(_));
     match event.op {
         Op::StoreFast(_) | Op::StoreFastLoadFast(..) | Op::PopTop | Op::General(GeneralOp::DictMerge, _) => true,
-        Op::General(GeneralOp::CallEx, flags) => follows && nth == 1 && flags & 1 != 0,
+        // Named arguments; what is called.
+        Op::General(GeneralOp::CallEx, flags) => follows && nth == 1 && flags & 1 != 0 || enters && nth == 3 + (flags & 1),
+        Op::Call(count) => enters && nth == count + 2,
+        Op::CallKw(count) => enters && nth == count + 3,
         _ => false,
     }
+}
+
+/// The description of an instance.
+pub(super) fn describe(class: u64, values: Vec<Sym>, id: BoxId) -> Sym {
+    let mut parts = vec![Sym::Null, class_part(class)];
+    parts.extend(values);
+    Sym::Instance(Rc::new(parts), id)
 }
 
 /// The class of an instance with these parts.
@@ -253,7 +287,7 @@ pub(super) fn class_of(parts: &[Sym]) -> Option<Operand> {
 }
 
 /// The class as a part.
-pub(super) fn class_part(class: u64) -> Sym {
+fn class_part(class: u64) -> Sym {
     Sym::Const(Operand { object: class, ty: 0, kind: Kind::Type, bits: 0 })
 }
 

@@ -405,7 +405,7 @@ impl Pass {
     pub fn enter(mut self, function: Operand, code: CodeId, receiver: Operand, arguments: &[Operand]) -> Pass {
         let mut operands = vec![function, receiver];
         operands.extend(arguments);
-        let callee = Callee { function: function.object, code, bound_self: 0, by_code: None };
+        let callee = Callee { function: function.object, code, bound_self: 0, by_code: None, by_c: false };
         self = self.with(Op::Call(arguments.len() as u32), &operands, Detail::Enter(callee));
         self.frames.push((code, 0));
         self.op(Op::Nop, &[])
@@ -414,7 +414,7 @@ impl Pass {
     pub fn make(mut self, class: Operand, code: CodeId, bare: bool, arguments: &[Operand]) -> Pass {
         let mut operands = vec![class, NULL];
         operands.extend(arguments);
-        let init = Some(Callee { function: function(3).object, code, bound_self: 0, by_code: None });
+        let init = Some(Callee { function: function(3).object, code, bound_self: 0, by_code: None, by_c: false });
         let making = Making { class: class.object, init, inline: None, values: 0, bare };
         self = self.with(Op::Call(arguments.len() as u32), &operands, Detail::New(making));
         self.frames.push((code, 0));
