@@ -19,6 +19,7 @@ pub mod instances;
 pub mod instructions;
 pub mod iterators;
 pub(crate) mod keys;
+mod order;
 pub mod raising;
 pub mod sequences;
 pub mod sets;

@@ -4,7 +4,7 @@
 
 use super::death::{droppable, is_plain};
 use super::texts::is_modest;
-use super::{iterators, sequences, sets};
+use super::{iterators, order, sequences, sets};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::layout::{Dict, Set};
@@ -110,11 +110,30 @@ pub unsafe extern "C" fn construct(
     unsafe { ffi::PyObject_Vectorcall(class, arguments, count, null_mut()) }
 }
 
+/// A comparison of two lists or two tuples, where what decides it is plain.
+unsafe fn compared_items<const OPERATOR: c_int>(left: *mut PyObject, right: *mut PyObject) -> Option<bool> {
+    let sequences = [type_address!(PyList_Type), type_address!(PyTuple_Type)];
+    // SAFETY: live objects.
+    unsafe {
+        if !sequences.contains(&objects::type_of(left)) {
+            return None;
+        }
+        match OPERATOR {
+            ffi::Py_EQ => order::equal(left, right),
+            ffi::Py_NE => order::equal(left, right).map(|equal| !equal),
+            _ => order::ordered(left, right, OPERATOR),
+        }
+    }
+}
+
 /// A comparison of two plain values, by the operator's number in CPython: 1 or 0, or -1, which refuses or says that an
 /// exception is set.
 pub unsafe extern "C" fn compare<const OPERATOR: c_int>(left: *mut PyObject, right: *mut PyObject) -> c_int {
     // SAFETY: live objects; comparing plain ones runs C only.
     unsafe {
+        if let Some(truth) = compared_items::<OPERATOR>(left, right) {
+            return truth.into();
+        }
         if !is_plain_value(left, DEPTH) || !is_plain_value(right, DEPTH) {
             return REFUSED;
         }

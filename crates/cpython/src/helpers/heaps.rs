@@ -6,101 +6,14 @@
 //! refuses. Items are moved, and memory is taken, as the functions in C do it (`_heapqmodule.c`).
 
 use super::sequences::items;
-use super::small_int;
+use super::order::less;
 use crate::capi as ffi;
-use crate::host::type_address;
 use crate::{PyObject, objects};
 use smallvec::SmallVec;
 use std::ffi::c_int;
 use std::ptr::null_mut;
 
 const REFUSED: c_int = -1;
-
-/// How deep tuples within tuples may be.
-const DEPTH: u32 = 3;
-
-unsafe fn is_number(object: *mut PyObject) -> bool {
-    // SAFETY: a live object.
-    let ty = unsafe { objects::type_of(object) };
-    ty == type_address!(PyLong_Type) || ty == type_address!(PyFloat_Type) || ty == type_address!(PyBool_Type)
-}
-
-unsafe fn is_exact(object: *mut PyObject, ty: u64) -> bool {
-    // SAFETY: a live object.
-    unsafe { objects::type_of(object) == ty }
-}
-
-/// What C says of two plain values; none where it would raise.
-unsafe fn compared(a: *mut PyObject, b: *mut PyObject, operator: c_int) -> Option<bool> {
-    // SAFETY: live objects of builtin types that are compared without Python code.
-    match unsafe { ffi::PyObject_RichCompareBool(a, b, operator) } {
-        0 => Some(false),
-        1 => Some(true),
-        _ => {
-            // SAFETY: an exception is set.
-            unsafe { ffi::PyErr_Clear() };
-            None
-        }
-    }
-}
-
-/// `a < b`, where that runs no Python code and does not raise.
-unsafe fn less(a: *mut PyObject, b: *mut PyObject, depth: u32) -> Option<bool> {
-    // SAFETY: live objects; tuples do not change.
-    unsafe {
-        if let (Some(a), Some(b)) = (exact_int(a), exact_int(b)) {
-            return Some(a < b);
-        }
-        let text = type_address!(PyUnicode_Type);
-        if is_number(a) && is_number(b) || is_exact(a, text) && is_exact(b, text) {
-            return compared(a, b, ffi::Py_LT);
-        }
-        let tuple = type_address!(PyTuple_Type);
-        if depth == 0 || !is_exact(a, tuple) || !is_exact(b, tuple) {
-            return None;
-        }
-        let (left, right) = (objects::tuple_items(a), objects::tuple_items(b));
-        for (a, b) in left.iter().zip(right) {
-            if !equal(*a, *b, depth - 1)? {
-                return less(*a, *b, depth - 1);
-            }
-        }
-        Some(left.len() < right.len())
-    }
-}
-
-/// `a == b` in the way of containers, where that runs no Python code.
-unsafe fn equal(a: *mut PyObject, b: *mut PyObject, depth: u32) -> Option<bool> {
-    // SAFETY: as above.
-    unsafe {
-        if a == b {
-            return Some(true);
-        }
-        if let (Some(a), Some(b)) = (exact_int(a), exact_int(b)) {
-            return Some(a == b);
-        }
-        let plain = |object| is_number(object) || is_exact(object, type_address!(PyUnicode_Type));
-        if plain(a) && plain(b) {
-            return compared(a, b, ffi::Py_EQ);
-        }
-        let tuple = type_address!(PyTuple_Type);
-        if depth == 0 || !is_exact(a, tuple) || !is_exact(b, tuple) {
-            return None;
-        }
-        let (left, right) = (objects::tuple_items(a), objects::tuple_items(b));
-        for (a, b) in left.iter().zip(right) {
-            if !equal(*a, *b, depth - 1)? {
-                return Some(false);
-            }
-        }
-        Some(left.len() == right.len())
-    }
-}
-
-unsafe fn exact_int(object: *mut PyObject) -> Option<i64> {
-    // SAFETY: a live object.
-    unsafe { if is_exact(object, type_address!(PyLong_Type)) { small_int(object) } else { None } }
-}
 
 /// `heapq.heappush(heap, item)`.
 pub unsafe extern "C" fn push(heap: *mut PyObject, item: *mut PyObject) -> c_int {
@@ -110,7 +23,7 @@ pub unsafe extern "C" fn push(heap: *mut PyObject, item: *mut PyObject) -> c_int
         let mut at = end;
         while at > 0 {
             let parent = (at - 1) / 2;
-            match less(item, items(heap)[parent], DEPTH) {
+            match less(item, items(heap)[parent]) {
                 Some(true) => at = parent,
                 Some(false) => break,
                 None => return REFUSED,
@@ -142,7 +55,7 @@ pub unsafe extern "C" fn pop(heap: *mut PyObject) -> *mut PyObject {
         while at < count / 2 {
             let mut child = 2 * at + 1;
             if child + 1 < count {
-                match less(rest[child], rest[child + 1], DEPTH) {
+                match less(rest[child], rest[child + 1]) {
                     Some(smaller) => child += usize::from(!smaller),
                     None => return null_mut(),
                 }
@@ -152,7 +65,7 @@ pub unsafe extern "C" fn pop(heap: *mut PyObject) -> *mut PyObject {
         }
         let mut depth = way.len();
         while depth > 0 {
-            match less(last, rest[way[depth - 1]], DEPTH) {
+            match less(last, rest[way[depth - 1]]) {
                 Some(true) => depth -= 1,
                 Some(false) => break,
                 None => return null_mut(),
