@@ -181,7 +181,8 @@ impl Observer {
         self.assumptions.clear();
         self.binds.clear();
         for operand in &mut self.operands {
-            if operand.kind == Kind::List && operand.ty != type_address!(PyList_Type) {
+            let known = [(Kind::List, type_address!(PyList_Type)), (Kind::Dict, type_address!(PyDict_Type))];
+            if known.iter().any(|(kind, ty)| operand.kind == *kind && operand.ty != *ty) {
                 operand.kind = Kind::Other;
             }
         }
@@ -194,8 +195,10 @@ impl Observer {
             | Detail::New(_)
             | Detail::Known(_)
             | Detail::Generate(_)
+            | Detail::Asked(_)
             | Detail::Consume(..) => Detail::Opaque(CHANGES),
             Detail::Special(_) if matches!(op, Op::Call(_)) => Detail::Opaque(CHANGES),
+            Detail::Opaque(what) => Detail::Opaque(what),
             Detail::Global(_) => Detail::Global(Operand::NULL),
             _ => Detail::None,
         };

@@ -331,6 +331,19 @@ pub enum KnownCall {
     Leaf(LeafCall),
 }
 
+/// What `getattr` or `hasattr` does, as it was seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AskedFor {
+    /// Gives the attribute, which is there.
+    Value(Attribute),
+    /// Says that it is there.
+    Presence(Attribute),
+    /// Says that it is not there: what the instance does not have of its own.
+    Absence(Shadow),
+    /// Gives the last argument, since it is not there.
+    Default(Shadow),
+}
+
 /// A call of a C function that runs no Python code for arguments of the kinds that were seen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LeafCall {
@@ -525,6 +538,8 @@ pub enum Detail {
     New(Making),
     /// `Call` of a builtin that traces know.
     Known(KnownCall),
+    /// `Call` of `getattr` or `hasattr` with a name that is the same each time.
+    Asked(AskedFor),
     /// An instruction that calls a special method.
     Special(Special),
     /// `with` of an object whose `__enter__` is entered.

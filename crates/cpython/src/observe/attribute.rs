@@ -362,7 +362,7 @@ pub(super) unsafe fn finds_plainly(ty: *mut ffi::PyTypeObject) -> bool {
 }
 
 /// Whether instances of a class with inline values may have this name.
-pub(super) unsafe fn has_shared_name(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> bool {
+unsafe fn has_shared_name(ty: *mut ffi::PyTypeObject, name: *mut PyObject) -> bool {
     // SAFETY: the type has inline values, so that it has shared keys.
     unsafe { shared_index(shared_keys(ty), name).is_some() }
 }
@@ -389,6 +389,30 @@ pub(super) unsafe fn instance(owner: *mut PyObject, ty: *mut ffi::PyTypeObject) 
             Some(_) => Instance::Dict,
         }
     }
+}
+
+/// What an instance does not have that has no attribute of this name. None where it has one, or soon may.
+pub(super) unsafe fn lacking(owner: *mut PyObject, name: *mut PyObject) -> Option<Shadow> {
+    // SAFETY: a live instance.
+    unsafe {
+        let ty = ffi::Py_TYPE(owner);
+        match instance(owner, ty) {
+            Instance::Bare => Some(Shadow::Nothing),
+            Instance::NoDict(disp) => Some(Shadow::NoDict { disp }),
+            Instance::Dict => {
+                (instances::lacks_attribute(owner, name) == 1).then_some(Shadow::InDict)
+            }
+            // A name that other instances have may be this one's next.
+            Instance::Inline if has_shared_name(ty, name) => None,
+            Instance::Inline => Some(names_of(ty)),
+        }
+    }
+}
+
+/// Whether two of this name are one object: names are looked up by their addresses.
+pub(super) unsafe fn is_interned(name: *mut PyObject) -> bool {
+    // SAFETY: an exact str.
+    unsafe { (*name.cast::<layout::Str>()).state & 3 != 0 }
 }
 
 unsafe fn shared_keys(ty: *mut ffi::PyTypeObject) -> *const layout::DictKeys {

@@ -1,13 +1,15 @@
 //! What a call calls.
 
-use super::attribute::{finds_plainly, interned, look_up};
+use super::attribute::{finds_plainly, has_plain_getattr, interned, is_interned, lacking, look_up};
 use super::leaf_calls::leaf_call;
 use super::{Assumption, Calls, ListUse, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, hook, objects};
-use decal_trace::event::{Bind, ByCode, Callee, Consumer, Detail, Generating, Kind, KnownCall, ListMethod, Native};
+use decal_trace::event::{
+    AskedFor, Attribute, Bind, ByCode, Callee, Consumer, Detail, Generating, Kind, KnownCall, ListMethod, Native,
+};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -55,6 +57,11 @@ impl Observer {
                 && let Some(known) = self.known(&call)
             {
                 return Detail::Known(known);
+            }
+            if named.is_empty()
+                && let Some(asked) = self.attribute_asked(&call)
+            {
+                return Detail::Asked(asked);
             }
             if ffi::PyType_Check(callable) != 0 {
                 return self.making(&call, calls).map_or_else(Detail::Opaque, Detail::New);
@@ -388,6 +395,38 @@ impl Observer {
                 .map(KnownCall::Leaf)
                 .or_else(|| known(call.callable, call.receiver))
                 .or_else(|| self.by_type(call))
+        }
+    }
+
+    /// `getattr` and `hasattr`.
+    unsafe fn attribute_asked(&mut self, call: &Arguments<'_>) -> Option<AskedFor> {
+        // SAFETY: stack objects are alive.
+        unsafe {
+            if !call.receiver.is_null() {
+                return None;
+            }
+            let (asks, (owner, name, has_default)) = match (module_function(call.callable)?, call.positional) {
+                ((b"builtins", b"hasattr"), [owner, name]) => (true, (*owner, *name, false)),
+                ((b"builtins", b"getattr"), [owner, name]) => (false, (*owner, *name, false)),
+                ((b"builtins", b"getattr"), [owner, name, _]) => (false, (*owner, *name, true)),
+                _ => return None,
+            };
+            if objects::type_of(name) != type_address!(PyUnicode_Type) || !is_interned(name) {
+                return None;
+            }
+            match (self.load_attribute(owner, name), asks) {
+                (Attribute::Unsupported(_), _) => {}
+                (attribute, true) => return Some(AskedFor::Presence(attribute)),
+                (attribute, false) => return Some(AskedFor::Value(attribute)),
+            }
+            let ty = ffi::Py_TYPE(owner);
+            let plain = ffi::PyType_Check(owner) == 0 && ty as u64 != type_address!(PyModule_Type) && has_plain_getattr(ty);
+            if !plain || !look_up(ty, name).is_null() || !asks && !has_default {
+                return None;
+            }
+            let shadow = lacking(owner, name)?;
+            self.assume_type(ty);
+            Some(if asks { AskedFor::Absence(shadow) } else { AskedFor::Default(shadow) })
         }
     }
 

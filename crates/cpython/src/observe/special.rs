@@ -3,7 +3,7 @@
 //! Only methods that are functions of Python, and only where it is clear which one is asked first; all else is left to
 //! general operations. What else there would be to do with the method's result is said by [`Returns`].
 
-use super::attribute::{Instance, has_plain_getattr, has_shared_name, instance, interned, look_up, names_of};
+use super::attribute::{has_plain_getattr, interned, lacking, look_up};
 use super::call::Arguments;
 use super::{Calls, Observer, operand};
 use crate::capi as ffi;
@@ -384,24 +384,6 @@ unsafe fn method(object: *mut PyObject, name: &'static CStr) -> Option<*mut PyOb
         }
         let found = look_up(ty, interned(name));
         is_function(found).then_some(found)
-    }
-}
-
-/// What an instance does not have that has no attribute of this name. None where it has one, or soon may.
-unsafe fn lacking(owner: *mut PyObject, name: *mut PyObject) -> Option<Shadow> {
-    // SAFETY: a live instance.
-    unsafe {
-        let ty = ffi::Py_TYPE(owner);
-        match instance(owner, ty) {
-            Instance::Bare => Some(Shadow::Nothing),
-            Instance::NoDict(disp) => Some(Shadow::NoDict { disp }),
-            Instance::Dict => {
-                (crate::helpers::instances::lacks_attribute(owner, name) == 1).then_some(Shadow::InDict)
-            }
-            // A name that other instances have may be this one's next.
-            Instance::Inline if has_shared_name(ty, name) => None,
-            Instance::Inline => Some(names_of(ty)),
-        }
     }
 }
 

@@ -45,8 +45,12 @@ pub struct Granted {
     pub types: BTreeMap<Val, u64>,
     /// What memory holds.
     pub memory: Vec<(Region, Place, Val)>,
+    /// The same where it is a constant: nothing else may ask for it any more, and its instruction be gone.
+    pub constants: Vec<(Region, Place, Uop, u64)>,
     /// What a uop of one value gives, where it was never done.
     pub known: Vec<(Uop, Val, Val)>,
+    /// The same where it is a constant.
+    pub numbers: Vec<(Uop, Val, u64)>,
     /// By which instruction a value was made.
     pub origin: bool,
     /// Between which bounds integers lie: values from before the label, and phis, each time round.
@@ -282,6 +286,12 @@ impl Emitter {
         }
     }
 
+    /// The same with the kind of constant that it is.
+    fn constant_with_kind(&self, val: Val) -> Option<(Uop, u64)> {
+        let Some(Inst::Uop(inst)) = self.insts.get(val.index()) else { return None };
+        self.constant_of(val).map(|bits| (inst.uop, bits))
+    }
+
     /// The exact type of an object, if it was guarded or is known otherwise.
     pub fn type_of(&self, val: Val) -> Option<u64> {
         let ty = self.types.get(val.index()).copied().filter(|ty| *ty != 0)?;
@@ -299,7 +309,18 @@ impl Emitter {
     /// What was taken for granted behind the label.
     pub fn granted(&mut self) -> Granted {
         let mut granted = self.granted.take();
-        granted.memory = self.heap.granted();
+        for (region, place, val) in self.heap.granted() {
+            match self.constant_with_kind(val) {
+                Some((uop, bits)) => granted.constants.push((region, place, uop, bits)),
+                None => granted.memory.push((region, place, val)),
+            }
+        }
+        for (uop, arg, val) in std::mem::take(&mut granted.known) {
+            match self.constant_of(val) {
+                Some(bits) => granted.numbers.push((uop, arg, bits)),
+                None => granted.known.push((uop, arg, val)),
+            }
+        }
         granted.ranges = self.ranges.granted();
         granted
     }

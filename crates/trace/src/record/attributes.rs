@@ -9,7 +9,7 @@ use super::numbers::one;
 use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::Op;
-use crate::event::{Attribute, Detail, Event, Kind, Operand, Shadow};
+use crate::event::{AskedFor, Attribute, Detail, Event, Kind, Operand, Shadow};
 use crate::ir::{Region, Val};
 use crate::opt::heap::Place;
 use decal_uops::Uop;
@@ -137,6 +137,52 @@ impl Recorder<'_> {
         self.discard(&[owner_sym])
     }
 
+    /// `getattr` and `hasattr`, whose operands were taken off the stack.
+    pub(super) fn ask_attribute(&mut self, asked: AskedFor, callable: Sym, args: Vec<Sym>, event: &Event) -> Step<()> {
+        let missing = AbortReason::Inconsistent("arguments");
+        let [seen, seen_name] = [2, 3].map(|index| event.operands.get(index).copied());
+        let (seen, seen_name) = (seen.ok_or(missing)?, seen_name.ok_or(missing)?);
+        let mut args = args.into_iter();
+        let (Some(owner), Some(name)) = (args.next(), args.next()) else { return Err(missing) };
+        self.guard_callable(&name, seen_name)?;
+        let mut dropped = vec![callable, name];
+        let result = match asked {
+            AskedFor::Value(attribute) => {
+                dropped.extend(args.next());
+                let drops = self.guard_discard(&dropped);
+                let event = Event { detail: Detail::Attribute(attribute), ..event.clone() };
+                self.load_from(owner, seen, false, &event)?;
+                self.drop_all(&drops);
+                return Ok(());
+            }
+            AskedFor::Presence(attribute) => {
+                match attribute {
+                    Attribute::Method { shadow, .. }
+                    | Attribute::ClassMethod { shadow, .. }
+                    | Attribute::Constant { shadow, .. } => self.constant_owner(&owner, seen, shadow, event)?,
+                    _ => {
+                        let event = Event { detail: Detail::Attribute(attribute), ..event.clone() };
+                        self.load_from(Self::duplicate(&owner), seen, false, &event)?;
+                        let value = self.pop()?;
+                        self.discard(&[value])?;
+                    }
+                }
+                self.bool_const(true)
+            }
+            AskedFor::Absence(shadow) => {
+                self.instance_owner(&owner, seen, shadow, event)?;
+                self.bool_const(false)
+            }
+            AskedFor::Default(shadow) => {
+                self.instance_owner(&owner, seen, shadow, event)?;
+                args.next().ok_or(missing)?
+            }
+        };
+        self.push(result);
+        dropped.push(owner);
+        self.discard(&dropped)
+    }
+
     /// Guards the owner of a constant attribute: a class or module itself, or the class of an instance.
     fn constant_owner(&mut self, owner: &Sym, seen: Operand, shadow: Shadow, event: &Event) -> Step<()> {
         if seen.kind == Kind::Type {
@@ -203,7 +249,9 @@ impl Recorder<'_> {
     /// The name that an instruction means, as an object.
     fn name_of(&mut self, event: &Event) -> Step<Val> {
         let (Op::LoadAttr { name, .. } | Op::LoadSuperAttr { name, .. } | Op::StoreAttr { name }) = event.op else {
-            return Err(AbortReason::Inconsistent("name"));
+            // An argument, behind the function, the receiver and the owner.
+            let name = event.operands.get(3).ok_or(AbortReason::Inconsistent("name"))?;
+            return Ok(self.e.object(name.object, name.ty));
         };
         let code = self.rec.codes.get(event.code.0 as usize);
         let name = code.and_then(|code| code.names.get(name as usize)).copied();

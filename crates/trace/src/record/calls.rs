@@ -86,6 +86,11 @@ impl Recorder<'_> {
                 self.push(none);
                 Ok(false)
             }
+            Detail::Asked(asked) if receiver == Sym::Null => {
+                self.guard_callable(&callable, seen_callable)?;
+                self.ask_attribute(asked, callable, args, event)?;
+                Ok(false)
+            }
             Detail::Known(known) => {
                 if receiver != Sym::Null {
                     return Err(AbortReason::Call("builtin with a receiver"));

@@ -191,6 +191,8 @@ fn renumbered_granted(granted: &Granted, number: &impl Fn(Val) -> Option<Val>) -
         insts: granted.insts.iter().filter_map(|val| number(*val)).collect(),
         types: granted.types.iter().filter_map(|(val, ty)| Some((number(*val)?, *ty))).collect(),
         memory: memory.collect(),
+        constants: granted.constants.iter().map(|(region, at, uop, bits)| (*region, place(at), *uop, *bits)).collect(),
+        numbers: granted.numbers.iter().map(|(uop, arg, bits)| (*uop, there(*arg), *bits)).collect(),
         known: granted.known.iter().filter_map(|(uop, arg, val)| Some((*uop, there(*arg), number(*val)?))).collect(),
         origin: granted.origin,
         ranges: granted.ranges.iter().map(|(val, range)| (there(*val), *range)).collect(),

@@ -91,6 +91,10 @@ fn needed(trace: &Trace, label: &LabelState, interface: &[Val]) -> Attempt<Vec<V
         place.index.map_or(Ok(()), |(index, _)| ask(index))?;
         ask(*val)?;
     }
+    for (_, place, ..) in &granted.constants {
+        ask(place.base)?;
+    }
+    granted.numbers.iter().try_for_each(|(_, arg, _)| ask(*arg))?;
     for (_, arg, val) in &granted.known {
         ask(*arg)?;
         ask(*val)?;
@@ -508,18 +512,54 @@ impl Recorder<'_> {
                 _ => return Err(format!("what memory holds: {val:?}")),
             }
         }
+        for (region, place, uop, bits) in &label.granted.constants {
+            let fails = || format!("what memory holds: {bits:#x}");
+            let (Some(base), None) = (map.get(&place.base), place.index) else { return Err(fails()) };
+            match uop {
+                Uop::const_obj => {
+                    let held = self.e.load(Uop::load_obj_unchecked, *base, None, place.disp, *region, None);
+                    self.renew_check(Uop::guard_is, &[held], *bits).map_err(|()| fails())?;
+                }
+                Uop::const_int | Uop::const_int64 => {
+                    let held = self.e.load(Uop::load_int, *base, None, place.disp, *region, None);
+                    let wanted = self.e.int(*bits as i64);
+                    self.renew_check(Uop::guard_eq_int, &[held, wanted], 0).map_err(|()| fails())?;
+                }
+                _ => return Err(fails()),
+            }
+        }
         for (uop, arg, val) in &label.granted.known {
             let (Some(arg), Some(mine)) = (map.get(arg), map.get(val)) else {
                 return Err(format!("what {val:?} is"));
             };
-            if *uop != Uop::unbox_int || self.e.type_of(*arg) != Some(self.host.objects.int) {
-                return Err(format!("what {val:?} is"));
-            }
-            let number = self.e.pure(*uop, &[*arg], 0, 0, Some(snap));
-            if number != *mine {
-                self.e.pure(Uop::guard_eq_int, &[number, *mine], 0, 0, Some(snap));
-            }
+            self.renew_number(*uop, *arg, *mine).map_err(|()| format!("what {val:?} is"))?;
         }
+        for (uop, arg, bits) in &label.granted.numbers {
+            let fails = || format!("what {arg:?} is");
+            let arg = *map.get(arg).ok_or_else(fails)?;
+            let wanted = self.e.int(*bits as i64);
+            self.renew_number(*uop, arg, wanted).map_err(|()| fails())?;
+        }
+        Ok(())
+    }
+
+    /// Guards that an object is this number.
+    fn renew_number(&mut self, uop: Uop, object: Val, wanted: Val) -> Result<(), ()> {
+        if uop != Uop::unbox_int || self.e.type_of(object) != Some(self.host.objects.int) {
+            return Err(());
+        }
+        let snap = self.snap();
+        let number = self.e.pure(uop, &[object], 0, 0, Some(snap));
+        if number == wanted { Ok(()) } else { self.renew_check(Uop::guard_eq_int, &[number, wanted], 0) }
+    }
+
+    /// Guards what is not known to be otherwise.
+    fn renew_check(&mut self, guard: Uop, args: &[Val], imm64: u64) -> Result<(), ()> {
+        if self.e.refutes(guard, args, imm64) {
+            return Err(());
+        }
+        let snap = self.snap();
+        self.e.pure(guard, args, 0, imm64, Some(snap));
         Ok(())
     }
 }
