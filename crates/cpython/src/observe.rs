@@ -18,6 +18,7 @@ mod making;
 mod names;
 mod operands;
 mod outcomes;
+mod partials;
 mod special;
 
 pub(crate) use attribute::{interned, look_up};
@@ -196,6 +197,7 @@ impl Observer {
             | Detail::Known(_)
             | Detail::Generate(_)
             | Detail::Asked(_)
+            | Detail::Partial(_)
             | Detail::Consume(..) => Detail::Opaque(CHANGES),
             Detail::Special(_) if matches!(op, Op::Call(_)) => Detail::Opaque(CHANGES),
             Detail::Opaque(what) => Detail::Opaque(what),

@@ -166,6 +166,19 @@ pub enum Bind {
     Keywords(Vec<(Operand, u32)>),
 }
 
+/// A function that is called with arguments that an object holds, before those of the call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Partial {
+    /// The function.
+    pub callee: Callee,
+    /// Where the object has the function, the tuple of arguments, and the dict of named ones, in which there are none.
+    pub disps: [i32; 3],
+    /// How many arguments it holds.
+    pub held: u32,
+    /// The object's type.
+    pub ty: u64,
+}
+
 /// A `with` block that begins, of a manager whose methods are functions of Python.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entering {
@@ -538,6 +551,8 @@ pub enum Detail {
     New(Making),
     /// `Call` of a builtin that traces know.
     Known(KnownCall),
+    /// `Call` of a `functools.partial`, whose function is entered.
+    Partial(Partial),
     /// `Call` of `getattr` or `hasattr` with a name that is the same each time.
     Asked(AskedFor),
     /// An instruction that calls a special method.
@@ -656,6 +671,7 @@ impl Detail {
             Detail::New(Making { init, .. }) => init.map(|init| (init, true)),
             Detail::Special(special) => Some((special.callee, true)),
             Detail::With(entering) => Some((entering.callee, true)),
+            Detail::Partial(partial) => Some((partial.callee, true)),
             _ => None,
         }
     }

@@ -48,6 +48,9 @@ impl Observer {
             if let Some(entered) = self.followed(&call, calls) {
                 return entered;
             }
+            if let Some(entered) = self.partial(&call, calls) {
+                return entered;
+            }
             if named.is_empty()
                 && let Some(consumed) = self.consuming(&call, calls)
             {

@@ -41,6 +41,7 @@ impl Recorder<'_> {
                 }
                 self.make_instance(making, callable, args, event)
             }
+            Detail::Partial(partial) if receiver == Sym::Null => self.call_partial(partial, callable, args, event),
             Detail::Opaque(what) => Err(AbortReason::Call(what)),
             _ => Err(AbortReason::Call("a builtin with names of arguments")),
         }

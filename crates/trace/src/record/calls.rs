@@ -86,6 +86,10 @@ impl Recorder<'_> {
                 self.push(none);
                 Ok(false)
             }
+            Detail::Partial(partial) if receiver == Sym::Null => {
+                self.call_partial(partial, callable, args, event)?;
+                Ok(false)
+            }
             Detail::Asked(asked) if receiver == Sym::Null => {
                 self.guard_callable(&callable, seen_callable)?;
                 self.ask_attribute(asked, callable, args, event)?;

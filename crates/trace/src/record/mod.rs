@@ -49,6 +49,7 @@ mod named;
 mod names;
 mod native;
 mod numbers;
+mod partials;
 mod pictured;
 mod raising;
 mod realize;
