@@ -14,12 +14,13 @@ import random
 import sys
 
 PRELUDE = """
+import functools
 import gc
 import re
 import sys
 import traceback
 import weakref
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from types import ModuleType
 
 LOG = []
@@ -297,6 +298,113 @@ def gathered(n, x, *rest):
     elif SCALE > 2:
         note("gathered")
     return (name, list(kept), x, rest)
+
+
+def handed(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def looked(function):
+    def wrapper(*args, **kwargs):
+        if kwargs.get("c"):
+            note("looked")
+            kwargs["c"] = len(kwargs)
+        elif not args:
+            kwargs.update(a=1)
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@handed
+def summed(a, b=1, *rest, c=2, **more):
+    if more:
+        note(f"more {sorted(more)}")
+    return clip(a + b + c + len(rest)) if b else (rest, more)
+
+
+@looked
+@handed
+def given(*args, **kwargs):
+    return args, kwargs
+
+
+def named(**kwargs):
+    return kwargs
+
+
+def forwarded(function, *args, **kwargs):
+    return function(*args, b=2, **kwargs) if SCALE else function(**kwargs)
+
+
+class Guard:
+    def __init__(self, v):
+        self.v = v
+
+    def __enter__(self):
+        note("enter")
+        self.v = clip(self.v + 1)
+        return self.v
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None:
+            note(f"exit {kind.__name__}")
+        self.v = clip(self.v - 1)
+        return kind is not None and self.v == 2
+
+
+class Quiet(Guard):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *details):
+        self.v = details[1]
+
+
+class Shown:
+    def __init__(self, function):
+        self.function = function
+
+    def __get__(self, owner, kind=None):
+        return self if owner is None else clip(self.function(owner))
+
+
+class Checked(Shown):
+    def __set__(self, owner, value):
+        note("set")
+        owner.__dict__["checked"] = value
+
+
+class Open:
+    of_class = 1
+
+    def __init__(self, v):
+        self.v = v
+
+    @Shown
+    def shown(self):
+        return self.v
+
+    @Checked
+    def checked(self):
+        note("checked")
+        return self.__dict__.get("checked", 0)
+
+    def __getattr__(self, name):
+        if name == "none":
+            raise AttributeError(name)
+        note(name)
+        return len(name)
+
+    def method(self, x=1, *, y=0):
+        return clip(self.v + x + y)
+
+    def __repr__(self):
+        return f"Open({sorted(vars(self))})"
 
 
 class Ends:
@@ -591,7 +699,7 @@ class Writer:
         self.in_loop = False
         self.odd = {
             kind
-            for kind in ("raise", "frames", "drop", "classes", "modules", "deques", "pairs", "names", "within")
+            for kind in ("raise", "frames", "drop", "classes", "modules", "deques", "pairs", "names", "within", "handed")
             if random.random() < 0.6
         }
 
@@ -719,6 +827,20 @@ class Writer:
                         f"x = total_of({a})", "x = spread(i % 4, xs)", f"x = gathered(i % 4, {a})", "x = gathered(i % 5, x, i)[1]", "add.__defaults__ = (i % 2,)", "add.__code__ = adder(i).__code__", "add = adder(Ends('ad'))", "x = adder(Ends('ae'))(i, 0)",
                         f"def rec(q): return {q} if not isinstance(q, int) or not 0 < q < 6 else clip(rec(q - 1) + 1)", "x = rec(i % 5)", f"x = rec({a})", "f = rec", "x = f is rec", "rec = helper",
                         "x = sum(rec(q) for q in (1, 2, 3))", "x = [add(q) for q in xs[:2]]", "x = sys.getrefcount(rec)", "e = add", "add = adder(1); e = add(i)"] * 2  # fmt: skip
+        if "handed" in self.odd:
+            b = self.number_expression(2)
+            choices += [f"x = summed({a})", f"x = summed({a}, {b})", f"x = summed({a}, c={b})", "x = summed(a, 1, i, x, c=0)", "x = summed(b=i, a=2)", "x = summed(1, q=i)",
+                        f"x = given({a}, c={b})", "x, y = given(i)", "x = given(c=0, q=e)[1]", "x = named(k=i, m=e)", f"y = len(named(a={a}))", "x = summed(*t or (1, 2))",
+                        "x = summed(*xs[:2], **j)", "x = forwarded(summed, i)", "x = forwarded(given, i, c=2)", "x = forwarded(named, k=i)", "x = forwarded(w)",
+                        "x = summed(**{'a': i, 'b': x})", "x = summed(*(i, a), **named(c=1))", "x = forwarded(Base, i)", "x = summed(Ends('h'), 0)", "e = named(k=Ends('k'))",
+                        "w = w.method if hasattr(w, 'method') else Open(i)", "x = w(1)", "x = w(2, y=i)", "w = functools.partial(summed, i)", "x = w()", "x = w(i, c=x)",
+                        "w = functools.partial(given, 1, c=2)", "w = functools.partial(w, i)", "x = w.args", "w.keywords['c'] = i", "w = Open(a)", "w = summed", "w = Guard(i % 3)",
+                        "x = w.v", "x = w.of_class", "x = w.missing", "w.v = i", "w.missing = i", "Open.of_class = i", "w.of_class = 2", "x = w.shown", "x = w.checked", "w.checked = i",
+                        "x = getattr(w, 'v')", "x = getattr(w, 'v', i)", "x = hasattr(w, 'none')", "x = getattr(w, 'none', x)", "y = hasattr(o, 'v')", "x = getattr(o, 'value')()",
+                        "y = getattr(o, 'nothing', y)", "x = getattr(o, 'v' if i % 2 else 'w')", "x = hasattr(p, 'k')", "p.k = 1", "del p.k", "x = hasattr(w, '__call__')",
+                        "r2 = o.add; x = r2(1)", "x = r2(i, twice=True)", "x = r2(*(1,))", "x = r2 == o.add", "x = r2.__self__ is o", "r2 = p.value",
+                        "c2 = defaultdict(int)", "c2[i % 3] += 1", "c2[x] = i", "x = c2['k']", "c2 = Counter('abca')", "c2 = OrderedDict(a=1)", "x = 'a' in c2", "x = c2[i % 2]", "del c2[1]", "c2['a'] = Ends('c2')",
+                        "x = xs == [1, i]", "x = (1, x) < (1, i)", "y = t == (i, a)", "x = [1, [i]] == [1, xs]"]  # fmt: skip
         if "frames" in self.odd:
             choices += [
                 "x = len(locals())",
@@ -766,7 +888,10 @@ class Writer:
                 self.line(indent, "finally:")
                 self.block(indent + 1, depth + 1)
         elif kind < 84:
-            self.line(indent, f"with {self.pick(['u', 'u as v', 'Vec(i, 2)', 'v'])}:")
+            managers = ["u", "u as v", "Vec(i, 2)", "v"]
+            if "handed" in self.odd:
+                managers += ["Guard(i % 3)", "w", "Guard(2) as x, w", "Quiet(i) as q", "w as x", "Guard(Ends('g'))"] * 2
+            self.line(indent, f"with {self.pick(managers)}:")
             self.block(indent + 1, depth + 1)
         else:
             self.loop(indent, depth)
@@ -841,6 +966,7 @@ class Writer:
         self.line(1, "o = Base(a); p = Other(1, b); u = Vec(1, a); v = Vec(b, 2); e = f = t = None; add = lambda q: q")
         self.line(1, "m = module(0); z = deque([1, a, 2.5]); g = Pair(1); h = Pair(a, b)")
         self.line(1, "l = LATE[0]; j = {'k': 1, 'm': a}")
+        self.line(1, "w = Guard(a); r2 = o.add; c2 = defaultdict(int)")
         if "within" in self.odd:
             self.line(1, "def rec(q): return q")
         self.loop(1, 0, "n")
@@ -849,7 +975,7 @@ class Writer:
             self.loop(1, 0, "n")
         self.line(
             1,
-            "return a, b, x, y, total, s, xs, d, o, p, u, v, e, g, h, j, COUNT, PART, l.__dict__, sys.getrefcount(o), sys.getrefcount(g), sys.getrefcount(xs), len(z)",
+            "return a, b, x, y, total, s, xs, d, o, p, u, v, e, g, h, j, COUNT, PART, l.__dict__, sys.getrefcount(o), sys.getrefcount(g), sys.getrefcount(xs), len(z), c2, sys.getrefcount(w)",
         )
         return "\n".join(self.lines)
 

@@ -106,7 +106,8 @@ impl Engine {
         unsafe { make_room(code) };
         let asked = self.codes.get(&(code as usize)).is_some_and(|state| state.starts);
         // SAFETY: the caller's.
-        if !asked && !unsafe { may_start(code, self.options.least_units.saturating_sub(is_called_by_c() * LESS_BY_C)) } {
+        if !asked && !unsafe { may_start(code, self.options.least_units.saturating_sub(is_called_by_c() * LESS_BY_C)) }
+        {
             return Call::Disable;
         }
         let (calls, probe) = if asked { (1, None) } else { self.probe(self.options.call_threshold) };

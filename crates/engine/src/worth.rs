@@ -58,7 +58,11 @@ fn saved(event: &Event, general: bool) -> i32 {
         Op::LoadFast(_) | Op::LoadConst(_) | Op::PopJump(..) | Op::Is(_) | Op::PopTop => 15,
         Op::Binary(_) if floats() => 90,
         Op::Binary(_) => 45,
-        Op::Call(_) if !general && matches!(event.detail, Detail::Enter(_) | Detail::Native(_) | Detail::Partial(_)) => 100,
+        Op::Call(_)
+            if !general && matches!(event.detail, Detail::Enter(_) | Detail::Native(_) | Detail::Partial(_)) =>
+        {
+            100
+        }
         // The interpreter calls these without a C function between.
         Op::General(GeneralOp::CallEx, _) if !opaque() => 300,
         Op::General(GeneralOp::CallEx, _) if matches!(callable(), Some(Kind::Function | Kind::Method)) => -600,

@@ -5,8 +5,8 @@
 //! and only then the items are moved: where one of the comparisons could run Python code or raise, nothing has changed, and the function
 //! refuses. Items are moved, and memory is taken, as the functions in C do it (`_heapqmodule.c`).
 
-use super::sequences::items;
 use super::order::less;
+use super::sequences::items;
 use crate::capi as ffi;
 use crate::{PyObject, objects};
 use smallvec::SmallVec;

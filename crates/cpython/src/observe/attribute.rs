@@ -399,9 +399,7 @@ pub(super) unsafe fn lacking(owner: *mut PyObject, name: *mut PyObject) -> Optio
         match instance(owner, ty) {
             Instance::Bare => Some(Shadow::Nothing),
             Instance::NoDict(disp) => Some(Shadow::NoDict { disp }),
-            Instance::Dict => {
-                (instances::lacks_attribute(owner, name) == 1).then_some(Shadow::InDict)
-            }
+            Instance::Dict => (instances::lacks_attribute(owner, name) == 1).then_some(Shadow::InDict),
             // A name that other instances have may be this one's next.
             Instance::Inline if has_shared_name(ty, name) => None,
             Instance::Inline => Some(names_of(ty)),

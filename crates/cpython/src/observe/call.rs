@@ -98,20 +98,19 @@ impl Observer {
             if ty == type_address!(PyMethod_Type) {
                 let method = callable.cast::<layout::Method>();
                 let function = (*method).function;
-                // At the end of a `with` block an argument is where the receiver is otherwise.
-                let with_receiver: Vec<_> = std::iter::once(receiver).chain(call.positional.iter().copied()).collect();
-                let all = Arguments { positional: &with_receiver, receiver: null_mut(), ..*call };
-                let call = if receiver.is_null() { call } else { &all };
-                if receiver.is_null() && objects::type_of(function) == type_address!(PyFunction_Type) {
-                    if makes_generator(function) {
-                        let made = self.generating(function, (*method).self_, 1, call, calls);
-                        return Some(made.map_or_else(Detail::Opaque, Detail::Generate));
-                    }
+                // At the end of a `with` block an argument is where the receiver is otherwise. The interpreter takes a method apart
+                // only where there is none.
+                let by_c = !receiver.is_null();
+                let positional: Vec<_> =
+                    std::iter::once(receiver).filter(|_| by_c).chain(call.positional.iter().copied()).collect();
+                let call = Arguments { positional: &positional, receiver: null_mut(), ..*call };
+                let is_function = objects::type_of(function) == type_address!(PyFunction_Type);
+                if is_function && !by_c && makes_generator(function) {
+                    let made = self.generating(function, (*method).self_, 1, &call, calls);
+                    return Some(made.map_or_else(Detail::Opaque, Detail::Generate));
                 }
-                if objects::type_of(function) == type_address!(PyFunction_Type) && !makes_generator(function) {
-                    // The interpreter takes a method apart only where nothing is in the receiver's place.
-                    let by_c = !receiver.is_null();
-                    let entered = self.python_call(function, (*method).self_, 1, call, calls);
+                if is_function && !makes_generator(function) {
+                    let entered = self.python_call(function, (*method).self_, 1, &call, calls);
                     let entered = entered.map(|callee| Callee { by_c, ..callee });
                     return Some(entered.map_or_else(Detail::Opaque, Detail::Enter));
                 }
@@ -423,7 +422,8 @@ impl Observer {
                 (attribute, false) => return Some(AskedFor::Value(attribute)),
             }
             let ty = ffi::Py_TYPE(owner);
-            let plain = ffi::PyType_Check(owner) == 0 && ty as u64 != type_address!(PyModule_Type) && has_plain_getattr(ty);
+            let plain =
+                ffi::PyType_Check(owner) == 0 && ty as u64 != type_address!(PyModule_Type) && has_plain_getattr(ty);
             if !plain || !look_up(ty, name).is_null() || !asks && !has_default {
                 return None;
             }

@@ -45,7 +45,8 @@ impl Observer {
             }
             let held = positional.len() as u32;
             positional.extend_from_slice(call.positional);
-            let all = Arguments { callable: function, receiver: null_mut(), positional: &positional, names: call.names };
+            let all =
+                Arguments { callable: function, receiver: null_mut(), positional: &positional, names: call.names };
             let callee = self.python_call(function, null_mut(), 0, &all, calls).ok()?;
             let callee = Callee { by_c: true, by_code: None, ..callee };
             Some(Detail::Partial(Partial { callee, disps, held, ty: ty as u64 }))

@@ -94,7 +94,9 @@ impl Recorder<'_> {
                 // What is called was followed, and where the attribute is was looked up.
                 Op::Call(_) if matches!(event.detail, Detail::Known(KnownCall::Leaf(_))) && index > 0 => !same_shape,
                 Op::Call(_) if matches!(event.detail, Detail::Asked(_)) => !same_shape || index == 3,
-                Op::Call(_) | Op::CallKw(_) | Op::General(GeneralOp::CallEx, _) => index == 0 && !called(event, *operand),
+                Op::Call(_) | Op::CallKw(_) | Op::General(GeneralOp::CallEx, _) => {
+                    index == 0 && !called(event, *operand)
+                }
                 Op::LoadAttr { .. } => !same_shape,
                 Op::LoadSuperAttr { .. } => index < 2 || !same_shape,
                 Op::StoreAttr { .. } => index == 1 && !same_shape,

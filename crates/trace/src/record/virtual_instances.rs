@@ -267,7 +267,9 @@ fn takes_builtin(event: &Event, nth: u32) -> bool {
     match event.op {
         Op::StoreFast(_) | Op::StoreFastLoadFast(..) | Op::PopTop | Op::General(GeneralOp::DictMerge, _) => true,
         // Named arguments; what is called.
-        Op::General(GeneralOp::CallEx, flags) => follows && nth == 1 && flags & 1 != 0 || enters && nth == 3 + (flags & 1),
+        Op::General(GeneralOp::CallEx, flags) => {
+            follows && nth == 1 && flags & 1 != 0 || enters && nth == 3 + (flags & 1)
+        }
         Op::Call(count) => enters && nth == count + 2,
         Op::CallKw(count) => enters && nth == count + 3,
         _ => false,
