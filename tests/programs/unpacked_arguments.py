@@ -268,6 +268,60 @@ def handed(function, *args, **kwargs):
     return function(*args, **kwargs)
 
 
+class Counts:
+    def __init__(self, *things, **named):
+        self.found = [sys.getrefcount(thing) for thing in things], [sys.getrefcount(thing) for thing in named.values()]
+
+    def method(self, thing, other=None):
+        return sys.getrefcount(self), sys.getrefcount(thing), sys.getrefcount(other)
+
+    def __enter__(self):
+        return sys.getrefcount(self)
+
+    def __exit__(self, *details):
+        self.found = sys.getrefcount(self)
+
+
+def references():
+    """Whoever calls holds what it calls with, for as long as it calls."""
+    counts, method, found = Counts(), handed_on(Counts.method), []
+    bound = counts.method
+    for turn in range(TURNS):
+        one, two = [turn], (turn, [turn])
+        found.append((bound(one), bound(*two), counts.method(*two), counts.method(one, other=one)))
+        found.append((method(counts, one), method(counts, *two), method(counts, one, other=one)))
+        found.append((functools.partial(bound, one)(), functools.partial(Counts.method, counts)(one, two)))
+        found.append((Counts(one, *two, two=two).found, Counts(*two).found, Counts(**{"one": one}).found))
+        with counts as entered:
+            found.append(entered)
+        found.append((counts.found, sys.getrefcount(one), sys.getrefcount(two), sys.getrefcount(counts)))
+    return found[-6:]
+
+
+class Told(Ends):
+    def takes(self, one, two):
+        local = Ends("local")
+        return len(local.name) + len(one.name)
+
+    def both(self, *args):
+        return self.takes(*args)
+
+
+def order_of_ends():
+    Ends.ended.clear()
+    told = Told("told")
+    takes = told.takes
+    total = 0
+    for _ in range(TURNS):
+        total += takes(Ends("a"), Ends("b"))
+        total += takes(*(Ends("c"), Ends("d")))
+        total += told.both(Ends("e"), Ends("f"))
+        total += functools.partial(takes)(Ends("g"), Ends("h"))
+        total += functools.partial(Told.takes, told)(Ends("i"), two=Ends("j"))
+        total += handed_on(takes)(Ends("k"), two=Ends("l"))
+    return total, Ends.ended[-18:], len(Ends.ended)
+
+
 def changing():
     """What is called, and with what, changes from turn to turn."""
     functions = [add, scaled, given, lambda *args, **kwargs: (args, kwargs)]
@@ -301,6 +355,8 @@ for function in (
     shared,
     others,
     ends,
+    references,
+    order_of_ends,
     changing,
     recursive,
 ):

@@ -184,6 +184,8 @@ pub struct Partial {
 pub struct Entering {
     /// Its `__enter__`.
     pub callee: Callee,
+    /// The same as an object.
+    pub enter: Operand,
     /// Its `__exit__`.
     pub exit: Operand,
     /// The manager's type.

@@ -133,7 +133,7 @@ impl Observer {
             let callee = self.call_with(enter, 1, calls).ok()?;
             let ty = ffi::Py_TYPE(manager);
             self.assume_type(ty);
-            Some(Entering { callee, exit: operand(exit), ty: ty as u64 })
+            Some(Entering { callee, enter: operand(enter), exit: operand(exit), ty: ty as u64 })
         }
     }
 

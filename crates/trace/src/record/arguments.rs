@@ -30,6 +30,9 @@ impl Recorder<'_> {
             return Err(AbortReason::Call("names of arguments that change"));
         }
         self.same_shape(count, event)?;
+        if let Detail::Partial(partial) = event.detail {
+            return self.call_partial(partial, count, event);
+        }
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
         match event.detail {
@@ -41,7 +44,6 @@ impl Recorder<'_> {
                 }
                 self.make_instance(making, callable, args, event)
             }
-            Detail::Partial(partial) if receiver == Sym::Null => self.call_partial(partial, callable, args, event),
             Detail::Opaque(what) => Err(AbortReason::Call(what)),
             _ => Err(AbortReason::Call("a builtin with names of arguments")),
         }

@@ -90,6 +90,29 @@ impl Recorder<'_> {
         self.enter(callee, &[], args, event, Returns::Value)
     }
 
+    /// The end of a `with` block: a method is called with an argument in the receiver's place.
+    pub(super) fn call_method_by_c(&mut self, callee: Callee, count: u32, event: &Event) -> Step<()> {
+        let callable = self.peek(count + 2)?;
+        let bound = self.bound_to(callee, &callable, event)?;
+        let mut args = vec![bound];
+        args.extend(self.peek_arguments(count + 1)?);
+        self.enter_by_c(callee, count + 2, args, event)
+    }
+
+    /// A copy of what a method on the stack is bound to. Its function is guarded.
+    pub(super) fn bound_to(&mut self, callee: Callee, method: &Sym, event: &Event) -> Step<Sym> {
+        if let Sym::Instance(parts, _) = method
+            && self.is_method(method)
+        {
+            return match &parts[FIRST_VALUE..] {
+                [Sym::Const(function), bound] if function.object == callee.function => Ok(Self::duplicate(bound)),
+                _ => Err(AbortReason::Unstable("a constant that was another one")),
+            };
+        }
+        let seen = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;
+        self.unbind(callee, method, seen)
+    }
+
     /// The object that a method is bound to, with a reference that outlives the method. The function is guarded.
     pub(super) fn unbind(&mut self, callee: Callee, method: &Sym, seen: Operand) -> Step<Sym> {
         let Sym::Obj(val, _) = method else { return Err(AbortReason::Call("a method that is a constant")) };
@@ -114,6 +137,8 @@ impl Recorder<'_> {
         self.describe_method(entering.exit, manager);
         let Sym::Instance(parts, _) = self.peek(1)? else { return Err(AbortReason::Inconsistent("method")) };
         let manager = parts.last().map(Self::duplicate).ok_or(AbortReason::Inconsistent("method"))?;
-        self.enter(entering.callee, &[], vec![manager], event, Returns::Value)
+        // The other method that is made for it is there until the call returns, in the result's place.
+        self.describe_method(entering.enter, manager.clone());
+        self.enter_by_c(entering.callee, 1, vec![manager], event)
     }
 }

@@ -4,8 +4,9 @@ use super::numbers::Number;
 use super::virtual_instances::class_of;
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::Op;
-use crate::event::{Detail, Event, Kind, KnownCall, Operand};
+use crate::event::{Callee, Detail, Event, Kind, KnownCall, Operand};
 use crate::ir::{Region, Val};
+use crate::snapshot::Returns;
 use decal_uops::Uop;
 
 impl Recorder<'_> {
@@ -57,6 +58,17 @@ impl Recorder<'_> {
             return Ok(false);
         }
         self.same_shape(count, event)?;
+        match detail {
+            Detail::Enter(callee) if callee.by_c => {
+                self.call_method_by_c(callee, count, event)?;
+                return Ok(false);
+            }
+            Detail::Partial(partial) => {
+                self.call_partial(partial, count, event)?;
+                return Ok(false);
+            }
+            _ => {}
+        }
         let mut args = self.pop_arguments(count)?;
         let (receiver, callable) = (self.pop()?, self.pop()?);
         let seen_callable = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;
@@ -86,10 +98,6 @@ impl Recorder<'_> {
                 self.push(none);
                 Ok(false)
             }
-            Detail::Partial(partial) if receiver == Sym::Null => {
-                self.call_partial(partial, callable, args, event)?;
-                Ok(false)
-            }
             Detail::Asked(asked) if receiver == Sym::Null => {
                 self.guard_callable(&callable, seen_callable)?;
                 self.ask_attribute(asked, callable, args, event)?;
@@ -106,6 +114,18 @@ impl Recorder<'_> {
             Detail::Opaque(what) => Err(AbortReason::Call(what)),
             _ => Err(AbortReason::Inconsistent("call without callee")),
         }
+    }
+
+    /// Enters a function that a function in C calls: what that is called with stays on the caller's stack while the call is under way,
+    /// and holds its references. `args` are copies.
+    pub(super) fn enter_by_c(&mut self, callee: Callee, operands: u32, args: Vec<Sym>, event: &Event) -> Step<()> {
+        let operands = u8::try_from(operands).map_err(|_| AbortReason::Call("a call with so many arguments"))?;
+        self.enter(callee, &[], args, event, Returns::Over(operands))
+    }
+
+    /// Copies of the arguments on top of the stack, in their order.
+    pub(super) fn peek_arguments(&mut self, count: u32) -> Step<Vec<Sym>> {
+        (1..=count).rev().map(|nth| Ok(Self::duplicate(&self.peek(nth)?))).collect()
     }
 
     pub(super) fn guard_callable(&mut self, callable: &Sym, seen: Operand) -> Step<()> {

@@ -11,7 +11,7 @@ use super::state::Own;
 use super::virtual_instances::{FIRST_VALUE, MOST, class_of, describe};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::bytecode::{GeneralOp, Op};
-use crate::event::{Bind, Detail, Event, Kind, Operand};
+use crate::event::{Bind, Callee, Detail, Event, Kind, Operand};
 use crate::ir::{Region, Val};
 use decal_uops::Uop;
 use std::rc::Rc;
@@ -174,6 +174,23 @@ impl Recorder<'_> {
             }
             _ => return Err(other),
         };
+        let by_c = match event.detail {
+            Detail::Enter(callee) => callee.by_c,
+            Detail::New(_) => true,
+            _ => false,
+        };
+        // A function in C holds references to the values of named arguments as well.
+        if by_c && !named.is_empty() {
+            return Err(other);
+        }
+        if let Detail::Enter(callee) = event.detail
+            && by_c
+        {
+            return self.call_method_unpacked(callee, flags, args, event);
+        }
+        if by_c && args.iter().any(|arg| matches!(arg, Sym::Obj(_, Own::Owned))) {
+            return Err(other);
+        }
         args.append(&mut named);
         for _ in 0..2 + (flags & 1) {
             self.pop()?;
@@ -186,6 +203,15 @@ impl Recorder<'_> {
             Detail::New(making) => self.make_instance(making, callable, args, event),
             _ => Err(other),
         }
+    }
+
+    /// A bound method with arguments out of a tuple, which stays on the stack.
+    fn call_method_unpacked(&mut self, callee: Callee, flags: u32, args: Vec<Sym>, event: &Event) -> Step<()> {
+        let operands = 3 + (flags & 1);
+        let callable = self.peek(operands)?;
+        let bound = self.bound_to(callee, &callable, event)?;
+        let args = std::iter::once(bound).chain(args.iter().map(Self::duplicate)).collect();
+        self.enter_by_c(callee, operands, args, event)
     }
 
     /// The first items of a tuple that exists.

@@ -5,12 +5,12 @@ use super::state::Own;
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::event::{Event, Kind, Partial};
 use crate::ir::Region;
-use crate::snapshot::Returns;
 use decal_uops::Uop;
 
 impl Recorder<'_> {
-    /// Enters the function of one that was taken off the stack, with its arguments.
-    pub(super) fn call_partial(&mut self, partial: Partial, callable: Sym, args: Vec<Sym>, event: &Event) -> Step<()> {
+    /// Enters the function of one that is called with so many arguments, which are on top of the stack.
+    pub(super) fn call_partial(&mut self, partial: Partial, count: u32, event: &Event) -> Step<()> {
+        let callable = self.peek(count + 2)?;
         if !matches!(callable, Sym::Obj(..) | Sym::Const(_)) {
             return Err(AbortReason::Call("an object that is no function"));
         }
@@ -31,7 +31,7 @@ impl Recorder<'_> {
             let item = self.e.load(Uop::load_obj, arguments, None, disp, Region::Fixed, Some(snap));
             all.push(Sym::Obj(item, Own::Container));
         }
-        all.extend(args);
-        self.enter(partial.callee, &[callable], all, event, Returns::Value)
+        all.extend(self.peek_arguments(count)?);
+        self.enter_by_c(partial.callee, count + 2, all, event)
     }
 }
