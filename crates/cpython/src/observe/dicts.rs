@@ -1,7 +1,7 @@
 //! Instances of classes that leave the use in question to `dict`: `defaultdict`, `Counter`, `OrderedDict`, classes of a program.
 
 use super::Observer;
-use super::lists::same_function;
+use super::attribute::{interned, look_up};
 use crate::PyObject;
 use crate::capi as ffi;
 use crate::helpers::keys::{Lookup, in_dict};
@@ -41,23 +41,17 @@ impl Observer {
     }
 }
 
-/// Whether an instance of a subclass of `dict` does this as a dict does.
+/// Whether an instance of a subclass of `dict` does this as a dict does: the method is that of `dict`. It may be called by way of the
+/// class, as with a class that has another `__delitem__`, whose slot is that of `__setitem__`, too.
 unsafe fn is_dict_like(object: *mut PyObject, dict_use: DictUse) -> bool {
-    // SAFETY: a live object; types that are subclasses of dict have these tables, as dict has.
+    let name = match dict_use {
+        DictUse::Contains => c"__contains__",
+        DictUse::Subscript => c"__getitem__",
+        DictUse::Store => c"__setitem__",
+    };
+    // SAFETY: a live object.
     unsafe {
-        let (ty, dict) = (ffi::Py_TYPE(object), &raw const ffi::PyDict_Type);
-        if ffi::PyDict_Check(object) == 0 || ty as u64 == dict as u64 {
-            return false;
-        }
-        let (sequence, mapping) = ((*ty).tp_as_sequence, (*ty).tp_as_mapping);
-        let (dict_sequence, dict_mapping) = ((*dict).tp_as_sequence, (*dict).tp_as_mapping);
-        if sequence.is_null() || mapping.is_null() {
-            return false;
-        }
-        match dict_use {
-            DictUse::Contains => same_function(&(*sequence).sq_contains, &(*dict_sequence).sq_contains),
-            DictUse::Subscript => same_function(&(*mapping).mp_subscript, &(*dict_mapping).mp_subscript),
-            DictUse::Store => same_function(&(*mapping).mp_ass_subscript, &(*dict_mapping).mp_ass_subscript),
-        }
+        let (ty, dict) = (ffi::Py_TYPE(object), &raw mut ffi::PyDict_Type);
+        ffi::PyDict_Check(object) != 0 && ty != dict && look_up(ty, interned(name)) == look_up(dict, interned(name))
     }
 }
