@@ -699,7 +699,18 @@ class Writer:
         self.in_loop = False
         self.odd = {
             kind
-            for kind in ("raise", "frames", "drop", "classes", "modules", "deques", "pairs", "names", "within", "handed")
+            for kind in (
+                "raise",
+                "frames",
+                "drop",
+                "classes",
+                "modules",
+                "deques",
+                "pairs",
+                "names",
+                "within",
+                "handed",
+            )
             if random.random() < 0.6
         }
 

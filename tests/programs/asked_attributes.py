@@ -1,4 +1,4 @@
-"""`getattr` and `hasattr`: names that are the same each time and others, attributes that come and go, `functools.partial`."""
+"""`getattr` and `hasattr`: names that stay and names that change, attributes that come and go; `functools.partial`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def there():
         plain.number = turn
         found.append((getattr(plain, "number"), getattr(slots, "number"), getattr(plain, "shared")))
         found.append((getattr(plain, "method")(2), getattr(plain, "computed"), getattr(Plain, "of_class")()))
-        found.append((hasattr(plain, "number"), hasattr(plain, "method"), hasattr(slots, "number"), hasattr(math, "pi")))
+        found.append((hasattr(plain, "number"), hasattr(plain, "method")))
+        found.append((hasattr(slots, "number"), hasattr(math, "pi")))
         found.append((getattr(math, "floor")(turn / 3), getattr(operator, "add")(turn, 1), getattr(5, "real")))
         found.append((getattr(Plain(turn), "number"), hasattr(Plain(turn), "number"), getattr(Plain(turn), "method")()))
     return found[-5:]
@@ -74,7 +75,8 @@ def not_there():
     found, plain, slots, hooked = [], Plain(1), Slots(2), Hooked(3)
     for turn in range(TURNS):
         found.append((hasattr(plain, "missing"), hasattr(slots, "other"), hasattr(plain, "refuses"), hasattr(5, "x")))
-        found.append((getattr(plain, "missing", turn), getattr(slots, "other", None), getattr(plain, "refuses", "none")))
+        found.append((getattr(plain, "missing", turn), getattr(slots, "other", None)))
+        found.append(getattr(plain, "refuses", "none"))
         found.append((getattr(hooked, "any"), hasattr(hooked, "nothing"), getattr(hooked, "nothing", -1)))
         found.append((hasattr(Plain, "missing"), getattr(math, "missing", 0), getattr(hooked, "refuses")))
         for owner in (plain, slots, hooked):

@@ -1,4 +1,4 @@
-"""`with` over managers of Python, bound methods that are called later, descriptors of Python, classes with `__getattr__`."""
+"""`with`: managers in Python, exceptions that are handed on or stopped, and what of it can be seen from outside."""
 
 from __future__ import annotations
 

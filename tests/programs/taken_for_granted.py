@@ -1,4 +1,4 @@
-"""What a loop's first turn has found, and a way beside the loop changes later: the loop must not go on with what it knew."""
+"""What a loop's first turn found, and a way beside it changes later: the loop must not go on with what it knew."""
 
 from __future__ import annotations
 
@@ -87,5 +87,46 @@ def nothing():
     return [(index, item) for index, item in enumerate(found) if index and found[index - 1] != item]
 
 
-for function in (hidden, appears, numbers, nothing):
+class Late:
+    def __init__(self, number):
+        pass
+
+
+class Value:
+    pass
+
+
+LATE = []
+
+
+def stored_late(turns):
+    """The object of a variable has its attributes in a dict; the one that takes its place has not."""
+    text = "123"
+    kinds = [1, 2.5]
+    for turn in range(turns):
+        late = LATE[turn % 40]
+        for letter in text:
+            for item in kinds:
+                late.first = Value
+            late = Late(turn)
+    return late
+
+
+def fill():
+    """Of these each has a dict: when they were made nobody knew of two attributes."""
+    LATE[:] = [Late(index) for index in range(40)]
+    for each in LATE:
+        each.first = each.second = each
+
+
+fill()
+stored_late(10 * TURNS)
+
+
+def with_and_without_dict():
+    """What became of them."""
+    return [(sorted(vars(each)), each.first is Value) for each in LATE[::13]]
+
+
+for function in (hidden, appears, numbers, nothing, with_and_without_dict):
     show(function)

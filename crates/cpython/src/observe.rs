@@ -6,6 +6,7 @@
 //! an [`Assumption`] for the watchers.
 
 mod arrays;
+mod asked;
 mod attribute;
 mod call;
 pub(crate) mod chars;
@@ -20,6 +21,7 @@ mod operands;
 mod outcomes;
 mod partials;
 mod special;
+mod unpacked;
 
 pub(crate) use attribute::{interned, look_up};
 pub(crate) use call::module_function;

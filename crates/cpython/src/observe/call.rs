@@ -1,15 +1,13 @@
 //! What a call calls.
 
-use super::attribute::{finds_plainly, has_plain_getattr, interned, is_interned, lacking, look_up};
+use super::attribute::{interned, look_up};
 use super::leaf_calls::leaf_call;
 use super::{Assumption, Calls, ListUse, Observer, is_plain_dict, operand};
 use crate::capi as ffi;
 use crate::host::type_address;
 use crate::version::{checks, layout};
 use crate::{PyObject, hook, objects};
-use decal_trace::event::{
-    AskedFor, Attribute, Bind, ByCode, Callee, Consumer, Detail, Generating, Kind, KnownCall, ListMethod, Native,
-};
+use decal_trace::event::{Bind, ByCode, Callee, Consumer, Detail, Generating, Kind, KnownCall, ListMethod, Native};
 use std::ffi::CStr;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
@@ -78,7 +76,7 @@ impl Observer {
     }
 
     /// A call of a function or of a bound method: whether it is followed. None for all else.
-    unsafe fn followed(&mut self, call: &Arguments<'_>, calls: &mut dyn Calls) -> Option<Detail> {
+    pub(super) unsafe fn followed(&mut self, call: &Arguments<'_>, calls: &mut dyn Calls) -> Option<Detail> {
         // SAFETY: stack objects are alive; layouts are those of the exact types that are checked first.
         unsafe {
             let Arguments { callable, receiver, .. } = *call;
@@ -117,36 +115,6 @@ impl Observer {
                 return Some(Detail::Opaque("a method that is no Python function"));
             }
             None
-        }
-    }
-
-    /// A call with a tuple of arguments, and with a dict of named ones above it, the stack as before it.
-    pub(super) unsafe fn call_unpacked(&mut self, named: bool, calls: &mut dyn Calls) -> Detail {
-        // SAFETY: as above.
-        unsafe {
-            let above = u32::from(named);
-            let (callable, tuple) = (self.top(3 + above), self.top(1 + above));
-            let mut names = Vec::new();
-            if callable.is_null() || objects::type_of(tuple) != type_address!(PyTuple_Type) {
-                return Detail::Opaque("a call with arguments that are not in a tuple");
-            }
-            if named && !names_in(self.top(1), &mut names) {
-                return Detail::Opaque("a call with names that are not in a small dict of str");
-            }
-            let positional = objects::tuple_items(tuple);
-            if positional.len() > MOST_UNPACKED {
-                return Detail::Opaque("a call with so many arguments that are unpacked");
-            }
-            let call = Arguments { callable, receiver: null_mut(), positional, names: &names };
-            match self.followed(&call, calls) {
-                Some(Detail::Native(_)) => Detail::Opaque("a native call with arguments that are unpacked"),
-                Some(Detail::Enter(callee)) => Detail::Enter(Callee { by_c: callee.bound_self != 0, ..callee }),
-                Some(detail) => detail,
-                None if ffi::PyType_Check(callable) != 0 => {
-                    self.making(&call, calls).map_or_else(Detail::Opaque, Detail::New)
-                }
-                None => Detail::Opaque("an object that is no function"),
-            }
         }
     }
 
@@ -400,123 +368,10 @@ impl Observer {
         }
     }
 
-    /// `getattr` and `hasattr`.
-    unsafe fn attribute_asked(&mut self, call: &Arguments<'_>) -> Option<AskedFor> {
-        // SAFETY: stack objects are alive.
-        unsafe {
-            if !call.receiver.is_null() {
-                return None;
-            }
-            let (asks, (owner, name, has_default)) = match (module_function(call.callable)?, call.positional) {
-                ((b"builtins", b"hasattr"), [owner, name]) => (true, (*owner, *name, false)),
-                ((b"builtins", b"getattr"), [owner, name]) => (false, (*owner, *name, false)),
-                ((b"builtins", b"getattr"), [owner, name, _]) => (false, (*owner, *name, true)),
-                _ => return None,
-            };
-            if objects::type_of(name) != type_address!(PyUnicode_Type) || !is_interned(name) {
-                return None;
-            }
-            match (self.load_attribute(owner, name), asks) {
-                (Attribute::Unsupported(_), _) => {}
-                (attribute, true) => return Some(AskedFor::Presence(attribute)),
-                (attribute, false) => return Some(AskedFor::Value(attribute)),
-            }
-            let ty = ffi::Py_TYPE(owner);
-            let plain =
-                ffi::PyType_Check(owner) == 0 && ty as u64 != type_address!(PyModule_Type) && has_plain_getattr(ty);
-            if !plain || !look_up(ty, name).is_null() || !asks && !has_default {
-                return None;
-            }
-            let shadow = lacking(owner, name)?;
-            self.assume_type(ty);
-            Some(if asks { AskedFor::Absence(shadow) } else { AskedFor::Default(shadow) })
-        }
-    }
-
     /// Whether a callable is this builtin.
     pub(super) unsafe fn is_builtin(&self, callable: *mut PyObject, builtin: KnownCall) -> bool {
         // SAFETY: a live object.
         unsafe { known(callable, null_mut()) == Some(builtin) }
-    }
-
-    /// A builtin whose answer types decide.
-    unsafe fn by_type(&mut self, call: &Arguments<'_>) -> Option<KnownCall> {
-        // SAFETY: stack objects are alive.
-        unsafe {
-            if !call.receiver.is_null() {
-                return None;
-            }
-            let (first, rest) = call.positional.split_first()?;
-            let ty = ffi::Py_TYPE(*first);
-            let truth = |value: bool| if value { ffi::Py_True() } else { ffi::Py_False() };
-            let result = match (asked(call.callable)?, rest) {
-                (Asked::Type, []) => ty.cast(),
-                (Asked::Callable, []) => truth((*ty).tp_call.is_some()),
-                (Asked::IsInstance, [classes]) => truth(self.is_instance(ty, *classes)?),
-                _ => return None,
-            };
-            self.assume_type(ty);
-            if let [classes] = rest {
-                self.take(*classes);
-                for class in objects::tuple_items(*classes) {
-                    self.take(*class);
-                }
-            }
-            self.take(result);
-            Some(KnownCall::ByType(ty as u64))
-        }
-    }
-
-    /// Whether instances of exactly this type are instances of a class, or of one of a tuple of classes. None where that is
-    /// for the class to say.
-    unsafe fn is_instance(&mut self, ty: *mut ffi::PyTypeObject, classes: *mut PyObject) -> Option<bool> {
-        // SAFETY: live objects.
-        unsafe {
-            if classes == ty.cast() {
-                return Some(true);
-            }
-            if objects::type_of(classes) == type_address!(PyTuple_Type) {
-                // An answer that ends the search says nothing of the rest.
-                for class in objects::tuple_items(classes) {
-                    let plain = objects::type_of(*class) != type_address!(PyTuple_Type);
-                    if plain && self.is_instance(ty, *class)? {
-                        return Some(true);
-                    }
-                    if !plain {
-                        return None;
-                    }
-                }
-                return Some(false);
-            }
-            if objects::type_of(classes) != type_address!(PyType_Type) {
-                return None;
-            }
-            if ffi::PyType_IsSubtype(ty, classes.cast()) != 0 {
-                return Some(true);
-            }
-            // An instance may claim to be of another class.
-            let claim = look_up(ty, interned(c"__class__"));
-            let honest = claim == look_up(&raw mut ffi::PyBaseObject_Type, interned(c"__class__"));
-            (honest && finds_plainly(ty)).then_some(false)
-        }
-    }
-}
-
-/// Arguments that are followed out of a tuple, or out of a dict.
-const MOST_UNPACKED: usize = 8;
-
-/// Takes the names that a dict has, in its order. Whether it is one of few `str`.
-unsafe fn names_in(dict: *mut PyObject, names: &mut Vec<*mut PyObject>) -> bool {
-    // SAFETY: a live object; nothing runs between the steps.
-    unsafe {
-        if objects::type_of(dict) != type_address!(PyDict_Type) || ffi::PyDict_Size(dict) > MOST_UNPACKED as isize {
-            return false;
-        }
-        let (mut at, mut key, mut value) = (0, null_mut(), null_mut());
-        while ffi::PyDict_Next(dict, &raw mut at, &raw mut key, &raw mut value) != 0 {
-            names.push(key);
-        }
-        names.iter().all(|name| objects::type_of(*name) == type_address!(PyUnicode_Type))
     }
 }
 
@@ -531,27 +386,6 @@ unsafe fn object_init(callable: *mut PyObject) -> Option<u64> {
         let found = (*callable.cast::<layout::MethodWrapper>()).descriptor;
         let init = look_up(&raw mut ffi::PyBaseObject_Type, interned(c"__init__"));
         (found == init).then_some(init as u64)
-    }
-}
-
-/// Builtins whose answer types decide.
-enum Asked {
-    Type,
-    Callable,
-    IsInstance,
-}
-
-unsafe fn asked(callable: *mut PyObject) -> Option<Asked> {
-    // SAFETY: a live object.
-    unsafe {
-        if callable as u64 == type_address!(PyType_Type) {
-            return Some(Asked::Type);
-        }
-        match module_function(callable)? {
-            (b"builtins", b"isinstance") => Some(Asked::IsInstance),
-            (b"builtins", b"callable") => Some(Asked::Callable),
-            _ => None,
-        }
     }
 }
 

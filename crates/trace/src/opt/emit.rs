@@ -160,6 +160,14 @@ impl Emitter {
         }
     }
 
+    /// Whether nothing says that there is an object.
+    fn may_be_null(&self, val: Val) -> bool {
+        match self.constant_of(val) {
+            Some(object) => object == 0,
+            None => self.type_of(val).is_none() && self.is_from_memory(val),
+        }
+    }
+
     /// Whether what was emitted since then only computes and guards, so that it may stand for nothing.
     pub fn changes_nothing_since(&self, len: usize) -> bool {
         self.insts.iter().skip(len).all(|inst| match inst {
@@ -592,6 +600,10 @@ impl Emitter {
             && let Some(val) = self.heap.lookup(region, &place)
             && self.allows(Rule::LoadedBefore)
         {
+            // Who found it here may have been content with nothing.
+            if uop.info().effects.exits && self.may_be_null(val) {
+                self.pure(Uop::guard_is_not, &[val], 0, 0, snap);
+            }
             return val;
         }
         let args = [base].into_iter().chain(index).collect();

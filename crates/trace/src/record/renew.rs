@@ -376,6 +376,9 @@ impl Recorder<'_> {
             }
             _ => self.e.load(inst.uop, args[0], args.get(1).copied(), inst.imm32, inst.region, Some(snap)),
         };
+        if inst.uop.info().effects.exits && self.e.refutes(Uop::guard_is_not, &[loaded], 0) {
+            return Err(format!("{val:?} is not there"));
+        }
         // A slot has what was loaded there before.
         if let Some(other) = counterparts.get(&val).copied().filter(|other| *other != loaded) {
             self.e.pure(Uop::guard_same, &[loaded, other], 0, 0, Some(snap));
