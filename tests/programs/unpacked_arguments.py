@@ -1,4 +1,4 @@
-"""Functions that hand on what they are called with: decorators, `super().__init__(*args, **kwargs)`, seen from outside."""
+"""Functions that hand on what they are called with (decorators, `super().__init__(*args)`), as seen from outside."""
 
 from __future__ import annotations
 
