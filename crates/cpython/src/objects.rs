@@ -81,11 +81,18 @@ pub unsafe fn new_range_iter(next: i64, step: i64, left: i64) -> *mut PyObject {
     }
 }
 
-/// The dict of a class that can die; 0 for anything else, builtin types among them.
-pub unsafe fn mortal_type_dict(object: *mut PyObject) -> u64 {
+/// The dict that ends when the object does: of a class that can die its dict, of a dict itself; 0 for anything else, builtin types
+/// among them.
+pub unsafe fn dict_that_ends(object: *mut PyObject) -> u64 {
     // SAFETY: the module's contract; a type has this layout.
     unsafe {
-        if object.is_null() || pyo3_ffi::PyType_Check(object) == 0 {
+        if object.is_null() {
+            return 0;
+        }
+        if pyo3_ffi::PyDict_Check(object) != 0 {
+            return object as u64;
+        }
+        if pyo3_ffi::PyType_Check(object) == 0 {
             return 0;
         }
         let ty = &*object.cast::<pyo3_ffi::PyTypeObject>();

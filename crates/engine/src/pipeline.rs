@@ -676,21 +676,21 @@ fn alike(purpose: &Purpose) -> u32 {
     before.map_or(0, |_| parent.alike + 1)
 }
 
-/// The key of a class's dict that stands for the end of the class: no object is at this address.
+/// The key of a dict that stands for the end of it, or of the class whose dict it is: no object is at this address.
 const DIES: u64 = 1;
 
-/// What a trace names and nobody else tells the end of: references to keep, and dicts of classes.
+/// What a trace names and nobody else tells the end of: references to keep, and dicts to be watched instead.
 ///
-/// A reference to a class would keep alive all that the class leads to: its functions, their globals, and with them
-/// the very code that the trace was made from, so that neither would ever go. But a class that dies
-/// clears its dict first, and dicts are watched.
+/// A reference to a class, or to the globals of a function from another module, would keep alive all that these lead to: functions,
+/// their globals, and with them the very code that the trace was made from, so that neither would ever go; the trace of a decorator
+/// would keep the module of whom it decorated. But a class that dies clears its dict first, and dicts are watched.
 fn keeps(engine: &Engine, observation: &mut Observation) -> (Vec<*mut PyObject>, Vec<u64>) {
     let (mut keeps, mut watched) = (Vec::new(), Vec::new());
     for object in std::mem::take(&mut observation.keeps) {
         let object = object as *mut PyObject;
         // SAFETY: references that the observation holds; the GIL is held.
-        let dict = unsafe { objects::mortal_type_dict(object) };
-        // SAFETY: the class was just seen to be alive, and so is its dict.
+        let dict = unsafe { objects::dict_that_ends(object) };
+        // SAFETY: it was just seen to be alive, and so is its dict.
         if dict != 0 && unsafe { engine.watchers.watch(Assumption::Dict { dict, key: DIES }) }.is_ok() {
             watched.push(dict);
             observation.keeps.insert(object as usize);

@@ -6,7 +6,8 @@
 //!
 //! What is not compared: reference counts; which of several equal numbers an object is; what comes behind the first call of a C
 //! function, behind the turns that are tried, and behind the end of a side trace that joins. A trace may leave later than its
-//! reference where that leaves only since it cannot give a result that nobody uses: then nothing is said.
+//! reference where that leaves only since it cannot give a result that nobody uses, or since what is written over is something else
+//! than it was: then nothing is said.
 
 use crate::eval::shadow::{Pace, Shadow, Stop, is_unreal};
 use crate::eval::{self, Left, Watch, numbers};
@@ -139,7 +140,19 @@ fn may_stay(trace: &Trace, at: Option<Val>) -> bool {
             | Uop::guard_same
             | Uop::guard_not_same
     );
-    counts || uop.info().result.is_some()
+    counts || uop.info().result.is_some() || asks_what_it_drops(trace, at)
+}
+
+/// Whether it leaves for the type of what is written over, and used for nothing else. The body of a loop is recorded from the events of
+/// the first turn, which may have found something else there; where the optimizer knows what the turn before has stored, it need not ask.
+fn asks_what_it_drops(trace: &Trace, at: Option<Val>) -> bool {
+    let Some(Inst::Uop(check)) = at.and_then(|at| trace.insts.get(at.index())) else { return false };
+    let (Uop::guard_type, Some(object)) = (check.uop, check.args.first()) else { return false };
+    let uses = trace.insts.iter().filter_map(|inst| match inst {
+        Inst::Uop(inst) if inst.args.contains(object) => Some(inst.uop),
+        _ => None,
+    });
+    uses.into_iter().all(|uop| matches!(uop, Uop::guard_type | Uop::decref_plain | Uop::decref_plain_or_null))
 }
 
 /// What has left; none at a trace's end.
