@@ -59,9 +59,11 @@ impl Recorder<'_> {
         event: &Event,
     ) -> Step<()> {
         let seen = *event.operands.first().ok_or(AbortReason::Inconsistent("call"))?;
-        // A method object that the trace made none of is function and receiver here; the interpreter may have an argument there.
+        // A method object that the trace made none of is function and receiver here, and may be so in the interpreter, which takes it
+        // apart before a second try; where it has the method itself, it may have an argument in the receiver's place.
         let has_receiver = event.operands.get(1).is_some_and(|receiver| receiver.kind != Kind::Null);
-        let is_method = callee.bound_self != 0 && (receiver == Sym::Null || has_receiver);
+        let is_apart = seen.object == callee.function;
+        let is_method = callee.bound_self != 0 && (receiver == Sym::Null || has_receiver && !is_apart);
         if receiver != Sym::Null {
             args.insert(0, receiver);
         }
