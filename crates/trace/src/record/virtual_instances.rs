@@ -64,15 +64,19 @@ impl Recorder<'_> {
         describe(class, Vec::new(), self.new_box())
     }
 
-    /// Before an instruction: instances that it could not take as they are become objects.
+    /// Before an instruction: instances that it could not take as they are become objects, and so does what has many parts in each
+    /// other and is about to become a part itself.
     pub(super) fn settle_instances(&mut self, event: &Event) -> Step<()> {
-        if !self.here().stack.iter().any(|sym| matches!(sym, Sym::Instance(..))) {
+        if !self.here().stack.iter().any(|sym| matches!(sym, Sym::Instance(..) | Sym::Tuple(..))) {
             return Ok(());
         }
-        for nth in 1..=event.op.taken().min(self.here().stack.len() as u32) {
-            if matches!(self.here().stack[self.here().stack.len() - nth as usize], Sym::Instance(..))
-                && !self.takes_instance(event, nth)
-            {
+        let (taken, nests) = match event.op {
+            Op::BuildTuple(count) => (count, true),
+            op => (op.taken(), matches!(op, Op::StoreAttr { .. })),
+        };
+        for nth in 1..=taken.min(self.here().stack.len() as u32) {
+            let operand = &self.here().stack[self.here().stack.len() - nth as usize];
+            if matches!(operand, Sym::Instance(..)) && !self.takes_instance(event, nth) || nests && is_large(operand) {
                 self.realize(nth, Operand::NULL)?;
                 self.renew_snap(event);
             }
@@ -274,6 +278,21 @@ fn takes_builtin(event: &Event, nth: u32) -> bool {
         Op::CallKw(count) => enters && nth == count + 3,
         _ => false,
     }
+}
+
+/// Parts in each other that what is not made may have to become a part. Whoever goes over the state looks at a part once for each place
+/// that it is in: `pair = (pair, pair)` has twice as many in each turn.
+const MOST_NESTED: usize = 64;
+
+/// Whether a tuple or an instance that is not made has more parts than that.
+fn is_large(sym: &Sym) -> bool {
+    fn fits(sym: &Sym, left: &mut usize) -> bool {
+        let (Sym::Tuple(parts, _) | Sym::Instance(parts, _)) = sym else { return true };
+        let Some(rest) = left.checked_sub(parts.len()) else { return false };
+        *left = rest;
+        parts.iter().all(|part| fits(part, left))
+    }
+    !fits(sym, &mut { MOST_NESTED })
 }
 
 /// The description of an instance.
