@@ -499,12 +499,12 @@ pub(super) unsafe fn holds_nothing(object: *mut PyObject) -> bool {
 pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
     // SAFETY: a live object.
     unsafe {
-        if ffi::Py_REFCNT(object) != 1
-            || is_plain(object)
-            || container_holds_plain(object, true)
-            || holds_plain(object, true)
-            || goes_without_others(object)
-        {
+        if ffi::Py_REFCNT(object) != 1 || is_plain(object) {
+            return 1;
+        }
+        let is_instance = (*ffi::Py_TYPE(object)).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
+        let plainly = if is_instance { holds_plain(object, true) } else { container_holds_plain(object, true) };
+        if plainly || goes_without_others(object) {
             return 1;
         }
         let mut walk = Walk::new();
