@@ -94,6 +94,8 @@ fn spent(inst: &Inst) -> i32 {
         Uop::push_frame | Uop::pop_frame => 120,
         Uop::call_native => 250,
         Uop::guard_undisturbed => 20,
+        // It is asked about what was seen to have no other holder, and looks at all that it holds.
+        Uop::guard_droppable => 140,
         _ if inst.region == Region::Any && inst.uop.info().form == Form::Fixed => 30,
         uop if uop.info().form == Form::Fixed => 40,
         _ => 4,
