@@ -76,6 +76,7 @@ fn saved(event: &Event, general: bool) -> i32 {
         Op::Compare(..) | Op::Subscript => 30,
         Op::Return | Op::ReturnConst(_) | Op::StoreAttr { .. } | Op::StoreSubscript => 40,
         Op::UnpackSequence(_) | Op::ForIter(_) => 40,
+        Op::UnpackEx(..) => 600,
         Op::BuildTuple(_) | Op::GetIter | Op::Slice | Op::BuildSlice(_) => 80,
         _ => 20,
     }
