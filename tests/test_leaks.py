@@ -14,8 +14,8 @@ from conftest import PROGRAMS, python
 
 # These wait, or leave different things behind each time without decal too.
 OTHER = {"chains", "common", "recursive", "interruption", "introspection", "limits_in_calls", "traced_in_calls"}
-# These register tools, which they can do once.
-OTHER |= {"instruction_events_again"}
+# These register tools and hooks, which they can do once.
+OTHER |= {"instruction_events_again", "identities"}
 NAMES = sorted(path.stem for path in PROGRAMS.glob("*.py") if path.stem not in OTHER)
 # Blocks in four runs. A reference lost in a loop, or a class kept alive, are many more.
 TOLERANCE = 300

@@ -122,8 +122,10 @@ pub struct Observation {
     decoded: Vec<Rc<DecodedCode>>,
     /// What the events took as fixed. Watched already.
     pub assumptions: FxHashSet<Assumption>,
-    /// References of ours to types and builtins: nobody tells when those die.
-    pub keeps: FxHashSet<usize>,
+    /// References of ours, to what nobody tells the end of.
+    pub keeps: Vec<*mut PyObject>,
+    /// What is kept, or watched instead.
+    named: FxHashSet<usize>,
     /// When it began.
     started: Instant,
     /// Events that came of it, those of other frames that run the same code included.
@@ -216,7 +218,8 @@ pub unsafe fn begin(
         codes: Vec::new(),
         decoded: Vec::new(),
         assumptions: FxHashSet::default(),
-        keeps: FxHashSet::default(),
+        keeps: Vec::new(),
+        named: FxHashSet::default(),
         started: Instant::now(),
         callbacks: 0,
         frames: Vec::new(),
@@ -507,12 +510,12 @@ impl Observation {
                     self.stale = true;
                 }
                 if let Assumption::Type(ty) = assumption {
-                    self.keep(ty);
+                    self.keep(engine, ty);
                 }
             }
         }
         self.recording.tuples.extend(seen.tuples);
-        self.keep_all(&seen.event);
+        self.keep_all(engine, &seen.event);
         self.next(seen.event)
     }
 
@@ -613,9 +616,9 @@ pub fn release(engine: &mut Engine, observation: &mut Observation) {
         events.clear();
         engine.events = events;
     }
-    for object in observation.keeps.drain() {
+    for object in observation.keeps.drain(..) {
         // SAFETY: references of ours, with the GIL held. Types and builtins die without Python code of their own
         // here: others hold them, or nobody could tell.
-        unsafe { objects::decref(object as *mut PyObject) };
+        unsafe { objects::decref(object) };
     }
 }

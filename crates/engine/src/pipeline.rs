@@ -21,12 +21,12 @@ use crate::stats;
 use crate::stress::{force_exit, spoil};
 use crate::unrolled::Unrolled;
 use crate::worth::{self, Function, Trial};
+use decal_cpython::audit;
 use decal_cpython::clock;
 use decal_cpython::frame::Frame;
 use decal_cpython::handlers;
 use decal_cpython::observe::Assumption;
 use decal_cpython::thread::Thread;
-use decal_cpython::{PyObject, audit, objects};
 use decal_native::{Code, assemble_behind};
 use decal_trace::allocated::{Allocated, ExitIndex, Place};
 use decal_trace::balance::balance;
@@ -585,7 +585,7 @@ fn build(
     let calls =
         |inst: &Inst| matches!(inst, Inst::Uop(uop) if uop.region == Region::Any && uop.uop.info().form == Form::Fixed);
     let nests = recorded.max_depth > 0 || recorded.trace.insts.iter().any(calls);
-    let (keeps, watched) = keeps(engine, observation);
+    let keeps = std::mem::take(&mut observation.keeps);
     let unrolled = match &observation.purpose {
         Purpose::Root { .. } => Unrolled::list(engine, observation.short.drain()),
         Purpose::Side { .. } => Vec::new(),
@@ -653,9 +653,6 @@ fn build(
         };
         engine.relies(id, address, key);
     }
-    for dict in watched {
-        engine.relies(id, dict, DIES);
-    }
     for code in executor.covers.borrow().iter() {
         engine.relies(id, *code as u64, 0);
     }
@@ -674,31 +671,6 @@ fn alike(purpose: &Purpose) -> u32 {
     let Purpose::Side { parent, exit } = purpose else { return 0 };
     let before = parent.led_by.filter(|check| Some(*check) == parent.check_at(*exit));
     before.map_or(0, |_| parent.alike + 1)
-}
-
-/// The key of a dict that stands for the end of it, or of the class whose dict it is: no object is at this address.
-const DIES: u64 = 1;
-
-/// What a trace names and nobody else tells the end of: references to keep, and dicts to be watched instead.
-///
-/// A reference to a class, or to the globals of a function from another module, would keep alive all that these lead to: functions,
-/// their globals, and with them the very code that the trace was made from, so that neither would ever go; the trace of a decorator
-/// would keep the module of whom it decorated. But a class that dies clears its dict first, and dicts are watched.
-fn keeps(engine: &Engine, observation: &mut Observation) -> (Vec<*mut PyObject>, Vec<u64>) {
-    let (mut keeps, mut watched) = (Vec::new(), Vec::new());
-    for object in std::mem::take(&mut observation.keeps) {
-        let object = object as *mut PyObject;
-        // SAFETY: references that the observation holds; the GIL is held.
-        let dict = unsafe { objects::dict_that_ends(object) };
-        // SAFETY: it was just seen to be alive, and so is its dict.
-        if dict != 0 && unsafe { engine.watchers.watch(Assumption::Dict { dict, key: DIES }) }.is_ok() {
-            watched.push(dict);
-            observation.keeps.insert(object as usize);
-        } else {
-            keeps.push(object);
-        }
-    }
-    (keeps, watched)
 }
 
 /// Assembles, where machine code is wanted and possible. A side trace of machine code must be machine code, and what it continues
