@@ -48,6 +48,8 @@ pub struct DecodedCode {
     pub depths: Vec<Option<u32>>,
     /// Offsets of loop heads (targets of backward jumps), ascending.
     pub heads: Vec<u32>,
+    /// For each of them, where the last jump back to it starts.
+    pub ends: Vec<u32>,
     /// Whether a suspended generator with this code may go on in a trace, else why not.
     pub resumable: Result<(), &'static str>,
     /// Whether calls of this code can be inlined, else why not (a few words).
@@ -95,6 +97,11 @@ impl DecodedCode {
     /// Whether this offset is a loop's head.
     pub fn is_head(&self, offset: u32) -> bool {
         self.heads.binary_search(&offset).is_ok()
+    }
+
+    /// Where the last jump back to a loop's head is. Asked for each instruction that is observed.
+    pub fn loop_end(&self, head: u32) -> Option<u32> {
+        self.ends.get(self.heads.binary_search(&head).ok()?).copied()
     }
 }
 
@@ -145,6 +152,7 @@ pub unsafe fn decode(code: *mut PyObject) -> Result<DecodedCode, Raised> {
             handlers,
             depths: decoded.depths,
             heads: decoded.heads,
+            ends: decoded.ends,
             resumable: sound.and_then(|()| resumable(raw)),
             inlinable: traceable.and_then(|()| inlinable(raw)),
             traceable,

@@ -7,7 +7,6 @@
 
 use crate::executor::{Executor, KNOWN, SHORT};
 use crate::location::State;
-use crate::observe::loop_end;
 use crate::state::Engine;
 use crate::worth;
 use std::cell::Cell;
@@ -96,7 +95,7 @@ impl Unrolled {
     fn left(&self, engine: &Engine, root: &Executor) -> u64 {
         let (code, head) = self.place;
         let Some(state) = engine.codes.get(&code) else { return 0 };
-        let Some(end) = loop_end(&state.decoded, head) else { return 0 };
+        let Some(end) = state.decoded.loop_end(head) else { return 0 };
         worth::sum(engine, root, |executor, exit| {
             let trace = &executor.recorded.trace;
             let within = trace.snaps.get(exit.snap).and_then(|snap| snap.frames.last()).is_some_and(|frame| {

@@ -9,6 +9,7 @@
 use super::opcodes as op;
 use crate::code::{Handler, Instruction};
 use decal_trace::bytecode::{BinaryOp, CompareOp, Conversion, GeneralOp, JumpIf, Op};
+use std::collections::BTreeMap;
 
 /// What decoding finds in the code units.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +23,8 @@ pub struct Bytecode {
     pub consistent: bool,
     /// Targets of backward jumps, ascending.
     pub heads: Vec<u32>,
+    /// For each of them, where the last jump to it starts.
+    pub ends: Vec<u32>,
     /// A `RETURN_VALUE`, if there is one.
     pub return_value: Option<u32>,
     /// A `RERAISE` that no handler covers, and its argument.
@@ -41,7 +44,7 @@ pub fn decode(bytes: &[u8], handlers: &[Option<Handler>]) -> Bytecode {
     let units = bytes.len() / 2;
     let raw = split(bytes);
     let mut instructions = vec![None; units];
-    let mut heads = Vec::new();
+    let mut ends = BTreeMap::new();
     let mut return_value = None;
     let mut reraise = None;
     for entry in &raw {
@@ -57,13 +60,13 @@ pub fn decode(bytes: &[u8], handlers: &[Option<Handler>]) -> Bytecode {
             _ => {}
         }
         if let Op::JumpBackward(target) = instruction.op {
-            heads.push(target);
+            let end = ends.entry(target).or_insert(instruction.start);
+            *end = instruction.start.max(*end);
         }
     }
-    heads.sort_unstable();
-    heads.dedup();
+    let (heads, ends) = ends.into_iter().unzip();
     let (depths, consistent) = depths(&raw, units, handlers);
-    Bytecode { instructions, depths, consistent, heads, return_value, reraise }
+    Bytecode { instructions, depths, consistent, heads, ends, return_value, reraise }
 }
 
 /// Whether bytecode in base form jumps backward in a loop.

@@ -45,20 +45,14 @@ impl Arrival {
 
 /// Whether the loop with this head lies within another one.
 pub(super) fn is_nested(decoded: &DecodedCode, head: u32) -> bool {
-    let end = loop_end(decoded, head);
-    decoded.heads.iter().any(|outer| *outer < head && loop_end(decoded, *outer) > end)
+    let end = decoded.loop_end(head);
+    decoded.heads.iter().any(|outer| *outer < head && decoded.loop_end(*outer) > end)
 }
 
 /// Whether a function calls itself, by its name, and has loops, of which none is in another one: an inner loop is where the time is
 /// spent, and is compiled by itself.
 pub fn is_looping_recursion(decoded: &DecodedCode) -> bool {
     decoded.names_itself && !decoded.heads.is_empty() && decoded.heads.iter().all(|head| !is_nested(decoded, *head))
-}
-
-/// Where the last jump back to a loop's head is.
-pub fn loop_end(decoded: &DecodedCode, head: u32) -> Option<u32> {
-    let back = |instruction: &&decal_cpython::code::Instruction| instruction.op == Op::JumpBackward(head);
-    decoded.instructions.iter().flatten().filter(back).map(|instruction| instruction.start).max()
 }
 
 impl Observation {
@@ -198,7 +192,7 @@ impl Observation {
         }
         let within = match &self.purpose {
             Purpose::Root { offset: head, function: false } => {
-                offset > *head && loop_end(&self.frames.last()?.decoded, *head).is_some_and(|end| offset < end)
+                offset > *head && self.frames.last()?.decoded.loop_end(*head).is_some_and(|end| offset < end)
             }
             _ => true,
         };
@@ -210,7 +204,7 @@ impl Observation {
     fn encloses_trunk(&self, engine: &Engine, parent: &Executor, code: u64, offset: u32) -> bool {
         let trunk = engine.executors.get(parent.trunk).and_then(Option::as_ref);
         let Some(label) = trunk.and_then(|trunk| trunk.recorded.label.as_ref()) else { return false };
-        let end = self.frames.first().and_then(|frame| loop_end(&frame.decoded, offset));
+        let end = self.frames.first().and_then(|frame| frame.decoded.loop_end(offset));
         (label.depth(), label.code()) == (1, code)
             && offset < label.head
             && end.is_some_and(|end| label.head < end)
@@ -230,7 +224,7 @@ impl Observation {
 
     /// Whether a place in the entry frame is behind the loop with this head.
     fn is_behind(&self, head: u32, offset: u32) -> bool {
-        self.frames.first().and_then(|frame| loop_end(&frame.decoded, head)).is_some_and(|end| offset > end)
+        self.frames.first().and_then(|frame| frame.decoded.loop_end(head)).is_some_and(|end| offset > end)
     }
 
     /// The loop in a call that may be the one to close goes on: it is, and its first turn is all that counts.
@@ -257,7 +251,7 @@ impl Observation {
         let (Purpose::Root { offset: head, function: false }, [top]) = (&self.purpose, self.frames.as_slice()) else {
             return false;
         };
-        let left = start < *head || loop_end(&top.decoded, *head).is_some_and(|end| start > end);
+        let left = start < *head || top.decoded.loop_end(*head).is_some_and(|end| start > end);
         self.handling &= left;
         left && !self.handling
     }
