@@ -61,6 +61,8 @@ pub struct Granted {
 #[derive(Debug)]
 pub struct Emitter {
     insts: Vec<Inst>,
+    /// How many there were behind the last one that may raise, and so is a call.
+    called: usize,
     snaps: Snapshots,
     origins: Vec<Val>,
     label: Option<u32>,
@@ -87,6 +89,7 @@ impl Emitter {
     pub fn new(allowed: Allowed) -> Emitter {
         Emitter {
             insts: Vec::new(),
+            called: 0,
             snaps: Snapshots::default(),
             origins: Vec::new(),
             label: None,
@@ -189,8 +192,7 @@ impl Emitter {
 
     /// Whether anything since then may have made an object that the collector counts.
     pub fn allocates_since(&self, len: usize) -> bool {
-        let calls = |inst: &Inst| matches!(inst, Inst::Uop(inst) if inst.uop.info().effects.raises);
-        self.insts.iter().skip(len).any(calls)
+        self.called > len
     }
 
     /// Adds a parameter: a value of the parent trace. Parameters come before all other instructions.
@@ -210,13 +212,20 @@ impl Emitter {
     }
 
     fn push(&mut self, inst: Inst) -> Val {
-        if let Inst::Uop(inst) = &inst
-            && dce::stays(inst.uop)
-        {
-            self.kept.resize(self.insts.len(), false);
-            inst.args.iter().for_each(|arg| self.kept.get_mut(arg.index()).into_iter().for_each(|kept| *kept = true));
+        let mut raises = false;
+        if let Inst::Uop(inst) = &inst {
+            raises = inst.uop.info().effects.raises;
+            if dce::stays(inst.uop) {
+                self.kept.resize(self.insts.len(), false);
+                inst.args
+                    .iter()
+                    .for_each(|arg| self.kept.get_mut(arg.index()).into_iter().for_each(|kept| *kept = true));
+            }
         }
         self.insts.push(inst);
+        if raises {
+            self.called = self.insts.len();
+        }
         Val(self.insts.len() as u32 - 1)
     }
 
