@@ -34,7 +34,7 @@ use std::ptr::null_mut;
 /// 1 where an object has one reference, or lives forever; else -1.
 pub unsafe extern "C" fn is_sole(object: *mut PyObject, _: *mut PyObject) -> c_int {
     // SAFETY: a live object. The count of one that lives forever is negative.
-    if unsafe { crate::capi::Py_REFCNT(object) as i32 } <= 1 { 1 } else { -1 }
+    if unsafe { objects::count(object) as i32 } <= 1 { 1 } else { -1 }
 }
 
 /// Python's `%` of two floats; not a number where the divisor is 0.
@@ -103,7 +103,7 @@ unsafe extern "C" {
 pub unsafe extern "C" fn renew_float(value: f64, old: *mut PyObject) -> *mut PyObject {
     // SAFETY: `old` is an exact float that the caller holds a reference to; with a count of 1 nobody else does.
     unsafe {
-        if pyo3_ffi::Py_REFCNT(old) == 1 {
+        if objects::count(old) == 1 {
             (*old.cast::<layout::Float>()).value = value;
             return old;
         }
@@ -141,7 +141,7 @@ unsafe fn write_int(int: *mut PyObject, value: i64) -> bool {
     unsafe {
         let raw = int.cast::<layout::Long>();
         let tag = if value >> DIGIT == 0 { 1 << 3 } else { 2 << 3 };
-        if pyo3_ffi::Py_REFCNT(int) != 1 || !(OWN..1 << (2 * DIGIT)).contains(&value) || (*raw).tag < tag {
+        if objects::count(int) != 1 || !(OWN..1 << (2 * DIGIT)).contains(&value) || (*raw).tag < tag {
             return false;
         }
         let digits = (&raw mut (*raw).digits).cast::<u32>();

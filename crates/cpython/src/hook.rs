@@ -193,7 +193,7 @@ unsafe fn find_tuple(arguments: &[*mut PyObject], seen: *mut PyObject) -> Option
             if pyo3_ffi::PyTuple_CheckExact(object) != 0 {
                 search.stands |= object == search.seen;
                 // Whoever shows it has a reference of its own.
-                if pyo3_ffi::Py_REFCNT(object) == 2 && objects::tuple_items(object) == search.arguments {
+                if objects::count(object) == 2 && objects::tuple_items(object) == search.arguments {
                     search.found.push(object);
                 }
             }

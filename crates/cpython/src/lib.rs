@@ -26,6 +26,7 @@ pub mod monitoring;
 pub mod newcomers;
 pub mod objects;
 pub mod observe;
+mod references;
 mod replaced;
 pub mod results;
 pub mod specialized;

@@ -1,4 +1,4 @@
-//! Making objects and counting references, for exits.
+//! Making objects, for exits, and looking at them.
 //!
 //! All functions need the GIL, and objects that are alive. Functions that make objects give a new
 //! reference, or null with an exception set.
@@ -7,6 +7,7 @@
 
 use crate::PyObject;
 use crate::floats;
+pub use crate::references::{count, decref, incref, is_last, shared};
 use crate::version::layout;
 use crate::version::symbols::symbols;
 
@@ -125,19 +126,6 @@ pub unsafe fn weak_target(reference: *mut PyObject) -> *mut PyObject {
         pyo3_ffi::PyErr_Clear();
     }
     std::ptr::null_mut()
-}
-
-/// Takes a reference; null is fine.
-pub unsafe fn incref(object: *mut PyObject) {
-    // SAFETY: the module's contract.
-    unsafe { pyo3_ffi::Py_XINCREF(object) }
-}
-
-/// Drops a reference; null is fine. Where it was the last one, the object dies, and that may run
-/// Python code.
-pub unsafe fn decref(object: *mut PyObject) {
-    // SAFETY: the module's contract.
-    unsafe { pyo3_ffi::Py_XDECREF(object) }
 }
 
 /// An instance of a class that is nothing but inline values or slots: a word for each, null where there is nothing, from behind its head
@@ -267,13 +255,6 @@ pub unsafe fn is_code(object: *mut PyObject) -> bool {
     unsafe { pyo3_ffi::Py_TYPE(object) == &raw mut pyo3_ffi::PyCode_Type }
 }
 
-/// One more reference to an object; null stays null.
-pub unsafe fn shared(object: *mut PyObject) -> *mut PyObject {
-    // SAFETY: the module's contract.
-    unsafe { incref(object) };
-    object
-}
-
 /// How many positional arguments a Python function takes, or one of this code; none where the object is neither.
 pub unsafe fn parameters(object: *mut PyObject) -> Option<usize> {
     // SAFETY: as above.
@@ -281,12 +262,6 @@ pub unsafe fn parameters(object: *mut PyObject) -> Option<usize> {
         let code = if is_code(object) { object } else { function_code(object) }.cast::<layout::Code>();
         (!code.is_null()).then(|| (*code).arg_count as usize)
     }
-}
-
-/// Whether there is one reference to an object.
-pub unsafe fn is_last(object: *mut PyObject) -> bool {
-    // SAFETY: the module's contract.
-    unsafe { pyo3_ffi::Py_REFCNT(object) == 1 }
 }
 
 /// Sets an exception of this class, with a message.

@@ -91,8 +91,8 @@ pub unsafe extern "C" fn list_clear(list: *mut PyObject, _: *mut PyObject) -> c_
     // the list twice or more and by nobody else.
     unsafe {
         let items = sequences::items(list);
-        let kept = |item: &*mut PyObject| is_plain(*item) || ffi::Py_REFCNT(*item) as usize > items.len();
-        if !items.iter().all(|item| kept(item) || ffi::Py_REFCNT(*item) == 1 && droppable(*item)) {
+        let kept = |item: &*mut PyObject| is_plain(*item) || objects::count(*item) as usize > items.len();
+        if !items.iter().all(|item| kept(item) || objects::count(*item) == 1 && droppable(*item)) {
             return REFUSED;
         }
         if ffi::PyList_SetSlice(list, 0, items.len() as isize, null_mut()) < 0 { REFUSED } else { 1 }

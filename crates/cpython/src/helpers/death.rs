@@ -40,7 +40,7 @@ pub(super) unsafe fn is_plain(object: *mut PyObject) -> bool {
 
 unsafe fn is_immortal(object: *mut PyObject) -> bool {
     // SAFETY: a live object.
-    unsafe { (ffi::Py_REFCNT(object) as i32) < 0 }
+    unsafe { (objects::count(object) as i32) < 0 }
 }
 
 /// Whether the end of objects of this type only drops references that `tp_traverse` shows.
@@ -207,7 +207,7 @@ unsafe fn holds_plain(object: *mut PyObject, alone: bool) -> bool {
 /// an object that has more references than there are items stays.
 unsafe fn hold_plain(items: &[*mut PyObject], alone: bool) -> bool {
     // SAFETY: live objects or null.
-    let kept = |item| unsafe { is_immortal(item) || alone && ffi::Py_REFCNT(item) as usize > items.len() };
+    let kept = |item| unsafe { is_immortal(item) || alone && objects::count(item) as usize > items.len() };
     // SAFETY: as above.
     items.iter().all(|item| unsafe { item.is_null() || is_plain(*item) || kept(*item) || ends_plainly(*item, DEPTH) })
 }
@@ -223,7 +223,7 @@ unsafe fn ends_plainly(object: *mut PyObject, depth: u32) -> bool {
         if is_plain(object) || is_immortal(object) {
             return true;
         }
-        if depth == 0 || ffi::Py_REFCNT(object) != 1 {
+        if depth == 0 || objects::count(object) != 1 {
             return false;
         }
         let ty = objects::type_of(object);
@@ -250,7 +250,7 @@ unsafe fn container_holds_plain(object: *mut PyObject, alone: bool) -> bool {
             hold_plain(objects::tuple_items(object), alone)
         } else if ty == type_address!(PyDict_Type) {
             let most = 2 * (*object.cast::<layout::Dict>()).used;
-            let kept = |item| alone && ffi::Py_REFCNT(item) > most;
+            let kept = |item| alone && objects::count(item) > most;
             all_items(object, |key, value| (plain(key) || kept(key)) && (kept(value) || ends_plainly(value, DEPTH)))
         } else if ty == type_address!(PySet_Type) {
             let raw = &*object.cast::<layout::Set>();
@@ -338,7 +338,7 @@ impl Walk {
                 }
                 place = (place + 1) % PLACES;
             }
-            self.add(object, ffi::Py_REFCNT(object) - 1, place);
+            self.add(object, objects::count(object) - 1, place);
         }
     }
 
@@ -393,7 +393,7 @@ unsafe extern "C" fn hold(object: *mut PyObject, held: *mut c_void) -> c_int {
             return 0;
         }
         let held = &mut *held.cast::<Held>();
-        if ffi::Py_REFCNT(object) == 1 {
+        if objects::is_last(object) {
             held.depth -= 1;
             let stops = held.depth == 0 || !held.lets_go(object);
             held.depth += 1;
@@ -412,7 +412,7 @@ impl Held {
                 let known = known.assume_init_mut();
                 if known.0 == object {
                     known.1 += 1;
-                    return known.1 >= ffi::Py_REFCNT(object);
+                    return known.1 >= objects::count(object);
                 }
             }
         }
@@ -448,7 +448,7 @@ pub unsafe fn may_die_all(list: *const *mut PyObject, count: usize) -> c_int {
         let list = std::slice::from_raw_parts(list, count);
         // Where none of them dies, nothing that they hold does. An object can stand in the list several times.
         let survives = |object: *mut PyObject| {
-            let references = ffi::Py_REFCNT(object) as usize;
+            let references = objects::count(object) as usize;
             references > count || references > list.iter().filter(|other| **other == object).count()
         };
         let alone = count == 1;
@@ -457,7 +457,7 @@ pub unsafe fn may_die_all(list: *const *mut PyObject, count: usize) -> c_int {
             is_immortal(object)
                 || is_plain(object)
                 || survives(object)
-                || ffi::Py_REFCNT(object) == 1 && goes_alone(object)
+                || objects::count(object) == 1 && goes_alone(object)
         };
         if list.iter().all(|object| at_once(*object)) {
             return 1;
@@ -499,7 +499,7 @@ pub(super) unsafe fn holds_nothing(object: *mut PyObject) -> bool {
 pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
     // SAFETY: a live object.
     unsafe {
-        if ffi::Py_REFCNT(object) != 1 || is_plain(object) {
+        if objects::count(object) != 1 || is_plain(object) {
             return 1;
         }
         let is_instance = (*ffi::Py_TYPE(object)).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
@@ -516,7 +516,7 @@ pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
 /// Whether a reference to an object may be dropped in a trace.
 pub(super) unsafe fn droppable(object: *mut PyObject) -> bool {
     // SAFETY: a live object.
-    unsafe { ffi::Py_REFCNT(object) != 1 || may_die(object) != 0 }
+    unsafe { objects::count(object) != 1 || may_die(object) != 0 }
 }
 
 /// Whether all that an object holds may go, whoever holds the object itself.

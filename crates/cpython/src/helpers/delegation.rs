@@ -222,7 +222,7 @@ pub unsafe extern "C" fn end_delegation(innermost: *mut PyObject, asker: *mut Py
         super::generators::generator_end(innermost, innermost);
         (*asker.cast::<layout::Generator>()).frame.stack_top -= 1;
         (*LINE.0.get()).generators.pop();
-        if ffi::Py_REFCNT(innermost) == 1 {
+        if objects::is_last(innermost) {
             free(innermost);
         } else {
             objects::decref(innermost);

@@ -222,7 +222,7 @@ pub unsafe extern "C" fn unseen(innermost: u64, entry: u64, _: u64) -> c_int {
             }
             // A generator's frame stays.
             let goes = !frame.is_generator();
-            if goes && (frame.is_held() || ffi::Py_REFCNT(frame.function()) < 2 || ffi::Py_REFCNT(frame.code()) < 2) {
+            if goes && (frame.is_held() || objects::count(frame.function()) < 2 || objects::count(frame.code()) < 2) {
                 return 0;
             }
             match frame.previous() {

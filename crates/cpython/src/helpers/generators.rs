@@ -117,7 +117,7 @@ pub unsafe extern "C" fn generator_may_be_taken(generator: *mut PyObject, _: *mu
     unsafe {
         let raw = &*generator.cast::<layout::Generator>();
         let code = &*raw.frame.executable.cast::<layout::Code>();
-        (ffi::Py_REFCNT(generator) == 1
+        (objects::count(generator) == 1
             && raw.weak_references.is_null()
             && raw.handled.exception.is_null()
             && raw.frame.frame_object.is_null()
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn generator_may_end(generator: *mut PyObject, _: *mut PyO
         // Those that others have stay.
         let stays = |object: *mut PyObject| {
             let times = held.iter().chain([&frame.function]).filter(|other| **other == object).count();
-            object.is_null() || ffi::Py_REFCNT(object) > times as isize
+            object.is_null() || objects::count(object) > times as isize
         };
         if !free || held.iter().chain([&frame.function]).all(|object| stays(*object)) {
             return free.into();

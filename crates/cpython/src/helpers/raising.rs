@@ -71,8 +71,8 @@ pub unsafe extern "C" fn may_leave(frame: u64, _: u64, _: u64) -> c_int {
     unsafe {
         let frame = Frame::from_address(frame);
         let object = frame.frame_object();
-        let alone = object.is_null() || ffi::Py_REFCNT(object) == 1 && death::holds_nothing(object);
-        (alone && ffi::Py_REFCNT(frame.function()) > 1 && ffi::Py_REFCNT(frame.code()) > 1).into()
+        let alone = object.is_null() || objects::count(object) == 1 && death::holds_nothing(object);
+        (alone && objects::count(frame.function()) > 1 && objects::count(frame.code()) > 1).into()
     }
 }
 

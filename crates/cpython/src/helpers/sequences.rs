@@ -162,7 +162,7 @@ unsafe fn put_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyOb
         if count == 0 {
             return 1;
         }
-        if last && is_list && ffi::Py_REFCNT(value) == 1 {
+        if last && is_list && objects::count(value) == 1 {
             // Nobody sees the value again.
             items(list)[first..first + count].swap_with_slice(items(value));
             return 1;
@@ -186,7 +186,7 @@ unsafe fn may_replace(replaced: &[*mut PyObject]) -> bool {
             if count <= COUNTED { same } else { count }
         };
         // SAFETY: items of a list, which are alive. Mostly somebody else holds one, or it lives forever: its count is high.
-        let held = unsafe { ffi::Py_REFCNT(*item) } as usize;
+        let held = unsafe { objects::count(*item) } as usize;
         // SAFETY: as above.
         held > count || unsafe { is_plain(*item) } || held > copies()
     })

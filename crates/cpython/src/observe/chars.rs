@@ -53,7 +53,7 @@ pub(crate) unsafe fn table() -> u64 {
                 ffi::PyErr_Clear();
                 return 0;
             }
-            let immortal = (ffi::Py_REFCNT(character) as i32) < 0;
+            let immortal = (objects::count(character) as i32) < 0;
             objects::decref(character);
             if code == 0 {
                 first = character as u64;

@@ -31,7 +31,7 @@ impl Observer {
                 Ok((code, keeps)) => Detail::Resume(Resumed {
                     code,
                     globals: frame.globals() as u64,
-                    sole: keeps && ffi::Py_REFCNT(generator) == 1 && generator == outermost,
+                    sole: keeps && crate::objects::is_last(generator) && generator == outermost,
                     before,
                     address: (*raw).frame.instr_ptr as u64,
                     at: frame.offset(),
