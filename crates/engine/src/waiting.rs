@@ -7,10 +7,11 @@
 //!
 //! The one that is awake is the one that got hot last, which is where the program is now; but where its events come thick
 //! and fast, it falls asleep after a few of them, and another one takes over that may be slower: an outer loop, perhaps.
-//! Where all are that fast, one that is to be observed stays awake, or the slowest one, if its events cost little. Where that is
+//! Where all are that fast, the slowest one stays awake, if its events cost little. Where that is
 //! not so either, all sleep, and loops of the frames around are *alarms*: places that are known to be seldom, or that are never
-//! compiled, are events again, and ask. Something must always ask: in a program whose budget is back after a moment, and where nobody
-//! looks, everything stays as slow as it is.
+//! compiled, are events again, and ask, the slower ones for the faster. Something must always ask: in a program whose budget is back after
+//! a moment, and where nobody looks, everything stays as slow as it is. Only where there is no alarm either, or all come too
+//! fast, does one that is to be observed stay awake whatever it costs, until an alarm rings that does not.
 //!
 //! Who asks looks at the budget when the time has moved on, not after a number of events: that number would be wrong where
 //! an inner loop ends and the events of an outer one are a thousand times slower. A clock that moves every few milliseconds
@@ -53,6 +54,11 @@ const MOST_ALARMS: usize = 16;
 const MOST_FRAMES: u32 = 100;
 /// Events of an alarm after which it is known whether it is slow.
 const KNOWN: u32 = 16;
+/// How many times the time between its events, and how much longer, an alarm is silent that is over.
+const SILENT: u32 = 8;
+const SILENCE: Duration = Duration::from_millis(5);
+/// Microseconds after which alarms of which none rings are chosen anew.
+const LISTENING: u64 = 100_000;
 /// Locations that are woken at once.
 const WOKEN: usize = 8;
 /// Events of the one that is awake, and microseconds, after which it is compiled although there is no budget.
@@ -77,8 +83,10 @@ pub struct Waiting {
     slowest: bool,
     /// Code objects whose loops may be alarms.
     alarms: SmallVec<[usize; MOST_ALARMS]>,
-    /// Those of their loops that have had an event: when the first one was, and how many.
-    rung: FxHashMap<Place, (Instant, u32)>,
+    /// Those of their loops that have had an event.
+    rung: FxHashMap<Place, Rung>,
+    /// When they were chosen: microseconds since decal was enabled.
+    listened: u64,
     /// Of the one that is awake.
     asked: Looks,
     /// Of all others.
@@ -90,6 +98,32 @@ pub struct Waiting {
     closed: u64,
     pause: u64,
     granted: Option<Place>,
+}
+
+/// An alarm that has rung: when it did so first and last, and how often.
+#[derive(Clone, Copy, Debug)]
+struct Rung {
+    first: Instant,
+    last: Instant,
+    events: u32,
+}
+
+impl Rung {
+    /// It rings once more; the time between two events.
+    fn ring(&mut self) -> Duration {
+        self.last = Instant::now();
+        self.events += 1;
+        self.pace()
+    }
+
+    fn pace(&self) -> Duration {
+        self.last.duration_since(self.first) / self.events.max(1)
+    }
+
+    /// Whether it has been silent for long.
+    fn is_over(&self, now: Instant) -> bool {
+        now.duration_since(self.last) > self.pace() * SILENT + SILENCE
+    }
 }
 
 /// When somebody looks at the budget.
@@ -196,6 +230,8 @@ impl Engine {
                 None => self.all_fast(place),
             }
             self.counters.nanoseconds[0] += watch.nanoseconds();
+        } else if !self.is_fresh(place) && self.micros() >= self.waiting.closed {
+            self.wake_fresh();
         }
         true
     }
@@ -223,11 +259,6 @@ impl Engine {
 
     /// All that waits is fast, this one as well, whose event this is.
     fn all_fast(&mut self, place: Place) {
-        if self.is_fresh(place) {
-            self.waiting.fast.remove(&place);
-            self.stays_awake(place);
-            return;
-        }
         let Waiting { asleep, fast, .. } = &self.waiting;
         let paces = asleep.iter().chain([&place]).filter_map(|place| Some((*fast.get(place)?, *place)));
         match paces.max() {
@@ -239,16 +270,36 @@ impl Engine {
                     self.rearm(slowest);
                 }
             }
-            _ => self.set_alarms(place),
+            _ => {
+                self.set_alarms(place);
+                let Waiting { alarms, rung, .. } = &self.waiting;
+                let may_ring = alarms.iter().any(|code| rung.keys().all(|place| place.0 != *code));
+                if self.is_fresh(place) && !self.is_heard() && !may_ring {
+                    self.waiting.fast.remove(&place);
+                    self.stays_awake(place);
+                }
+            }
         }
+    }
+
+    /// Whether an alarm rings now and then, and not too often.
+    fn is_heard(&self) -> bool {
+        let now = Instant::now();
+        self.waiting.rung.iter().any(|(place, rung)| !self.waiting.fast.contains_key(place) && !rung.is_over(now))
     }
 
     /// The frames around are to say when there is budget.
     fn set_alarms(&mut self, place: Place) {
-        if !self.waiting.alarms.is_empty() {
+        let now = self.micros();
+        if self.is_heard() || !self.waiting.alarms.is_empty() && now < self.waiting.listened + LISTENING {
             return;
         }
-        self.waiting.rung.clear();
+        self.waiting.listened = now;
+        self.waiting.alarms.clear();
+        for (place, _) in self.waiting.rung.drain() {
+            // The program may be elsewhere by now, and what was fast slow.
+            self.waiting.fast.remove(&place);
+        }
         // SAFETY: in a callback, with the GIL held.
         let mut next = Some(unsafe { Frame::current(Thread::current()) });
         let mut frames = 0;
@@ -277,22 +328,39 @@ impl Engine {
         if !self.waiting.alarms.contains(&place.0) || self.waiting.fast.contains_key(&place) {
             return false;
         }
-        let (since, events) = self.waiting.rung.entry(place).or_insert_with(|| (Instant::now(), 0));
-        *events += 1;
-        let pace = since.elapsed() / *events;
+        let now = Instant::now();
+        let rung = self.waiting.rung.entry(place).or_insert(Rung { first: now, last: now, events: 0 });
+        let (pace, events) = (rung.ring(), rung.events);
         if pace < SLOW {
-            let known = *events >= KNOWN;
-            if known {
-                self.waiting.fast.insert(place, pace);
+            if events < KNOWN {
+                return true;
             }
-            return !known;
+            if pace < BORNE || self.is_slower_heard(place, pace) {
+                self.waiting.fast.insert(place, pace);
+                if self.waiting.awake.is_none() && !self.is_heard() {
+                    self.wake_fresh();
+                }
+                return false;
+            }
         }
         self.wake();
         if self.micros() >= self.waiting.closed {
             // One may be granted what there is no budget for.
             self.wake_fresh();
+        } else {
+            // What stays awake whatever it costs need not any more.
+            self.waiting.awake = self.waiting.awake.filter(|_| self.waiting.slowest);
         }
         !self.waiting.alarms.is_empty()
+    }
+
+    /// Whether another alarm asks at half this pace or slower.
+    fn is_slower_heard(&self, place: Place, pace: Duration) -> bool {
+        let now = Instant::now();
+        let slower = |(its, rung): (&Place, &Rung)| {
+            *its != place && !self.waiting.fast.contains_key(its) && rung.pace() >= pace * 2 && !rung.is_over(now)
+        };
+        self.waiting.rung.iter().any(slower)
     }
 
     /// The first that is to be observed stays awake again.
@@ -301,7 +369,6 @@ impl Engine {
         if self.observation.is_none()
             && let Some(next) = fresh.and_then(|index| self.waiting.asleep.remove(index))
         {
-            self.waiting.alarms.clear();
             self.stays_awake(next);
             self.rearm(next);
         }
