@@ -245,6 +245,42 @@ impl Call {
         self.names.is_null().then_some(self.flagged & !OFFSET)
     }
 
+    /// How many arguments are left to the function's defaults, where all others come by their places; none where they do not.
+    ///
+    /// # Safety
+    /// The call is under way, of a function with so many parameters.
+    #[inline(always)]
+    pub unsafe fn missing(&self, parameters: usize) -> Option<usize> {
+        let missing = parameters.checked_sub(self.count()?)?;
+        // SAFETY: the caller's.
+        (missing == 0 || missing <= unsafe { self.defaults() }.len()).then_some(missing)
+    }
+
+    /// The defaults of the last parameters.
+    unsafe fn defaults(&self) -> &[*mut PyObject] {
+        // SAFETY: the caller's: the function lives; its defaults are a tuple, or null.
+        unsafe {
+            let defaults = (*self.function.cast::<layout::Function>()).defaults;
+            if defaults.is_null() { &[] } else { objects::tuple_items(defaults) }
+        }
+    }
+
+    /// Puts in so many defaults, with references.
+    ///
+    /// # Safety
+    /// There are as many [`missing`](Call::missing), and there is room.
+    #[inline(never)]
+    pub unsafe fn take_defaults(&self, missing: usize, to: *mut *mut PyObject) {
+        // SAFETY: the caller's.
+        unsafe {
+            let defaults = self.defaults();
+            let last = defaults.get(defaults.len().saturating_sub(missing)..).unwrap_or_default();
+            for (index, default) in last.iter().enumerate() {
+                to.add(index).write(objects::shared(*default));
+            }
+        }
+    }
+
     /// Whether the interpreter would have made a frame for this call and handed the references over. The arguments are on its operand
     /// stack then, behind this function, or in a tuple that stands there in their place. What a function in C passes on from there has
     /// another callable before it, or no flag.

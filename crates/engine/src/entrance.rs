@@ -300,14 +300,19 @@ unsafe fn pass(call: &Call, gate: &Gate, shape: Shape, limit: usize) -> *mut PyO
         let shape = Shape { locals: gate.locals, words: gate.words, ..shape };
         let (thread, Some(executor)) = (call.thread, gate.door.executor()) else { return call.make_plainly(None) };
         gate.until.set(gate.until.get() - 1);
-        let by_place = call.count() == Some(gate.count);
-        let frame = if by_place {
+        let missing = call.missing(gate.count);
+        let by_place = missing.is_some();
+        let frame = if let Some(missing) = missing {
             let frame = Top::of(thread).frame(0);
             let is_of_stack = call.is_of_stack();
             if !is_of_stack {
                 executor.called_by_c.set(executor.called_by_c.get() + 1);
             }
-            call.take(is_of_stack, unmade::begin(frame, &shape, gate.count));
+            let slots = unmade::begin(frame, &shape, gate.count);
+            call.take(is_of_stack, slots);
+            if missing != 0 {
+                call.take_defaults(missing, slots.add(gate.count - missing));
+            }
             frame
         } else {
             let depth = depth_of_caller(call);
