@@ -94,7 +94,7 @@ pub struct Alive {
     pub valid: Cell<u32>,
     /// The code objects that they run: as the root's `covers`.
     pub covered: CodeList,
-    /// What the turns that side traces make of the root trace's loop have saved, beyond what its own save: see [`crate::worth`].
+    /// The turns that side traces make of the root trace's loop, and what they have saved: see [`crate::worth`].
     pub saved: Cell<i64>,
 }
 

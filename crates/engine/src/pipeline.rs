@@ -523,10 +523,8 @@ fn build(
     let weighed = worth::weigh(&recorded, &observation.recording, before);
     let weight = weighed.weight;
     if let Some(trunk) = trunk {
-        let root = engine.executors.get(trunk.root).and_then(Option::as_ref);
-        let turn = root.map_or(0, |root| root.turn_saves);
         let saves = if recorded.label.is_some() { weight.turn } else { weight.before - trunk.saved_before };
-        worth::set_credit(&mut recorded, saves - turn);
+        worth::set_credit(&mut recorded, saves);
     }
     let registers = registers(engine);
     let mut allocated = contained(|| {

@@ -282,12 +282,27 @@ fn gains_nothing(saves: i32, function: Option<Function>) -> bool {
     i64::from(saves) < least
 }
 
-/// Puts into a side trace what its way round the root trace's loop saves beyond what a turn of that does, which is what is counted.
+/// Turns that side traces make of a root trace's loop, and what they save, in one number that a trace adds to: the turns are above
+/// these bits. A trace that runs so long that the turns run over seems to have made fewer.
+const SAVED_BITS: u32 = 40;
+
+/// Puts into a side trace what so many turns round the root trace's loop save when they go its way.
 pub fn set_credit(recorded: &mut Recorded, saves: i32) {
+    let turns = i64::from(recorded.turns);
     let amount = recorded.credit.and_then(|credit| recorded.trace.insts.get_mut(credit.index()));
     if let Some(Inst::Uop(inst)) = amount {
-        inst.imm32 = saves;
+        inst.imm64 = ((turns << SAVED_BITS) + turns * i64::from(saves)) as u64;
     }
+}
+
+/// What the turns of a root trace's loop have saved, those of its side traces included. Links lead into loops past the count of their turns,
+/// which the trace gets that was entered: of side traces alone nobody can say that they saved less than the root trace would have.
+fn saved_by_turns(root: &Executor) -> i64 {
+    let credit = root.alive.saved.get();
+    let saved = credit << (64 - SAVED_BITS) >> (64 - SAVED_BITS);
+    let aside = (credit - saved) >> SAVED_BITS;
+    let own = (root.turns.get() as i64 - aside).max(0);
+    own.saturating_mul(i64::from(root.turn_saves)) + saved
 }
 
 /// What a loop may have lost before it is given up, however seldom it was entered.
@@ -295,8 +310,7 @@ const MOST_LOST: i64 = 500_000;
 
 /// Whether a loop whose turns cost more than CPython's has run long enough.
 pub fn loses(root: &Executor) -> bool {
-    let lost = (root.turns.get() as i64).saturating_mul(i64::from(root.turn_saves)) + root.alive.saved.get();
-    root.offset != FUNCTION_START && lost < -MOST_LOST
+    root.offset != FUNCTION_START && saved_by_turns(root) < -MOST_LOST
 }
 
 /// What compiling an instruction of a trace costs.
@@ -366,7 +380,7 @@ fn least(root: &Executor) -> i64 {
 /// What a root trace and its side traces have saved so far, in nanoseconds.
 pub fn gained(engine: &Engine, root: &Executor) -> i64 {
     let left = sum(engine, root, |_, exit| exit.taken.get() as i64 * i64::from(exit.saved));
-    left + root.turns.get() as i64 * i64::from(root.turn_saves) + root.alive.saved.get()
+    left + saved_by_turns(root)
 }
 
 /// Notes what the turns of one entry have saved, and gives it, in nanoseconds. What exits have saved comes to it from time to time: see

@@ -89,7 +89,7 @@ impl Recorder<'_> {
         let mut emit = |uop, args: &[Val], imm64| self.e.effect(uop, args, 0, imm64, Region::Counts, None);
         let base = emit(Uop::const_raw, &[], self.options.saved);
         let before = emit(Uop::load_int, &[base], 0);
-        let more = emit(Uop::const_int, &[], 0);
+        let more = emit(Uop::const_int64, &[], 0);
         let after = emit(Uop::wrap_add_int, &[before, more], 0);
         emit(Uop::store_int, &[base, after], 0);
         self.credit = Some(more);
