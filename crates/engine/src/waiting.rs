@@ -179,6 +179,8 @@ impl Engine {
         let Some(location) = self.locations.get_mut(&place) else { return };
         location.state = State::Waiting(match location.state {
             State::Compiled(id) => Some(id),
+            // Calls that need no event still come to its trace, and find once more that it does not pay yet.
+            State::Waiting(executor) => executor,
             _ => None,
         });
         if place.1 == FUNCTION_START {
