@@ -278,3 +278,31 @@ def test_has_a_form_of_its_own(statement: str) -> None:
     said = explained()[statement]
     assert ": compiled" in said, said
     assert "through CPython" not in said, said
+
+
+CALLS = """
+import decal
+
+
+def plain(a, b=3, c=None):
+    total = a + b
+    total = total * 2 - a
+    return total if c is None else total + c
+
+
+decal.enable()
+for _ in range(3):
+    list(map(plain, range(3000)))
+    list(map(plain, range(3000), range(3000)))
+stats = decal.stats()
+print(stats["calls"], stats["calls_made"])
+"""
+
+
+def test_a_call_that_leaves_arguments_to_defaults_needs_no_frame() -> None:
+    """A call by address fills them in."""
+    outcome = python("-c", CALLS, switches={"DECAL_JIT": "1", "DECAL_STRESS": "hot"})
+    assert outcome.status == 0, outcome.stderr[-2000:]
+    calls, made = map(int, outcome.stdout.split())
+    assert calls > 15000
+    assert made == 0

@@ -168,6 +168,15 @@ impl Location {
         }
     }
 
+    /// It has to wait. Calls that need no event may come to its trace meanwhile, and find once more that it does not pay yet.
+    pub fn wait(&mut self) {
+        self.state = State::Waiting(match self.state {
+            State::Compiled(id) => Some(id),
+            State::Waiting(executor) => executor,
+            _ => None,
+        });
+    }
+
     /// Whether one more pass that leaves the loop is no failure.
     pub fn may_be_left_again(&self) -> bool {
         self.left < MAX_LEFT
@@ -342,6 +351,17 @@ mod tests {
             assert_eq!(location.tries, tries);
         }
         assert_eq!(location.state, State::Never(Never::Abort(AbortReason::LeftLoop)));
+    }
+
+    #[test]
+    fn what_waits_with_a_trace_keeps_it() {
+        let mut location = Location::new(10);
+        location.wait();
+        assert_eq!(location.state, State::Waiting(None));
+        location.state = State::Compiled(7);
+        location.wait();
+        location.wait();
+        assert_eq!(location.state, State::Waiting(Some(7)));
     }
 
     #[test]

@@ -177,12 +177,7 @@ impl Engine {
     /// A location that is hot has to wait.
     pub(crate) fn wait(&mut self, place: Place) {
         let Some(location) = self.locations.get_mut(&place) else { return };
-        location.state = State::Waiting(match location.state {
-            State::Compiled(id) => Some(id),
-            // Calls that need no event still come to its trace, and find once more that it does not pay yet.
-            State::Waiting(executor) => executor,
-            _ => None,
-        });
+        location.wait();
         if place.1 == FUNCTION_START {
             self.starts.insert(place.0, Start::Counting(1));
         }
@@ -438,5 +433,19 @@ impl Engine {
         if place.1 == FUNCTION_START {
             self.starts.insert(place.0, Start::Counting(1));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_that_is_silent_for_long_is_over() {
+        let first = Instant::now();
+        let rung = Rung { first, last: first + Duration::from_millis(4), events: 4 };
+        assert_eq!(rung.pace(), Duration::from_millis(1));
+        assert!(!rung.is_over(rung.last + Duration::from_millis(12)));
+        assert!(rung.is_over(rung.last + Duration::from_millis(14)));
     }
 }

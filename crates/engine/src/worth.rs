@@ -291,16 +291,25 @@ pub fn set_credit(recorded: &mut Recorded, saves: i32) {
     let turns = i64::from(recorded.turns);
     let amount = recorded.credit.and_then(|credit| recorded.trace.insts.get_mut(credit.index()));
     if let Some(Inst::Uop(inst)) = amount {
-        inst.imm64 = ((turns << SAVED_BITS) + turns * i64::from(saves)) as u64;
+        inst.imm64 = credit_of(turns, saves) as u64;
     }
+}
+
+/// So many turns, each of which saves this.
+fn credit_of(turns: i64, saves: i32) -> i64 {
+    (turns << SAVED_BITS) + turns * i64::from(saves)
+}
+
+/// Turns, and what they have saved.
+fn split(credit: i64) -> (i64, i64) {
+    let saved = credit << (64 - SAVED_BITS) >> (64 - SAVED_BITS);
+    (credit.wrapping_sub(saved) >> SAVED_BITS, saved)
 }
 
 /// What the turns of a root trace's loop have saved, those of its side traces included. Links lead into loops past the count of their turns,
 /// which the trace gets that was entered: of side traces alone nobody can say that they saved less than the root trace would have.
 fn saved_by_turns(root: &Executor) -> i64 {
-    let credit = root.alive.saved.get();
-    let saved = credit << (64 - SAVED_BITS) >> (64 - SAVED_BITS);
-    let aside = (credit - saved) >> SAVED_BITS;
+    let (aside, saved) = split(root.alive.saved.get());
     let own = (root.turns.get() as i64 - aside).max(0);
     own.saturating_mul(i64::from(root.turn_saves)) + saved
 }
@@ -414,4 +423,19 @@ pub fn sum(engine: &Engine, root: &Executor, of: impl Fn(&Executor, &Exit) -> i6
     let sides = root.sides.borrow();
     let sides = sides.iter().filter_map(|id| engine.executors.get(*id).and_then(Option::as_ref));
     all(root) + sides.map(|side| all(side)).sum::<i64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_and_what_they_save_are_one_number() {
+        let account = 1000 * credit_of(1, -48) + 3 * credit_of(4, 17);
+        assert_eq!(split(account), (1012, -48_000 + 12 * 17));
+        assert_eq!(split(0), (0, 0));
+        // More turns than there are bits for: they seem to be fewer.
+        let many = (1_i64 << 24).wrapping_mul(credit_of(1, 5));
+        assert_eq!(split(many), (0, 5 << 24));
+    }
 }

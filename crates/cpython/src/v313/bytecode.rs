@@ -440,6 +440,7 @@ mod tests {
         let code = decode(&bytes, &[]);
         assert_eq!(ops(&bytes)[2], Op::ForIter(9));
         assert_eq!(code.heads, [2]);
+        assert_eq!(code.ends, [5]);
         assert_eq!(code.depths[7], Some(2));
         assert_eq!(code.depths[8], Some(1));
         assert_eq!(code.depths[9], Some(0));
