@@ -103,7 +103,7 @@ unsafe extern "C" {
 pub unsafe extern "C" fn renew_float(value: f64, old: *mut PyObject) -> *mut PyObject {
     // SAFETY: `old` is an exact float that the caller holds a reference to; with a count of 1 nobody else does.
     unsafe {
-        if objects::count(old) == 1 {
+        if objects::is_last(old) {
             (*old.cast::<layout::Float>()).value = value;
             return old;
         }
@@ -141,7 +141,7 @@ unsafe fn write_int(int: *mut PyObject, value: i64) -> bool {
     unsafe {
         let raw = int.cast::<layout::Long>();
         let tag = if value >> DIGIT == 0 { 1 << 3 } else { 2 << 3 };
-        if objects::count(int) != 1 || !(OWN..1 << (2 * DIGIT)).contains(&value) || (*raw).tag < tag {
+        if !objects::is_last(int) || !(OWN..1 << (2 * DIGIT)).contains(&value) || (*raw).tag < tag {
             return false;
         }
         let digits = (&raw mut (*raw).digits).cast::<u32>();

@@ -234,7 +234,7 @@ impl Observer {
     unsafe fn take_replaced(&mut self, object: *mut PyObject) {
         // SAFETY: as above.
         unsafe {
-            let sole = !object.is_null() && objects::count(object) == 1;
+            let sole = !object.is_null() && objects::is_last(object);
             self.operands.push(Operand { bits: u64::from(sole), ..operand(object) });
         }
     }
@@ -245,7 +245,7 @@ impl Observer {
         unsafe {
             let mut seen = operand(object);
             if !object.is_null() && !matches!(seen.kind, Kind::Int | Kind::Float | Kind::Bool | Kind::RangeIter) {
-                seen.bits = if objects::count(object) == 1 { 1 } else { Operand::SHARED };
+                seen.bits = if objects::is_last(object) { 1 } else { Operand::SHARED };
             }
             self.operands.push(seen);
         }

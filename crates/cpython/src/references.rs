@@ -4,7 +4,7 @@
 //! has to wait until that has left the processor's store queue, some fifteen cycles: each argument of a call has its count
 //! raised by the caller and lowered by the callee's end, a few instructions later. So counts are read with 32 bits here, which any
 //! store before them serves, and written with 64, which serves any load behind them. The upper half is zero: an object whose lower
-//! half has counted up to its end is immortal, and stays as it is. Stencils do the same.
+//! half has counted up to its end is immortal, and stays as it is. Stencils read in the same way, and write 32 bits.
 //!
 //! All functions need the GIL, and objects that are alive.
 

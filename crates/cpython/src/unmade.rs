@@ -217,7 +217,7 @@ pub unsafe fn clear(frame: Frame, shape: &Shape) -> bool {
             if object.is_null() {
                 continue;
             }
-            if objects::count(object) != 1
+            if !objects::is_last(object)
                 || objects::type_of(object) == &raw const pyo3_ffi::PyLong_Type as u64
                 || may_die_all(&raw const object, 1) != 0
             {

@@ -110,8 +110,8 @@ struct Rung {
 
 impl Rung {
     /// It rings once more; the time between two events.
-    fn ring(&mut self) -> Duration {
-        self.last = Instant::now();
+    fn ring(&mut self, now: Instant) -> Duration {
+        self.last = now;
         self.events += 1;
         self.pace()
     }
@@ -271,7 +271,7 @@ impl Engine {
                 self.set_alarms(place);
                 let Waiting { alarms, rung, .. } = &self.waiting;
                 let may_ring = alarms.iter().any(|code| rung.keys().all(|place| place.0 != *code));
-                if self.is_fresh(place) && !self.is_heard() && !may_ring {
+                if self.is_fresh(place) && self.heard().next().is_none() && !may_ring {
                     self.waiting.fast.remove(&place);
                     self.stays_awake(place);
                 }
@@ -279,16 +279,17 @@ impl Engine {
         }
     }
 
-    /// Whether an alarm rings now and then, and not too often.
-    fn is_heard(&self) -> bool {
+    /// Alarms that ring now and then, and not too often.
+    fn heard(&self) -> impl Iterator<Item = (&Place, &Rung)> {
         let now = Instant::now();
-        self.waiting.rung.iter().any(|(place, rung)| !self.waiting.fast.contains_key(place) && !rung.is_over(now))
+        let Waiting { rung, fast, .. } = &self.waiting;
+        rung.iter().filter(move |(place, rung)| !fast.contains_key(place) && !rung.is_over(now))
     }
 
     /// The frames around are to say when there is budget.
     fn set_alarms(&mut self, place: Place) {
         let now = self.micros();
-        if self.is_heard() || !self.waiting.alarms.is_empty() && now < self.waiting.listened + LISTENING {
+        if self.heard().next().is_some() || !self.waiting.alarms.is_empty() && now < self.waiting.listened + LISTENING {
             return;
         }
         self.waiting.listened = now;
@@ -327,14 +328,15 @@ impl Engine {
         }
         let now = Instant::now();
         let rung = self.waiting.rung.entry(place).or_insert(Rung { first: now, last: now, events: 0 });
-        let (pace, events) = (rung.ring(), rung.events);
+        let (pace, events) = (rung.ring(now), rung.events);
         if pace < SLOW {
             if events < KNOWN {
                 return true;
             }
-            if pace < BORNE || self.is_slower_heard(place, pace) {
+            let slower = |(its, rung): (&Place, &Rung)| *its != place && rung.pace() >= pace * 2;
+            if pace < BORNE || self.heard().any(slower) {
                 self.waiting.fast.insert(place, pace);
-                if self.waiting.awake.is_none() && !self.is_heard() {
+                if self.waiting.awake.is_none() && self.heard().next().is_none() {
                     self.wake_fresh();
                 }
                 return false;
@@ -349,15 +351,6 @@ impl Engine {
             self.waiting.awake = self.waiting.awake.filter(|_| self.waiting.slowest);
         }
         !self.waiting.alarms.is_empty()
-    }
-
-    /// Whether another alarm asks at half this pace or slower.
-    fn is_slower_heard(&self, place: Place, pace: Duration) -> bool {
-        let now = Instant::now();
-        let slower = |(its, rung): (&Place, &Rung)| {
-            *its != place && !self.waiting.fast.contains_key(its) && rung.pace() >= pace * 2 && !rung.is_over(now)
-        };
-        self.waiting.rung.iter().any(slower)
     }
 
     /// The first that is to be observed stays awake again.

@@ -43,8 +43,8 @@ const ASKER: i32 = 80;
 /// expression takes 22 ns longer for each than the same loop.
 const CONSUMED: i32 = 200;
 
-/// What `in` spends on looking through a list or a tuple beyond what the trace's own function does, in tenths of a nanosecond. Measured 20 ns
-/// for two items, all of the instruction included.
+/// What `in` spends on looking through a list or a tuple beyond what the trace's own function does, in tenths of a nanosecond. A careful
+/// part of what was measured: `1 if v in c else 0` takes 38 ns longer than `1` in CPython, and 9 in a trace, for lists of two.
 const SEARCH: i32 = 120;
 
 /// What CPython spends on finding an exception's handler, in tenths of a nanosecond. Traces that raise were measured to take as long as

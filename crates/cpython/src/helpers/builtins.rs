@@ -92,7 +92,7 @@ pub unsafe extern "C" fn list_clear(list: *mut PyObject, _: *mut PyObject) -> c_
     unsafe {
         let items = sequences::items(list);
         let kept = |item: &*mut PyObject| is_plain(*item) || objects::count(*item) as usize > items.len();
-        if !items.iter().all(|item| kept(item) || objects::count(*item) == 1 && droppable(*item)) {
+        if !items.iter().all(|item| kept(item) || objects::is_last(*item) && droppable(*item)) {
             return REFUSED;
         }
         if ffi::PyList_SetSlice(list, 0, items.len() as isize, null_mut()) < 0 { REFUSED } else { 1 }

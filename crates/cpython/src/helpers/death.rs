@@ -223,7 +223,7 @@ unsafe fn ends_plainly(object: *mut PyObject, depth: u32) -> bool {
         if is_plain(object) || is_immortal(object) {
             return true;
         }
-        if depth == 0 || objects::count(object) != 1 {
+        if depth == 0 || !objects::is_last(object) {
             return false;
         }
         let ty = objects::type_of(object);
@@ -457,7 +457,7 @@ pub unsafe fn may_die_all(list: *const *mut PyObject, count: usize) -> c_int {
             is_immortal(object)
                 || is_plain(object)
                 || survives(object)
-                || objects::count(object) == 1 && goes_alone(object)
+                || objects::is_last(object) && goes_alone(object)
         };
         if list.iter().all(|object| at_once(*object)) {
             return 1;
@@ -499,7 +499,7 @@ pub(super) unsafe fn holds_nothing(object: *mut PyObject) -> bool {
 pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
     // SAFETY: a live object.
     unsafe {
-        if objects::count(object) != 1 || is_plain(object) {
+        if !objects::is_last(object) || is_plain(object) {
             return 1;
         }
         let is_instance = (*ffi::Py_TYPE(object)).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
@@ -516,7 +516,7 @@ pub unsafe extern "C" fn may_die(object: *mut PyObject) -> c_int {
 /// Whether a reference to an object may be dropped in a trace.
 pub(super) unsafe fn droppable(object: *mut PyObject) -> bool {
     // SAFETY: a live object.
-    unsafe { objects::count(object) != 1 || may_die(object) != 0 }
+    unsafe { !objects::is_last(object) || may_die(object) != 0 }
 }
 
 /// Whether all that an object holds may go, whoever holds the object itself.

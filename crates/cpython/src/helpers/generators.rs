@@ -117,7 +117,7 @@ pub unsafe extern "C" fn generator_may_be_taken(generator: *mut PyObject, _: *mu
     unsafe {
         let raw = &*generator.cast::<layout::Generator>();
         let code = &*raw.frame.executable.cast::<layout::Code>();
-        (objects::count(generator) == 1
+        (objects::is_last(generator)
             && raw.weak_references.is_null()
             && raw.handled.exception.is_null()
             && raw.frame.frame_object.is_null()

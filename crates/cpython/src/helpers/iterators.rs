@@ -30,7 +30,7 @@ unsafe fn is_safe(iterator: *mut PyObject, depth: u32) -> bool {
         if objects::type_of(iterator) == type_address!(PyListIter_Type) {
             // Mostly: a list that others have.
             let list = (*iterator.cast::<SequenceIter>()).sequence;
-            if list.is_null() || objects::count(list) != 1 && objects::type_of(list) == type_address!(PyList_Type) {
+            if list.is_null() || !objects::is_last(list) && objects::type_of(list) == type_address!(PyList_Type) {
                 return true;
             }
         }
@@ -47,7 +47,7 @@ unsafe fn is_safe(iterator: *mut PyObject, depth: u32) -> bool {
                 if !known::is_sequence(ty) {
                     return false;
                 }
-                if objects::count(sequence) != 1 {
+                if !objects::is_last(sequence) {
                     return true;
                 }
                 let left = ffi::PySequence_Size(sequence) - index;
@@ -118,7 +118,7 @@ unsafe fn may_reuse(tuple: *mut PyObject) -> bool {
     // SAFETY: a live tuple or null.
     unsafe {
         tuple.is_null()
-            || objects::count(tuple) != 1
+            || !objects::is_last(tuple)
             || objects::tuple_items(tuple).iter().all(|item| item.is_null() || droppable(*item))
     }
 }

@@ -71,7 +71,7 @@ pub unsafe extern "C" fn may_leave(frame: u64, _: u64, _: u64) -> c_int {
     unsafe {
         let frame = Frame::from_address(frame);
         let object = frame.frame_object();
-        let alone = object.is_null() || objects::count(object) == 1 && death::holds_nothing(object);
+        let alone = object.is_null() || objects::is_last(object) && death::holds_nothing(object);
         (alone && objects::count(frame.function()) > 1 && objects::count(frame.code()) > 1).into()
     }
 }

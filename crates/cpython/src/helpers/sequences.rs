@@ -162,7 +162,7 @@ unsafe fn put_slice(list: *mut PyObject, start: i64, stop: i64, value: *mut PyOb
         if count == 0 {
             return 1;
         }
-        if last && is_list && objects::count(value) == 1 {
+        if last && is_list && objects::is_last(value) {
             // Nobody sees the value again.
             items(list)[first..first + count].swap_with_slice(items(value));
             return 1;

@@ -59,7 +59,7 @@ pub unsafe extern "C" fn append(left: *mut PyObject, right: *mut PyObject) -> *m
     // SAFETY: two exact str. One that nobody else holds, that is in no table of strings and has no hash yet may be changed.
     unsafe {
         let (length, more) = (length(left), length(right));
-        let alone = objects::count(left) == 1 && (*left.cast::<Str>()).hash == -1;
+        let alone = objects::is_last(left) && (*left.cast::<Str>()).hash == -1;
         if alone
             && length > 0
             && more > 0

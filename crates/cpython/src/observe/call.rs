@@ -240,7 +240,7 @@ impl Observer {
             binds.resize((code.locals_plus as usize).saturating_sub(free), Bind::Unbound);
             // One that was made for this call, or each time anew, is known by its code.
             let plain = raw.defaults.is_null() && raw.keyword_defaults.is_null();
-            let by_code = bound_self.is_null() && (objects::count(function) == 1 || !raw.closure.is_null());
+            let by_code = bound_self.is_null() && (objects::is_last(function) || !raw.closure.is_null());
             let named = (raw.name, raw.qualname) == (code.name, code.qualname);
             if by_code && !plain || !named {
                 return Err("a generator function that is not plain");

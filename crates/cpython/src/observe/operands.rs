@@ -39,7 +39,7 @@ pub unsafe fn operand(object: *mut PyObject) -> Operand {
         } else if ty == type_address!(PyByteArray_Type) {
             (Kind::ByteArray, size())
         } else if ty == type_address!(PyRangeIter_Type) {
-            let sole = u64::from(objects::count(object) == 1);
+            let sole = u64::from(objects::is_last(object));
             let by_one = u64::from((*object.cast::<layout::RangeIter>()).step == 1);
             (Kind::RangeIter, sole | by_one << 1)
         } else if ty == type_address!(PyListIter_Type) {
