@@ -145,6 +145,7 @@ fn functions() -> Functions {
         free_float: address!(floats::free),
         new_tuple: address!(ffi::PyTuple_New),
         new_list: address!(ffi::PyList_New),
+        new_grown_list: address!(helpers::sequences::new_grown_list),
         float_mod: address!(helpers::float_mod),
         float_floordiv: address!(helpers::float_floordiv),
         float_pow: address!(helpers::float_pow),

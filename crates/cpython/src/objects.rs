@@ -129,12 +129,14 @@ pub unsafe fn weak_target(reference: *mut PyObject) -> *mut PyObject {
 }
 
 /// An instance of a class that is nothing but inline values or slots: a word for each, null where there is nothing, from behind its head
-/// on. Their references are handed over, but where it fails. A `dict` has names and values in turn, a bound method its two parts.
-pub unsafe fn new_instance(class: *mut PyObject, values: &[*mut PyObject]) -> *mut PyObject {
+/// on. Their references are handed over, but where it fails. A `dict` has names and values in turn, a bound method its two parts, a list
+/// its items. Only of a list the head is something: see [`new_list`].
+pub unsafe fn new_instance(class: *mut PyObject, head: *mut PyObject, values: &[*mut PyObject]) -> *mut PyObject {
     // SAFETY: the module's contract.
     unsafe {
         match values {
             _ if class == (&raw mut pyo3_ffi::PyDict_Type).cast() => return new_dict(values),
+            _ if class == (&raw mut pyo3_ffi::PyList_Type).cast() => return new_list(head, values),
             [function, object] if class == (&raw mut crate::capi::PyMethod_Type).cast() => {
                 return new_method(*function, *object);
             }
@@ -154,6 +156,24 @@ pub unsafe fn new_instance(class: *mut PyObject, values: &[*mut PyObject]) -> *m
             }
         }
         instance
+    }
+}
+
+/// A list of these items, whose references are handed over, but where it fails. `room` is an `int`, for how many items it has memory, or
+/// null where it has as much as it needs.
+unsafe fn new_list(room: *mut PyObject, items: &[*mut PyObject]) -> *mut PyObject {
+    // SAFETY: the module's contract; nobody else has the new list, whose memory is for at least so many items.
+    unsafe {
+        let length = items.len() as i64;
+        let room = if room.is_null() { None } else { crate::helpers::small_int(room) };
+        let list = crate::helpers::sequences::new_grown_list(length | room.unwrap_or(length).max(length) << 32);
+        if !list.is_null() {
+            let memory = (*list.cast::<crate::version::layout::List>()).items;
+            for (at, item) in items.iter().enumerate() {
+                memory.add(at).write(*item);
+            }
+        }
+        list
     }
 }
 

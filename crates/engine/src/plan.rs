@@ -460,9 +460,10 @@ impl ObjectMaker<'_> {
         unsafe {
             let parts: SmallVec<[_; 8]> = parts.iter().map(|part| (part, self.object(part))).collect();
             let failed = parts.iter().any(|(part, object)| object.is_null() && !matches!(part, Make::Null));
-            let [_, (_, class), values @ ..] = &parts[..] else { return null_mut() };
+            let [(_, head), (_, class), values @ ..] = &parts[..] else { return null_mut() };
             let values: SmallVec<[_; 8]> = values.iter().map(|(_, object)| *object).collect();
-            let instance = if failed { null_mut() } else { objects::new_instance(*class, &values) };
+            let instance = if failed { null_mut() } else { objects::new_instance(*class, *head, &values) };
+            objects::decref(*head);
             objects::decref(*class);
             if instance.is_null() {
                 values.iter().for_each(|value| objects::decref(*value));

@@ -178,6 +178,8 @@ pub struct Functions {
     pub new_tuple: u64,
     /// `PyList_New`.
     pub new_list: u64,
+    /// A list of so many items, as the lower half of a number says, with memory for so many as the upper half says.
+    pub new_grown_list: u64,
     /// Of two floats: Python's `%`, not a number where the divisor is 0.
     pub float_mod: u64,
     /// Of two floats: Python's `//`, not a number where the divisor is 0.

@@ -45,6 +45,19 @@ pub(super) unsafe fn items<'a>(list: *mut PyObject) -> &'a mut [*mut PyObject] {
     }
 }
 
+/// A list of as many items as the lower half says, with nothing in them, and room for as many as the upper half says.
+pub unsafe extern "C" fn new_grown_list(packed: i64) -> *mut PyObject {
+    let (length, room) = (packed & 0xffff_ffff, packed >> 32);
+    // SAFETY: a new list, which nobody else has; CPython's own have room behind their items, too, which nobody looks at.
+    unsafe {
+        let list = ffi::PyList_New(room as isize);
+        if !list.is_null() {
+            (*list.cast::<layout::List>()).size = length as _;
+        }
+        list
+    }
+}
+
 /// `sequence[start:stop:step]` of an exact list, tuple, `str`, `bytes` or `bytearray`.
 pub unsafe extern "C" fn get_slice(sequence: *mut PyObject, start: i64, stop: i64, step: i64) -> *mut PyObject {
     if step == 0 {

@@ -21,6 +21,7 @@ use crate::opt::heap::{Heap, Place};
 use crate::opt::range::{self, HIGH, Interval, LOW, Simpler};
 use crate::opt::ranges::Ranges;
 use crate::opt::rewrites::{Allowed, Rewrites, Rule};
+use crate::opt::sums::{Rest, Sums};
 use crate::snapshot::{Building, SnapId, Snapshots, Then};
 use decal_uops::{Class, Uop};
 use rustc_hash::FxHashMap;
@@ -76,6 +77,7 @@ pub struct Emitter {
     passing: Vec<Key>,
     heap: Heap,
     ranges: Ranges,
+    sums: Sums,
     /// Whether something that stays uses a value.
     kept: Vec<bool>,
     rewrites: Rewrites,
@@ -100,6 +102,7 @@ impl Emitter {
             passing: Vec::new(),
             heap: Heap::default(),
             ranges: Ranges::default(),
+            sums: Sums::default(),
             kept: Vec::new(),
             rewrites: Rewrites::new(allowed),
             types_before: Vec::new(),
@@ -450,6 +453,19 @@ impl Emitter {
                 None => {}
             }
         }
+        if Sums::concern(uop)
+            && let Some(rest) = self.sums.rest(uop, &operands, |val| self.constant_of(val).map(|bits| bits as i64))
+            && self.allows(Rule::TermGone)
+        {
+            return match rest {
+                Rest::Number(number) => self.int(number),
+                Rest::Beside(val, 0) => val,
+                Rest::Beside(val, number) => {
+                    let number = self.int(number);
+                    self.pure(Uop::wrap_add_int, &[val, number], 0, 0, None)
+                }
+            };
+        }
         let info = uop.info();
         let again = if info.result.is_some() { Rule::ComputedBefore } else { Rule::PassedBefore };
         if let Some(val) = self.numbered.get(&key).copied()
@@ -471,6 +487,11 @@ impl Emitter {
         let snap = if info.effects.exits { snap } else { None };
         let val = self.push(Inst::Uop(UopInst { uop, args: operands, imm32, imm64, region: Region::Fixed, snap }));
         self.remember(key, val);
+        if Sums::concern(uop) && self.rewrites.allowed().does(Part::Fold) {
+            let mut sums = std::mem::take(&mut self.sums);
+            sums.note(val, uop, &key.1[..2], |val| self.constant_of(val).map(|bits| bits as i64));
+            self.sums = sums;
+        }
         if Ranges::concern(uop) && self.rewrites.allowed().does(Part::Ranges) {
             self.note_range(uop, &key.1, imm32, val);
         }
@@ -682,6 +703,7 @@ impl Emitter {
         let label = self.insts.len() as u32;
         self.label = Some(label);
         self.heap.enter_loop();
+        self.sums.clear();
         self.types_before.clone_from(&self.types);
         let ranges: Vec<Interval> = (0..)
             .zip(entries)

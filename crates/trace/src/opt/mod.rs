@@ -8,7 +8,7 @@
 //!
 //! [`PASSES`] lists what runs over the finished trace. With optimizing switched off nothing is
 //! folded, remembered or removed, which tells a bug of the optimizer from one of the code generator.
-//! [`rewrites`] has the list of all rules, and counts what they do.
+//! Sums and differences of each other come down to what is left of them ([`sums`]). [`rewrites`] has the list of all rules, and counts what they do.
 
 use crate::ir::{Trace, Val};
 
@@ -21,6 +21,7 @@ pub mod heap;
 pub mod range;
 pub mod ranges;
 pub mod rewrites;
+pub mod sums;
 
 /// Parts of optimizing that can be switched off one by one, to find the one at fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

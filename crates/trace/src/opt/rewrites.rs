@@ -82,6 +82,8 @@ rules! {
     SmallerKnown "smaller known" Ranges;
     /// A remainder of what is smaller than the divisor is that, and so is `a & mask` of what lies within the mask.
     RemainderKnown "remainder known" Ranges;
+    /// What was added and is taken away again goes out of a sum.
+    TermGone "term gone" Fold;
     /// What is exact as a double is not asked whether it is.
     ExactDouble "exact double" Ranges;
     /// What nobody uses is removed, all of it at once.

@@ -55,6 +55,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn build_list(&mut self, count: u32, event: &Event) -> Step<()> {
+        if self.describe_list(count)? {
+            return Ok(());
+        }
         if count > LISTED {
             return Err(AbortReason::Instruction("BUILD_LIST (of so many items)"));
         }
@@ -172,6 +175,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn list_append(&mut self, nth: u32, event: &Event) -> Step<()> {
+        if self.append_to_list(nth, event)? {
+            return Ok(());
+        }
         self.realize_top(taken(event)?, event.offset)?;
         let item = self.pop()?;
         let list = self.container(nth, event, Kind::List)?;
@@ -184,6 +190,9 @@ impl Recorder<'_> {
     }
 
     pub(super) fn list_extend(&mut self, nth: u32, event: &Event) -> Step<()> {
+        if self.extend_list(nth, event)? {
+            return Ok(());
+        }
         let seen = taken(event)?;
         self.realize_top(seen, event.offset)?;
         let [seen] = *seen else { return Err(AbortReason::Inconsistent("missing operands")) };
@@ -207,6 +216,9 @@ impl Recorder<'_> {
         let seen = super::numbers::one(event)?;
         if seen.kind != Kind::List {
             return Err(AbortReason::Iterate);
+        }
+        if self.list_as_tuple()? {
+            return Ok(());
         }
         let list = self.pop()?;
         self.guard_exact(&list, seen)?;

@@ -102,7 +102,11 @@ impl Recorder<'_> {
             Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Const(_) | Sym::Null => true,
             // What the trace knows of iterators and generators goes by their names.
             Sym::Obj(val, _) => self.iters.iter().all(|iter| iter.iterator != *val) && self.frame_of(sym).is_none(),
-            Sym::Instance(parts, _) if class_of(parts).is_some_and(|class| self.is_builtin(class)) => false,
+            Sym::Instance(parts, _)
+                if class_of(parts).is_some_and(|class| self.is_builtin(class)) || self.is_list(sym) =>
+            {
+                false
+            }
             Sym::Instance(parts, _) if levels > 0 => parts.iter().all(|part| self.can_go_around(part, levels - 1)),
             _ => false,
         }

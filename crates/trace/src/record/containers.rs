@@ -16,6 +16,7 @@ impl Recorder<'_> {
     pub(super) fn length(&mut self, sym: &Sym, seen: Operand) -> Step<Val> {
         let val = match sym {
             Sym::Tuple(items, _) => return Ok(self.e.int(items.len() as i64)),
+            Sym::Instance(..) if let Some(items) = self.items_of(sym) => return Ok(self.e.int(items.len() as i64)),
             Sym::Const(operand) => match operand.kind {
                 Kind::Tuple | Kind::Str | Kind::Bytes => return Ok(self.e.int(operand.bits as i64)),
                 _ => self.e.object(operand.object, operand.ty),
@@ -70,6 +71,9 @@ impl Recorder<'_> {
         }
         if matches!(two(event)?[0].kind, Kind::Str | Kind::Deque) {
             return self.fetched_item(event);
+        }
+        if self.list_item()? {
+            return Ok(());
         }
         let (index, container) = (self.pop()?, self.pop()?);
         let [seen, seen_index] = two(event)?;
@@ -162,6 +166,9 @@ impl Recorder<'_> {
     pub(super) fn store_subscript(&mut self, event: &Event) -> Step<()> {
         if event.operands.get(1).is_some_and(|seen| seen.kind == Kind::Dict) {
             return self.store_dict_item(event);
+        }
+        if self.store_list_item(event)? {
+            return Ok(());
         }
         self.own_numbers(3, event)?;
         let (index, container, value) = (self.pop()?, self.pop()?, self.pop()?);
@@ -340,6 +347,11 @@ impl Recorder<'_> {
                 self.push(item.clone());
             }
             return Ok(());
+        }
+        if let Some(items) = self.items_of(&sequence) {
+            let items: Vec<Sym> = items.iter().map(Self::duplicate).collect();
+            items.into_iter().rev().for_each(|item| self.push(item));
+            return self.discard(&[sequence]);
         }
         let length = self.length(&sequence, seen).map_err(|_| AbortReason::Unpack)?;
         let base = self.object(&sequence)?;

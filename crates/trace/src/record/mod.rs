@@ -62,6 +62,7 @@ mod state;
 mod strings;
 mod suspended;
 mod virtual_instances;
+mod virtual_lists;
 mod visible;
 mod written;
 

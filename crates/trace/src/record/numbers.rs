@@ -540,6 +540,12 @@ impl Recorder<'_> {
                 self.push(value);
                 return Ok(false);
             }
+            (Sym::Instance(..), _) if let Some(items) = self.items_of(&value) => {
+                let sym = self.bool_const(!items.is_empty());
+                self.discard(&[value])?;
+                self.push(sym);
+                return Ok(false);
+            }
             (Sym::Tuple(items, _), _) => {
                 let sym = self.bool_const(!items.is_empty());
                 self.discard(&[value])?;

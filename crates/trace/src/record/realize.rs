@@ -101,7 +101,8 @@ impl Recorder<'_> {
             return Ok(());
         }
         if let Some(class) = class {
-            let instance = self.allocate_instance(class, &parts);
+            let is_list = class.object == self.host.objects.list;
+            let instance = if is_list { self.allocate_list(&parts) } else { self.allocate_instance(class, &parts) };
             made.push((id, instance));
             return Ok(());
         }
@@ -140,8 +141,9 @@ impl Recorder<'_> {
         }
         let length = self.e.int(parts.len() as i64);
         let is_builtin = class.is_some_and(|class| self.is_builtin(class));
+        let is_list = class.is_some_and(|class| class.object == self.host.objects.list);
         let know = |this: &mut Self, whole: Val| match class {
-            Some(_) if is_builtin => {}
+            Some(_) if is_builtin || is_list => {}
             Some(_) => this.know_values(whole, &vals),
             None => this.know_tuple(whole, &vals, length),
         };
@@ -170,6 +172,7 @@ impl Recorder<'_> {
             Some(_) => (0, Region::Attributes, FIRST_VALUE),
             None => (self.host.layout.tuple_items, Region::Fixed, 0),
         };
+        let items = (is_list && last.len() > FIRST_VALUE).then(|| self.items_memory(whole));
         for (position, (item, val)) in last.iter().zip(&vals).enumerate().skip(skipped) {
             if *item == Sym::Null {
                 continue;
@@ -177,6 +180,12 @@ impl Recorder<'_> {
             let owned = matches!(item, Sym::Obj(_, Own::Owned)) && !self.hand_over(*val, Own::Virtual);
             if !owned {
                 self.incref(*val);
+            }
+            if let Some(items) = items {
+                let index = self.e.int((position - FIRST_VALUE) as i64);
+                // Nobody has looked at this memory: what is known of other lists still holds.
+                self.e.effect(Uop::store_item, &[items, index, *val], 0, 0, Region::ListItems, None);
+                continue;
             }
             let disp = first + 8 * position as i32;
             self.e.effect(Uop::store_obj, &[whole, *val], disp, 0, region, None);

@@ -47,9 +47,12 @@ impl Recorder<'_> {
         [self.host.leaf.dict, self.host.objects.method].contains(&class.object)
     }
 
-    /// A part of an instance that says what the instance is: the class, the names of arguments, a method's function.
+    /// A part of an instance that says what the instance is: the class, the names of arguments, a method's function, a list's room.
     pub(super) fn fixed_part(&self, class: u64, at: usize, object: u64) -> Option<Sym> {
         let objects = &self.host.objects;
+        if at == 0 && class == objects.list {
+            return Some(self.room_constant(object));
+        }
         let (ty, kind) = match at.checked_sub(FIRST_VALUE) {
             None => return (at == CLASS).then(|| class_part(object)),
             Some(value) if class == self.host.leaf.dict && value % 2 == 0 => (objects.str_, Kind::Str),
@@ -71,8 +74,11 @@ impl Recorder<'_> {
             return Ok(());
         }
         let (taken, nests) = match event.op {
-            Op::BuildTuple(count) => (count, true),
-            op => (op.taken(), matches!(op, Op::StoreAttr { .. })),
+            Op::BuildTuple(count) | Op::BuildList(count) => (count, true),
+            op => (
+                op.taken(),
+                matches!(op, Op::StoreAttr { .. } | Op::StoreSubscript | Op::ListAppend(_) | Op::ListExtend(_)),
+            ),
         };
         for nth in 1..=taken.min(self.here().stack.len() as u32) {
             let operand = &self.here().stack[self.here().stack.len() - nth as usize];
@@ -91,12 +97,16 @@ impl Recorder<'_> {
         {
             return takes_builtin(event, nth);
         }
+        if self.list_at(nth).is_some() {
+            return self.takes_list(event, nth);
+        }
         match (event.op, event.detail) {
             (_, Detail::Special(_) | Detail::Identity(..) | Detail::Truthy(_)) => true,
             (Op::StoreFast(_) | Op::StoreFastLoadFast(..) | Op::PopTop, _) => true,
             // In memory there may be no room between the two for what lets go of the objects before.
             (Op::StoreFastStoreFast(..), _) => self.place(0).is_none(),
-            (Op::BuildTuple(_) | Op::Is(_), _) => true,
+            (Op::BuildTuple(_) | Op::BuildList(_) | Op::Is(_), _) => true,
+            (Op::StoreSubscript | Op::ListAppend(_) | Op::ListExtend(_), _) => self.goes_into_list(event, nth),
             (Op::PopJump(on, _), _) => matches!(on, JumpIf::None | JumpIf::NotNone),
             // An entry frame's result goes to somebody who wants an object.
             (Op::Return, _) => self.frames.len() > 1 && self.here().generator.is_none(),
@@ -318,7 +328,7 @@ fn part_at(disp: i32) -> usize {
 }
 
 /// Whether this can be a part of the instance with this identity.
-fn is_part(sym: &Sym, id: BoxId) -> bool {
+pub(super) fn is_part(sym: &Sym, id: BoxId) -> bool {
     match sym {
         Sym::Obj(_, own) => !matches!(own, Own::StackSlot(_)),
         Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Const(_) => true,

@@ -112,6 +112,7 @@ pub fn host() -> Host {
         free_float: 0xf_0043,
         new_tuple: 0xf_0004,
         new_list: 0xf_0005,
+        new_grown_list: 0xf_0105,
         float_mod: 0xf_0006,
         float_floordiv: 0xf_0007,
         float_pow: 0xf_0008,

@@ -398,6 +398,37 @@ fn divisions(claims: &mut Claims) {
     }
 }
 
+/// Sums of sums, in which something may go: four steps, each of what the one before gave and one of three integers.
+fn sums(claims: &mut Claims) {
+    const STEPS: usize = 4;
+    let steps =
+        [Uop::wrap_add_int, Uop::wrap_sub_int].into_iter().flat_map(|uop| (0..6).map(move |other| (uop, other)));
+    let steps: Vec<(Uop, usize)> = steps.collect();
+    for number in 0..steps.len().pow(STEPS as u32) {
+        let chain: Vec<(Uop, usize)> =
+            (0..STEPS as u32).map(|at| steps[number / steps.len().pow(at) % steps.len()]).collect();
+        let emit = |allowed: Allowed| {
+            let mut e = Emitter::new(allowed);
+            let (x, y) = (e.param(Class::Int, Val(0)), e.param(Class::Int, Val(1)));
+            let others = [x, y, e.int(5)];
+            let mut last = x;
+            for (uop, other) in &chain {
+                let other = others[other % 3];
+                let args = if chain[0].1 < 3 { [last, other] } else { [other, last] };
+                last = e.pure(*uop, &args, 0, 0, None);
+            }
+            (e, last)
+        };
+        let ((one, before), (other, after)) = (emit(Allowed::NOTHING), emit(Allowed::ALL));
+        // One in so many is enough of those in which something goes.
+        if other.rewrites().count(Rule::TermGone) > 0 && number % 37 == 0 {
+            let what = format!("{chain:?}");
+            let both = [(one, before), (other, after)].map(|(e, val)| run(&trace(e, 0), &["x", "y"], val));
+            claims.same(Rule::TermGone.name(), &what, &[Class::Int, Class::Int], &both[0], &both[1]);
+        }
+    }
+}
+
 /// Intervals that are tried in pairs; in them the claims are about all numbers.
 const INTERVALS: [(i64, i64); 11] = [
     (i64::MIN, i64::MAX),
@@ -500,6 +531,7 @@ fn claims() {
     refuted(&mut claims);
     comparisons(&mut claims);
     divisions(&mut claims);
+    sums(&mut claims);
     ranges(&mut claims);
     if let Some(path) = std::env::var_os("DECAL_CLAIMS") {
         std::fs::write(path, &claims.text).expect("can be written");
