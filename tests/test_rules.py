@@ -85,6 +85,7 @@ def test_the_claims_speak_of_what_uops_do(claims: Claims) -> None:
         ("smaller known", 50),
         ("remainder known", 5),
         ("exact double", 5),
+        ("term gone", 150),
         ("commutes", 15),
         ("refuted", 20),
         ("comparisons", 72),

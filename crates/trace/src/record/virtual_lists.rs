@@ -253,11 +253,8 @@ impl Recorder<'_> {
     /// A list of these parts for as many items as it has room for, in which nothing is yet.
     pub(super) fn allocate_list(&mut self, parts: &[Sym]) -> Val {
         let (length, room) = (parts.len() - FIRST_VALUE, self.room_of(parts).0);
-        let functions = &self.host.functions;
-        let (function, packed) = match parts.first() {
-            Some(Sym::Const(_)) => (functions.new_grown_list, length | room << 32),
-            _ => (functions.new_list, length),
-        };
+        // Never the function that makes a list at once: a trace that is verified comes to that earlier.
+        let (function, packed) = (self.host.functions.new_grown_list, length | room << 32);
         let (snap, packed) = (self.raise_snap(), self.e.int(packed as i64));
         let list = self.e.effect(Uop::new_sequence, &[packed], 0, function, Region::Fixed, Some(snap));
         self.e.set_type(list, self.host.objects.list);
