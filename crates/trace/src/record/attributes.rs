@@ -44,6 +44,15 @@ impl Recorder<'_> {
     }
 
     pub(super) fn load_attr(&mut self, method: bool, event: &Event) -> Step<()> {
+        if !method
+            && let Detail::Attribute(Attribute::Method { function, .. }) = event.detail
+            && function.kind == Kind::Builtin
+            && matches!(self.peek(1)?, Sym::Tuple(..) | Sym::Int(..) | Sym::Float(..))
+        {
+            // A bound method that C made holds an object.
+            self.realize(1, one(event)?)?;
+            self.renew_snap(event);
+        }
         let owner_sym = self.pop()?;
         let seen = one(event)?;
         self.load_from(owner_sym, seen, method, event)

@@ -23,6 +23,9 @@ const LEVELS: usize = 2;
 /// Bits of a slot's number for a part of each level. An instance has fewer words.
 const LEVEL_BITS: u32 = 5;
 
+/// The most items of a list that goes around: each takes a register, or a move to memory and back.
+const MOST_CARRIED: usize = 8;
+
 /// A part that a label carries.
 pub(super) struct CarriedPart {
     /// Of this instance.
@@ -102,11 +105,8 @@ impl Recorder<'_> {
             Sym::Int(..) | Sym::Float(..) | Sym::Bool(_) | Sym::Const(_) | Sym::Null => true,
             // What the trace knows of iterators and generators goes by their names.
             Sym::Obj(val, _) => self.iters.iter().all(|iter| iter.iterator != *val) && self.frame_of(sym).is_none(),
-            Sym::Instance(parts, _)
-                if class_of(parts).is_some_and(|class| self.is_builtin(class)) || self.is_list(sym) =>
-            {
-                false
-            }
+            Sym::Instance(parts, _) if class_of(parts).is_some_and(|class| self.is_builtin(class)) => false,
+            Sym::Instance(parts, _) if self.is_list(sym) && parts.len() > FIRST_VALUE + MOST_CARRIED => false,
             Sym::Instance(parts, _) if levels > 0 => parts.iter().all(|part| self.can_go_around(part, levels - 1)),
             _ => false,
         }

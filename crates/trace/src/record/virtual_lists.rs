@@ -8,7 +8,8 @@
 //! What holds: a list made later looks like CPython's own, for whom `sys.getsizeof` is asked too: one that has grown by appends has room
 //! behind its items. How much is known all the time ([`Room`]), and is the first word, which an instance has null.
 //!
-//! Limits: as many items as there are words ([`MOST`]). A list goes around no loop, and iterating over it makes it.
+//! Limits: as many items as there are words ([`MOST`]), less where the list goes around a loop ([`carried_instances`](super::carried_instances)).
+//! Iterating over it makes it.
 
 use super::virtual_instances::{FIRST_VALUE, MOST, class_of, describe, is_part};
 use super::{AbortReason, Recorder, Step, Sym};
