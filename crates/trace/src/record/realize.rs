@@ -166,18 +166,24 @@ impl Recorder<'_> {
                 *sym = object;
             }
         });
-        // The new object takes over what the last slot owned, unless somebody has borrowed that. A builtin one has references of its own.
-        let last = if is_builtin { Vec::new() } else { instances.pop().unwrap_or_default() };
+        // The new object takes over what one of the slots owned, unless somebody has borrowed that. A builtin one has references of its own.
+        let owns = |position: usize| {
+            let item = |parts: &Vec<Sym>| matches!(parts.get(position), Some(Sym::Obj(_, Own::Owned)));
+            instances.iter().any(item)
+        };
         let (first, region, skipped) = match class {
             Some(_) => (0, Region::Attributes, FIRST_VALUE),
             None => (self.host.layout.tuple_items, Region::Fixed, 0),
         };
-        let items = (is_list && last.len() > FIRST_VALUE).then(|| self.items_memory(whole));
-        for (position, (item, val)) in last.iter().zip(&vals).enumerate().skip(skipped) {
-            if *item == Sym::Null {
+        let items = (is_list && parts.len() > FIRST_VALUE).then(|| self.items_memory(whole));
+        for (position, (item, val)) in parts.iter().zip(&vals).enumerate() {
+            let owned = owns(position) && !self.hand_over(*val, Own::Virtual);
+            if is_builtin || position < skipped || *item == Sym::Null {
+                if owned {
+                    self.decref_plain(*val);
+                }
                 continue;
             }
-            let owned = matches!(item, Sym::Obj(_, Own::Owned)) && !self.hand_over(*val, Own::Virtual);
             if !owned {
                 self.incref(*val);
             }
@@ -189,13 +195,6 @@ impl Recorder<'_> {
             }
             let disp = first + 8 * position as i32;
             self.e.effect(Uop::store_obj, &[whole, *val], disp, 0, region, None);
-        }
-        for item in instances.iter().flatten() {
-            if let Sym::Obj(val, Own::Owned) = item
-                && !self.hand_over(*val, Own::Virtual)
-            {
-                self.decref_plain(*val);
-            }
         }
         Ok(())
     }
