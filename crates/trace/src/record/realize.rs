@@ -5,7 +5,7 @@
 //! first, then the whole, which takes references of its own, and then what the slots owned of the parts is dropped.
 //! Making can leave the trace only where memory runs out.
 
-use super::state::{Own, Owners};
+use super::state::Own;
 use super::virtual_instances::{FIRST_VALUE, class_of};
 use super::{AbortReason, Recorder, Step, Sym};
 use crate::event::Operand;
@@ -21,6 +21,9 @@ impl Recorder<'_> {
         let sym = self.peek(n)?;
         if matches!(sym, Sym::Obj(..) | Sym::Const(_)) {
             return Ok(());
+        }
+        if let Sym::Tuple(_, id) | Sym::Instance(_, id) = sym {
+            return self.make_in_place(id);
         }
         let stack = self.top_stack();
         let slot = stack.len() - n as usize;
@@ -40,16 +43,20 @@ impl Recorder<'_> {
     pub(super) fn make_whole(&mut self, sym: &Sym, id: BoxId) -> Step<Val> {
         // Back into the state for as long as it takes, so that what is made is seen in all places.
         self.push(sym.clone());
+        self.make_in_place(id)?;
+        match self.top_stack().pop() {
+            Some(Sym::Obj(val, Own::Owned)) => Ok(val),
+            Some(Sym::Obj(val, _)) => Ok(self.another(val)),
+            _ => Err(AbortReason::Inconsistent("tuple")),
+        }
+    }
+
+    /// Makes a tuple or an instance of the state.
+    fn make_in_place(&mut self, id: BoxId) -> Step<()> {
         let mut made = Vec::new();
         self.make_parts(id, &mut made)?;
         // Inner ones come first, and the one that is wanted last.
-        let mut val = None;
-        for (id, whole) in made {
-            self.fill(id, whole)?;
-            val = Some(whole);
-        }
-        self.top_stack().pop();
-        val.ok_or(AbortReason::Inconsistent("tuple"))
+        made.into_iter().try_for_each(|(id, whole)| self.fill(id, whole))
     }
 
     /// The parts of a tuple or an instance of the state, and the class where it is an instance.
@@ -131,8 +138,8 @@ impl Recorder<'_> {
         val
     }
 
-    /// Fills a tuple or an instance with its parts, and puts it into all slots that hold it. The trace owns one reference
-    /// for each of them; the last slot's is the caller's where that slot goes away.
+    /// Fills a tuple or an instance with its parts, and puts it into all slots that hold it. The first of them owns it, and the others
+    /// borrow it from there.
     pub(super) fn fill(&mut self, id: BoxId, whole: Val) -> Step<()> {
         let (parts, class) = self.parts_of(id)?;
         let mut vals = Vec::new();
@@ -142,28 +149,17 @@ impl Recorder<'_> {
         let length = self.e.int(parts.len() as i64);
         let is_builtin = class.is_some_and(|class| self.is_builtin(class));
         let is_list = class.is_some_and(|class| class.object == self.host.objects.list);
-        let know = |this: &mut Self, whole: Val| match class {
+        match class {
             Some(_) if is_builtin || is_list => {}
-            Some(_) => this.know_values(whole, &vals),
-            None => this.know_tuple(whole, &vals, length),
-        };
-        know(self, whole);
-        let uses = self.uses(id);
-        // The last slot takes the reference that came with the new tuple.
-        let mut names = vec![whole];
-        for _ in 1..uses {
-            let name = self.another(whole);
-            know(self, name);
-            names.push(name);
+            Some(_) => self.know_values(whole, &vals),
+            None => self.know_tuple(whole, &vals, length),
         }
-        let (mut instances, mut owners) = (Vec::new(), Owners::default());
+        let (mut instances, mut own) = (Vec::new(), Own::Owned);
         let is_it = |sym: &Sym| matches!(sym, Sym::Tuple(_, i) | Sym::Instance(_, i) if *i == id);
-        self.each_place(is_it, &mut |sym, place| {
-            if let Sym::Tuple(items, _) | Sym::Instance(items, _) = sym
-                && let Some(object) = owners.object(place, || names.pop())
-            {
+        self.each_sym(is_it, &mut |sym| {
+            if let Sym::Tuple(items, _) | Sym::Instance(items, _) = sym {
                 instances.push(std::mem::take(Rc::make_mut(items)));
-                *sym = object;
+                *sym = Sym::Obj(whole, std::mem::replace(&mut own, Own::Virtual));
             }
         });
         // The new object takes over what one of the slots owned, unless somebody has borrowed that. A builtin one has references of its own.
