@@ -315,6 +315,19 @@ def changing(n):
     return total[:40], len(total)
 
 
+def other_containers(n):
+    """What was seen in the first turn is something else in the next one."""
+    first, second, third, total = {0: 5, 1: 6}, (7, 8), "ab", 0
+    for i in range(n):
+        total += first[0] + second[1] + len(third[0] if i == 0 else "x")
+        if i % 40 == 39:
+            first, second, third = {0: i, 1: 2}, (i, 3), "cd"
+        else:
+            first, second, third = [i, 1], [2, i], ["y", i]
+        first[1] = second
+    return total, first, second, third
+
+
 for _ in range(3):
     for function in (
         splines,
@@ -338,5 +351,6 @@ for _ in range(3):
         carried,
         generated,
         changing,
+        other_containers,
     ):
         show(function, N)

@@ -87,9 +87,8 @@ impl Recorder<'_> {
             (Op::CallKw(count), Detail::Enter(_) | Detail::New(_)) => (2..=count + 1).contains(&nth),
             (Op::Call(1), Detail::Known(KnownCall::Len)) => nth == 1,
             (Op::Call(count), Detail::Known(KnownCall::ByType(_))) => nth == count,
-            (Op::Subscript, _) => nth == 2 && self.item_index(1, 2).is_some(),
-            (Op::StoreSubscript, _) => nth == 2 && self.item_index(1, 2).is_some() || self.goes_into_list(event, nth),
-            (Op::ListAppend(_) | Op::ListExtend(_), _) => self.goes_into_list(event, nth),
+            (Op::Subscript | Op::StoreSubscript, _) if nth == 2 => self.knows_item(event),
+            (Op::StoreSubscript | Op::ListAppend(_) | Op::ListExtend(_), _) => self.goes_into_list(event, nth),
             (Op::UnpackSequence(count), _) => {
                 self.list_at(nth).is_some_and(|(parts, _)| parts.len() - FIRST_VALUE == count as usize)
             }
@@ -100,10 +99,17 @@ impl Recorder<'_> {
     /// Whether an instruction puts its nth operand from the top into a list that is not made.
     pub(super) fn goes_into_list(&self, event: &Event, nth: u32) -> bool {
         match event.op {
-            Op::StoreSubscript => nth == 3 && self.item_index(1, 2).is_some(),
+            Op::StoreSubscript => nth == 3 && self.knows_item(event),
             Op::ListAppend(at) | Op::ListExtend(at) => nth == 1 && self.list_at(at + 1).is_some(),
             _ => false,
         }
+    }
+
+    /// Whether an item of such a list is asked for, or replaced, of which the trace knows which one it is. What was seen may have been something
+    /// else, a turn before.
+    fn knows_item(&self, event: &Event) -> bool {
+        let seen = event.operands.get(if event.op == Op::Subscript { 0 } else { 1 });
+        seen.is_some_and(|seen| seen.kind == Kind::List) && self.item_index(1, 2).is_some()
     }
 
     /// The index on the stack, where it is known and there is such an item: both are counted from the top.
