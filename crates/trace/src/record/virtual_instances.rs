@@ -106,7 +106,7 @@ impl Recorder<'_> {
             // In memory there may be no room between the two for what lets go of the objects before.
             (Op::StoreFastStoreFast(..), _) => self.place(0).is_none(),
             (Op::BuildTuple(_) | Op::BuildList(_) | Op::Is(_), _) => true,
-            (Op::StoreSubscript | Op::ListAppend(_) | Op::ListExtend(_), _) => self.goes_into_list(event, nth),
+            (Op::StoreSubscript | Op::ListExtend(_), _) => self.goes_into_list(event, nth),
             (Op::PopJump(on, _), _) => matches!(on, JumpIf::None | JumpIf::NotNone),
             // An entry frame's result goes to somebody who wants an object.
             (Op::Return, _) => self.frames.len() > 1 && self.here().generator.is_none(),

@@ -88,7 +88,7 @@ impl Recorder<'_> {
             (Op::Call(1), Detail::Known(KnownCall::Len)) => nth == 1,
             (Op::Call(count), Detail::Known(KnownCall::ByType(_))) => nth == count,
             (Op::Subscript | Op::StoreSubscript, _) if nth == 2 => self.knows_item(event),
-            (Op::StoreSubscript | Op::ListAppend(_) | Op::ListExtend(_), _) => self.goes_into_list(event, nth),
+            (Op::StoreSubscript | Op::ListExtend(_), _) => self.goes_into_list(event, nth),
             (Op::UnpackSequence(count), _) => {
                 self.list_at(nth).is_some_and(|(parts, _)| parts.len() - FIRST_VALUE == count as usize)
             }
@@ -100,7 +100,7 @@ impl Recorder<'_> {
     pub(super) fn goes_into_list(&self, event: &Event, nth: u32) -> bool {
         match event.op {
             Op::StoreSubscript => nth == 3 && self.knows_item(event),
-            Op::ListAppend(at) | Op::ListExtend(at) => nth == 1 && self.list_at(at + 1).is_some(),
+            Op::ListExtend(at) => nth == 1 && self.list_at(at + 1).is_some(),
             _ => false,
         }
     }
@@ -173,8 +173,14 @@ impl Recorder<'_> {
     }
 
     /// Appends the top of the stack to the list that is the nth behind it. False where that exists, by now.
+    ///
+    /// A list that gets tuples, or instances, is one to go over later, and all their parts would have to be kept until then: pyperformance's
+    /// raytrace became slower by a fifth.
     pub(super) fn append_to_list(&mut self, nth: u32, event: &Event) -> Step<bool> {
         let value = self.peek(1)?;
+        if matches!(value, Sym::Tuple(..)) && self.list_at(nth + 1).is_some() {
+            return self.make_list(nth + 1, event).map(|()| false);
+        }
         self.add_items(nth, vec![value], event)
     }
 
